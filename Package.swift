@@ -1,0 +1,104 @@
+// swift-tools-version: 6.2
+// The house of Skiff: one target per room, rooms on floors. A target imports only lower floors, and inside a floor
+// only what is listed here; Tests/FloorsTests holds this file to that rule (docs/architecture.md draws it).
+import Foundation
+import PackageDescription
+
+/// Strict everywhere: `unsafe` then marks exactly what a reviewer must read.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),
+  // The kill switch that the fault tests pull between two steps exists in debug builds only.
+  .define("FAULT_INJECTION", .when(configuration: .debug)),
+]
+
+/// Tests import what they name; the strictness that guards production code would only hide what they assert.
+let testing: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
+
+/// A room and, where Tests/<name>Tests holds any, its tests. The tests see what the room sees.
+func room(_ name: String, _ dependencies: String...) -> [Target] {
+  let target = Target.target(name: name, dependencies: dependencies.map { .byName(name: $0) }, swiftSettings: strict)
+  return [target] + tests(name + "Tests", seeing: [name] + dependencies)
+}
+
+func tests(_ name: String, seeing dependencies: [String]) -> [Target] {
+  let folder = Context.packageDirectory + "/Tests/" + name
+  let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+  guard files.contains(where: { $0.hasSuffix(".swift") }) else { return [] }
+  return [.testTarget(name: name, dependencies: dependencies.map { .byName(name: $0) }, swiftSettings: testing)]
+}
+
+let package = Package(
+  name: "skiff",
+  products: [.executable(name: "skiff", targets: ["skiff"])],
+  targets: [
+    // 0 C · 1 kernel
+    [.target(name: "CKernel")],
+    room("Kernel", "CKernel"),
+
+    // 2 formats: pure, no system calls
+    room("JSON", "Kernel"),
+    room("RuntimeSpec", "JSON", "Kernel"),
+    room("ImageSpec", "JSON", "Kernel"),
+    room("Archive", "Kernel"),
+    room("ELF", "Kernel"),
+    room("Arguments", "Kernel"),
+    room("Steps", "Kernel"),
+    room("Explain", "Steps", "JSON", "Kernel"),
+
+    // 3 linux
+    room("Rooted", "Steps", "Kernel"),
+    room("Mounts", "Rooted", "Steps", "Kernel"),
+    room("Cgroups", "Steps", "Kernel"),
+    room("Netlink", "Steps", "Kernel"),
+    room("Firewall", "Netlink", "Steps", "Kernel"),
+    room("Seccomp", "RuntimeSpec", "Steps", "Kernel"),
+    room("Privileges", "RuntimeSpec", "Steps", "Kernel"),
+    room("Terminals", "Steps", "Kernel"),
+
+    // 4 runtime
+    room(
+      "Planning", "RuntimeSpec", "Seccomp", "Privileges", "Cgroups", "Mounts", "Steps", "Kernel"),
+    room(
+      "Inside", "Planning", "Rooted", "Mounts", "Cgroups", "Netlink", "Seccomp", "Privileges", "Terminals", "ELF",
+      "Steps", "Kernel"),
+    room(
+      "Launching", "Inside", "Planning", "Rooted", "Mounts", "Cgroups", "Netlink", "Firewall", "Terminals", "Steps",
+      "Kernel"),
+    room("Containers", "Launching", "Planning", "RuntimeSpec", "JSON", "Cgroups", "Steps", "Kernel"),
+    room(
+      "Monitoring", "Containers", "Launching", "Planning", "RuntimeSpec", "JSON", "Terminals", "Cgroups", "Steps",
+      "Kernel"),
+
+    // 5 engine
+    room("Blobs", "ImageSpec", "JSON", "Kernel"),
+    room("Layers", "Blobs", "Archive", "ImageSpec", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
+    room("Staging", "Layers", "Launching", "ELF", "ImageSpec", "Rooted", "JSON", "Steps", "Kernel"),
+    room("Networks", "Launching", "Netlink", "Firewall", "JSON", "Steps", "Kernel"),
+    room("Volumes", "JSON", "Rooted", "Steps", "Kernel"),
+    room(
+      "Engine", "Staging", "Networks", "Volumes", "Layers", "Blobs", "Monitoring", "Containers", "Launching",
+      "Planning", "Privileges", "Seccomp", "Cgroups", "RuntimeSpec", "ImageSpec", "JSON", "Rooted", "Terminals",
+      "Steps", "Kernel"),
+
+    // 6 front
+    room("SkiffCLI", "Engine", "Staging", "Networks", "Volumes", "Layers", "Blobs", "Monitoring", "Containers",
+      "Launching", "Inside", "Planning", "Privileges", "Cgroups", "Explain", "Arguments", "RuntimeSpec", "ImageSpec", "JSON", "Rooted",
+      "Terminals", "ELF", "Steps", "Kernel"),
+    [
+      .executableTarget(
+        name: "skiff", dependencies: ["SkiffCLI"], swiftSettings: strict,
+        linkerSettings: [
+          .unsafeFlags(["-static-executable", "-Xlinker", "-s"], .when(configuration: .release))
+        ])
+    ],
+    // The walls, and the whole program as a person runs it.
+    tests("FloorsTests", seeing: []),
+    tests("SystemTests", seeing: ["skiff", "Kernel", "JSON"]),
+  ].flatMap { $0 }
+)

@@ -1,0 +1,49 @@
+// What Swift cannot call or see: the variadic syscall(), and the constants that Glibc's module hides.
+// No logic here; Kernel gives each call its type.
+#pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+
+/// The system call `number`: its result, or the negated errno. glibc's errno is left out of it because a child made by
+/// the raw clone3 system call shares no valid thread descriptor with glibc.
+long ckernel_syscall(long number, long a, long b, long c, long d, long e, long f);
+
+/// clone3 without CLONE_VM: the child returns 0 on a copy of the caller's stack, as after fork.
+long ckernel_clone3(const void *arguments, unsigned long size);
+
+/// The environment as the kernel handed it over.
+char **ckernel_environment(void);

@@ -1,0 +1,1 @@
+/// nftables by netlink, in one atomic batch, in Skiff's own table.

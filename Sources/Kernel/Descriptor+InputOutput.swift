@@ -1,0 +1,88 @@
+internal import CKernel
+
+/// Reading and writing whole buffers. A short count is not an error here: the loops go on until done or end of file.
+extension BorrowedDescriptor {
+  /// Bytes read into the front of `buffer`; 0 at the end of the file.
+  package func read(into buffer: inout [UInt8]) throws(Fault) -> Int {
+    let bufferCount = buffer.count
+    return try buffer.withMutableAddress { (base) throws(Fault) in
+      try systemCall("read", Int(SYS_read), argument, base, bufferCount, arguments: "\(rawValue)")
+    }
+  }
+
+  /// All bytes to the end. Refuses with EFBIG what is longer than `limit`: an input from outside has no say in our memory.
+  package func readAll(limit: Int = 16 << 20) throws(Fault) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    var count = 0
+    while true {
+      if count == bytes.count {
+        if count > limit { throw Fault("read", .fileTooLarge, arguments: "\(rawValue), more than \(limit) bytes") }
+        bytes.append(contentsOf: repeatElement(0, count: bytes.count))
+      }
+      let bytesCount = bytes.count
+      let got = try bytes.withMutableAddress { (base) throws(Fault) in
+        try systemCall(
+          "read", Int(SYS_read), argument, base + count, bytesCount - count, arguments: "\(rawValue)")
+      }
+      if got == 0 { break }
+      count += got
+    }
+    if count > limit { throw Fault("read", .fileTooLarge, arguments: "\(rawValue), more than \(limit) bytes") }
+    bytes.removeLast(bytes.count - count)
+    return bytes
+  }
+
+  /// Up to `count` bytes at `offset`; fewer only at the end of the file.
+  package func read(_ count: Int, at offset: Int) throws(Fault) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var done = 0
+    while done < count {
+      let got = try bytes.withMutableAddress { (base) throws(Fault) in
+        try systemCall(
+          "pread64", Int(SYS_pread64), argument, base + done, count - done, offset + done,
+          arguments: "\(rawValue), \(count), \(offset)")
+      }
+      if got == 0 { break }
+      done += got
+    }
+    bytes.removeLast(count - done)
+    return bytes
+  }
+
+  /// Writes all of `bytes`.
+  package func write(_ bytes: [UInt8]) throws(Fault) { try write(bytes[...]) }
+
+  package func write(_ bytes: ArraySlice<UInt8>) throws(Fault) {
+    var rest = bytes
+    while !rest.isEmpty {
+      let put = try rest.withAddress { (base) throws(Fault) in
+        try systemCall(
+          "write", Int(SYS_write), argument, base, rest.count, arguments: "\(rawValue), \(rest.count) bytes")
+      }
+      rest = rest.dropFirst(put)
+    }
+  }
+
+  package func write(_ text: String) throws(Fault) { try write(Array(text.utf8)) }
+
+  /// One write(2), which may be short: for pipes and sockets that do not block. Returns the count.
+  package func writeSome(_ bytes: ArraySlice<UInt8>) throws(Fault) -> Int {
+    return try bytes.withAddress { (base) throws(Fault) in
+      try systemCall(
+        "write", Int(SYS_write), argument, base, bytes.count, arguments: "\(rawValue), \(bytes.count) bytes")
+    }
+  }
+
+  /// fsync(2): the data and the size are on the disk when it returns.
+  package func synchronize() throws(Fault) {
+    _ = try systemCall("fsync", Int(SYS_fsync), argument, arguments: "\(rawValue)")
+  }
+
+  package func truncate(to size: Int) throws(Fault) {
+    _ = try systemCall("ftruncate", Int(SYS_ftruncate), argument, size, arguments: "\(rawValue), \(size)")
+  }
+
+  package func seek(to offset: Int) throws(Fault) {
+    _ = try systemCall("lseek", Int(SYS_lseek), argument, offset, 0, arguments: "\(rawValue), \(offset), SEEK_SET")
+  }
+}

@@ -1,0 +1,77 @@
+internal import CKernel
+
+/// One name in a directory.
+package struct DirectoryEntry: Hashable, Sendable {
+  package var name: Path
+  /// Nil where the file system does not say (DT_UNKNOWN): ask statx.
+  package var kind: FileKind?
+}
+
+/// All entries of an open directory but `.` and `..` (getdents64(2)), in the file system's order.
+package func entries(of directory: BorrowedDescriptor) throws(Fault) -> [DirectoryEntry] {
+  try directory.seek(to: 0)
+  var found: [DirectoryEntry] = []
+  var buffer = [UInt8](repeating: 0, count: 32_768)
+  while true {
+    let bufferCount = buffer.count
+    let count = try buffer.withMutableAddress { (base) throws(Fault) in
+      try systemCall(
+        "getdents64", Int(SYS_getdents64), directory.argument, base, bufferCount, arguments: directory.description)
+    }
+    if count == 0 { return found }
+    var offset = 0
+    // struct linux_dirent64: u64 inode, s64 offset, u16 record length, u8 type, name up to a NUL.
+    while offset + 19 <= count {
+      let length = Int(buffer[offset + 16]) | Int(buffer[offset + 17]) << 8
+      guard length > 19, offset + length <= count else { break }
+      let name = buffer[(offset + 19)..<(offset + length)].prefix { $0 != 0 }
+      if !name.elementsEqual([46]), !name.elementsEqual([46, 46]), let path = Path(bytes: name) {
+        found.append(DirectoryEntry(name: path, kind: FileKind(rawValue: UInt32(buffer[offset + 18]) << 12)))
+      }
+      offset += length
+    }
+  }
+}
+
+package func entries(of path: Path) throws(Fault) -> [DirectoryEntry] {
+  let directory = try open(path, [.readOnly, .directory])
+  return try entries(of: directory.borrowed)
+}
+
+/// Makes the directory and those above it that are missing, on trusted host paths only.
+package func makeDirectories(_ path: Path, mode: FileMode) throws(Fault) {
+  do throws(Fault) {
+    try makeDirectory(path, mode: mode)
+  } catch {
+    switch error.errno {
+    case .exists: return
+    case .noSuchFile where !path.parent.isEmpty && path.parent != path:
+      try makeDirectories(path.parent, mode: mode)
+      do throws(Fault) { try makeDirectory(path, mode: mode) } catch { if error.errno != .exists { throw error } }
+    default: throw error
+    }
+  }
+}
+
+/// Removes a name and, when it is a directory, all below it; never follows a link, never leaves the tree through `..`.
+/// What vanishes meanwhile is as good as removed.
+package func removeTree(_ path: Path, at directory: BorrowedDescriptor = .workingDirectory) throws(Fault) {
+  do throws(Fault) {
+    try removeFile(path, at: directory)
+    return
+  } catch {
+    // EISDIR on most file systems, EPERM as POSIX has it.
+    if error.errno == .noSuchFile { return }
+    if error.errno != .isDirectory && error.errno != .notPermitted { throw error }
+  }
+  do throws(Fault) {
+    let opened = try open(path, [.readOnly, .directory, .noFollow], at: directory)
+    for entry in try entries(of: opened.borrowed) { try removeTree(entry.name, at: opened.borrowed) }
+  } catch {
+    if error.errno == .noSuchFile { return }
+    throw error
+  }
+  do throws(Fault) { try removeDirectory(path, at: directory) } catch {
+    if error.errno != .noSuchFile { throw error }
+  }
+}

@@ -1,0 +1,88 @@
+internal import CKernel
+
+// Whole files. Writing one that must survive a crash goes by `replaceFile`.
+
+/// The whole file, at most `limit` bytes of it (EFBIG beyond).
+package func readFile(
+  _ path: Path, at directory: BorrowedDescriptor = .workingDirectory, limit: Int = 16 << 20
+) throws(Fault) -> [UInt8] {
+  do throws(Fault) {
+    let file = try open(path, [.readOnly], at: directory)
+    return try file.borrowed.readAll(limit: limit)
+  } catch {
+    // The number of a descriptor says nothing to a person; the name does.
+    throw error.operation == "openat" ? error : Fault("read", error.errno, arguments: path.quoted)
+  }
+}
+
+/// A small text file of the kernel or of ours, without the white space at its end.
+package func readText(
+  _ path: Path, at directory: BorrowedDescriptor = .workingDirectory, limit: Int = 1 << 20
+) throws(Fault) -> String {
+  var bytes = try readFile(path, at: directory, limit: limit)
+  while let last = bytes.last, last == 10 || last == 32 { bytes.removeLast() }
+  return String(decoding: bytes, as: UTF8.self)
+}
+
+/// Writes into a file that is there: a control file of cgroupfs, procfs or sysfs. One write(2), as those files need.
+package func writeControl(
+  _ path: Path, _ text: String, at directory: BorrowedDescriptor = .workingDirectory
+) throws(Fault) {
+  do throws(Fault) {
+    let file = try open(path, [.writeOnly], at: directory)
+    try file.borrowed.write(text)
+  } catch {
+    throw Fault("write", error.errno, arguments: "\(path.quoted), \"\(text)\"")
+  }
+}
+
+/// The file has either its old contents or the new ones after a crash: temp file, fsync, rename, fsync of the directory.
+package func replaceFile(
+  _ path: Path, with bytes: [UInt8], mode: FileMode = 0o600, durable: Bool = true,
+  at directory: BorrowedDescriptor = .workingDirectory
+) throws(Fault) {
+  let temporary = Path("\(path.string).\(processIdentifier()).new")
+  do throws(Fault) {
+    let file = try open(temporary, [.writeOnly, .create, .truncate, .noFollow], mode: mode, at: directory)
+    try file.borrowed.write(bytes)
+    if durable { try file.borrowed.synchronize() }
+    try file.close()
+    try rename(temporary, at: directory, to: path, at: directory)
+  } catch {
+    try? removeFile(temporary, at: directory)
+    throw Fault(operation: error.operation, error.errno, arguments: path.quoted)
+  }
+  if durable {
+    let parent = path.parent.isEmpty ? Path(".") : path.parent
+    let above = try open(parent, [.readOnly, .directory], at: directory)
+    try above.borrowed.synchronize()
+  }
+}
+
+/// How flock(2) is asked for.
+package enum LockKind: Sendable { case shared, exclusive }
+
+extension BorrowedDescriptor {
+  /// Waits for the lock. It belongs to the open file: a forked or exec'd process that inherits it holds it too.
+  package func lock(_ kind: LockKind) throws(Fault) {
+    _ = try systemCall(
+      "flock", Int(SYS_flock), argument, Int(kind == .shared ? LOCK_SH : LOCK_EX), arguments: "\(rawValue)")
+  }
+
+  /// Takes the lock if nobody holds it; false when somebody does.
+  package func tryLock(_ kind: LockKind) throws(Fault) -> Bool {
+    do throws(Fault) {
+      _ = try systemCall(
+        "flock", Int(SYS_flock), argument, Int((kind == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB),
+        arguments: "\(rawValue)")
+      return true
+    } catch {
+      if error.errno == .again { return false }
+      throw error
+    }
+  }
+
+  package func unlock() throws(Fault) {
+    _ = try systemCall("flock", Int(SYS_flock), argument, Int(LOCK_UN), arguments: "\(rawValue)")
+  }
+}

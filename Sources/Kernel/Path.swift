@@ -1,0 +1,106 @@
+/// A file name as the kernel takes it: bytes that end in one NUL, with no NUL inside.
+///
+/// It need not be UTF-8; `description` shows it as well as that can be done.
+package struct Path: Hashable, Sendable {
+  /// The bytes with the final NUL.
+  private let storage: [UInt8]
+
+  /// Refuses a NUL inside, which the kernel would read as the end.
+  package init?(bytes: some Sequence<UInt8>) {
+    var storage = Array(bytes)
+    if storage.contains(0) { return nil }
+    storage.append(0)
+    self.storage = storage
+  }
+
+  /// The path up to the first NUL: for names that came from the kernel or from our own code.
+  package init(_ string: String) {
+    var storage = [UInt8]()
+    storage.reserveCapacity(string.utf8.count + 1)
+    for byte in string.utf8 {
+      if byte == 0 { break }
+      storage.append(byte)
+    }
+    storage.append(0)
+    self.storage = storage
+  }
+
+  /// The bytes without the final NUL.
+  package var bytes: ArraySlice<UInt8> { storage.dropLast() }
+  package var isEmpty: Bool { storage.count == 1 }
+  package var isAbsolute: Bool { storage[0] == UInt8(ascii: "/") }
+  package var string: String { String(decoding: bytes, as: UTF8.self) }
+
+  @inline(__always)
+  package func withPointer<Result, Failure: Error>(
+    _ body: (UnsafePointer<UInt8>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    // Array's closure form erases the typed throw, so the result travels in an enum.
+    let outcome: Swift.Result<Result, Failure> = unsafe storage.withUnsafeBufferPointer { buffer in
+      do throws(Failure) { return .success(try unsafe body(buffer.baseAddress!)) } catch { return .failure(error) }
+    }
+    return try outcome.get()
+  }
+
+  /// The number that a raw system call takes, valid inside `body` only.
+  @inline(__always)
+  func withAddress<Result, Failure: Error>(_ body: (Int) throws(Failure) -> Result) throws(Failure) -> Result {
+    try unsafe withPointer { (pointer) throws(Failure) in try body(Int(bitPattern: pointer)) }
+  }
+}
+
+extension Path: ExpressibleByStringLiteral, ExpressibleByStringInterpolation, CustomStringConvertible {
+  package init(stringLiteral value: String) { self.init(value) }
+  package var description: String { string }
+  /// The path in quotes, as an error or a trace shows it.
+  package var quoted: String { "\"\(string)\"" }
+}
+
+// MARK: - Components
+
+extension Path {
+  /// The components between slashes, empty ones and `.` left out; `..` is kept, for only the kernel can resolve it.
+  package var components: [Path] {
+    bytes.split(separator: UInt8(ascii: "/")).compactMap { part in
+      part.elementsEqual([UInt8(ascii: ".")]) ? nil : Path(bytes: part)
+    }
+  }
+
+  /// The last component: `ls` of `/bin/ls`. Empty for `/`.
+  package var name: String { components.last?.string ?? "" }
+
+  /// All but the last component: `/bin` of `/bin/ls`, `/` of `/bin`, empty for a bare name.
+  package var parent: Path {
+    let parts = components.dropLast()
+    let joined = parts.map(\.string).joined(separator: "/")
+    return Path(isAbsolute ? "/" + joined : joined)
+  }
+
+  /// `self/other`; an absolute `other` is appended all the same, so that nothing leaves `self`.
+  package func appending(_ other: Path) -> Path {
+    if isEmpty { return other }
+    var joined = Array(bytes)
+    while joined.last == UInt8(ascii: "/") { joined.removeLast() }
+    joined.append(UInt8(ascii: "/"))
+    joined.append(contentsOf: other.bytes.drop { $0 == UInt8(ascii: "/") })
+    return Path(bytes: joined)!
+  }
+
+  package func appending(_ other: String) -> Path { appending(Path(other)) }
+
+  /// The path with `.`, `..` and doubled slashes taken out by their text alone. It says nothing about links.
+  package var lexicallyNormal: Path {
+    var kept: [String] = []
+    for component in components {
+      if component.string != ".." {
+        kept.append(component.string)
+      } else if let last = kept.last, last != ".." {
+        kept.removeLast()
+      } else if !isAbsolute {
+        kept.append("..")
+      }
+    }
+    let joined = kept.joined(separator: "/")
+    return Path(isAbsolute ? "/" + joined : (joined.isEmpty ? "." : joined))
+  }
+}

@@ -1,0 +1,1 @@
+/// One supervisor per container: pidfd, standard streams, log, attach, exit.

@@ -1,0 +1,3 @@
+/// Performs mount steps: overlay, bind, pseudo file systems, propagation, masks, by descriptor.
+///
+/// A path that was checked is never resolved again (SECURITY.md, rule 2).

@@ -1,0 +1,169 @@
+package import Kernel
+
+/// A change in the container's own mount namespace. Targets are paths inside the new root and are opened by `Rooted`;
+/// sources of bind mounts are paths of the host, opened before the root is left.
+package enum MountStep: Hashable, Sendable {
+  /// All mounts of the new namespace stop sending to (and, when private, receiving from) the host's.
+  case setPropagation(Propagation)
+  /// The layers of an image, topmost first, with a private upper directory: the new root.
+  case mountOverlay(OverlayMount)
+  /// A directory of the host as the new root, as it lies.
+  case bindRoot(Path)
+  /// A new file system: proc, sysfs, tmpfs, devpts, mqueue, cgroup2, …
+  case mount(FileSystemMount)
+  /// A file or directory of the host.
+  case bind(BindMount)
+  /// The v1 controllers, each a mount of the container's own part below one tmpfs, and links such as cpu → cpu,cpuacct.
+  case mountCgroups(CgroupMount)
+  case makeDevice(DeviceNode)
+  /// A link in the new root, such as /dev/fd → /proc/self/fd.
+  case makeSymbolicLink(Path, target: Path)
+  /// A file in the new root that only this container sees, such as /etc/resolv.conf, is bound from a file of the host by `bind`;
+  /// this makes a directory (WORKDIR, mount points).
+  case makeDirectory(Path, mode: FileMode)
+  /// The terminal's own end on /dev/console, by descriptor (CVE-2025-52565).
+  case bindConsole
+  /// Hides a file behind a null device, a directory behind an empty read-only tmpfs. A path that is missing is fine.
+  case mask(Path)
+  /// Binds the path onto itself, read-only.
+  case makeReadOnly(Path)
+  /// The root mount itself, read-only; what is mounted below stays as it is.
+  case makeRootReadOnly
+  /// The new root becomes `/`, the old one is detached.
+  case pivotRoot
+  /// Propagation of the new root after the pivot (`rootfsPropagation`).
+  case setRootPropagation(Propagation)
+}
+
+/// An overlay file system (the kernel's Documentation/filesystems/overlayfs.rst).
+package struct OverlayMount: Hashable, Sendable {
+  /// Read-only layers, topmost first.
+  package var lower: [Path]
+  /// Where changes go; nil mounts read-only.
+  package var upper: Path?
+  /// Scratch space on the file system of `upper`.
+  package var work: Path?
+  /// `volatile`: no sync of the upper layer, for containers that are thrown away.
+  package var isVolatile: Bool
+  /// `userxattr`: needed inside a user namespace.
+  package var usesUserAttributes: Bool
+
+  package init(
+    lower: [Path], upper: Path?, work: Path?, isVolatile: Bool = false, usesUserAttributes: Bool = false
+  ) {
+    self.lower = lower
+    self.upper = upper
+    self.work = work
+    self.isVolatile = isVolatile
+    self.usesUserAttributes = usesUserAttributes
+  }
+}
+
+/// A new file system on a directory of the new root.
+package struct FileSystemMount: Hashable, Sendable {
+  package var type: Path
+  package var source: Path
+  /// Inside the new root; made when missing.
+  package var target: Path
+  package var attributes: MountAttributes
+  /// `key` or `key=value`, for fsconfig or as the data string of mount(2).
+  package var options: [Path]
+  package var propagation: Propagation?
+  /// tmpcopyup: what the root has below the target is copied into the new file system.
+  package var copiesUp: Bool
+
+  package init(
+    type: Path, source: Path, target: Path, attributes: MountAttributes = [], options: [Path] = [],
+    propagation: Propagation? = nil, copiesUp: Bool = false
+  ) {
+    self.type = type
+    self.source = source
+    self.target = target
+    self.attributes = attributes
+    self.options = options
+    self.propagation = propagation
+    self.copiesUp = copiesUp
+  }
+}
+
+/// A file or directory of the host, seen at a path of the new root.
+package struct BindMount: Hashable, Sendable {
+  /// On the host.
+  package var source: Path
+  /// Inside the new root; a file or directory like the source is made when missing.
+  package var target: Path
+  package var isRecursive: Bool
+  package var set: MountAttributes
+  package var clear: MountAttributes
+  /// Attributes that go to every mount below too (rro, rnosuid, …).
+  package var setRecursively: MountAttributes
+  package var clearRecursively: MountAttributes
+  package var propagation: Propagation?
+  package var propagatesRecursively: Bool
+
+  package init(
+    source: Path, target: Path, isRecursive: Bool = true, set: MountAttributes = [], clear: MountAttributes = [],
+    setRecursively: MountAttributes = [], clearRecursively: MountAttributes = [], propagation: Propagation? = nil,
+    propagatesRecursively: Bool = false
+  ) {
+    self.source = source
+    self.target = target
+    self.isRecursive = isRecursive
+    self.set = set
+    self.clear = clear
+    self.setRecursively = setRecursively
+    self.clearRecursively = clearRecursively
+    self.propagation = propagation
+    self.propagatesRecursively = propagatesRecursively
+  }
+}
+
+/// `/sys/fs/cgroup` of a container on a host with v1 hierarchies.
+package struct CgroupMount: Hashable, Sendable {
+  /// One mounted hierarchy: its directory name below `/sys/fs/cgroup` and the options that select it.
+  package struct Hierarchy: Hashable, Sendable {
+    /// `memory`, `cpu,cpuacct`, `systemd`, `unified`.
+    package var name: Path
+    package var isV2: Bool
+    /// The data of mount(2): `memory`, `cpu,cpuacct`, `name=systemd`; empty on v2.
+    package var options: Path
+    package init(name: Path, isV2: Bool, options: Path) {
+      self.name = name
+      self.isV2 = isV2
+      self.options = options
+    }
+  }
+  package var target: Path
+  package var hierarchies: [Hierarchy]
+  package var isReadOnly: Bool
+  package init(target: Path, hierarchies: [Hierarchy], isReadOnly: Bool) {
+    self.target = target
+    self.hierarchies = hierarchies
+    self.isReadOnly = isReadOnly
+  }
+}
+
+/// A device file of the container.
+package struct DeviceNode: Hashable, Sendable {
+  package var path: Path
+  package var kind: FileKind
+  package var device: DeviceNumber
+  package var mode: FileMode
+  package var owner: UInt32
+  package var group: UInt32
+  /// In a user namespace mknod is refused, so the host's own node is bound there instead.
+  package var isBound: Bool
+
+  package init(
+    path: Path, kind: FileKind, device: DeviceNumber, mode: FileMode, owner: UInt32 = 0, group: UInt32 = 0,
+    isBound: Bool = false
+  ) {
+    self.path = path
+    self.kind = kind
+    self.device = device
+    self.mode = mode
+    self.owner = owner
+    self.group = group
+    self.isBound = isBound
+  }
+}

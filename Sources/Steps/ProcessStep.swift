@@ -1,0 +1,96 @@
+package import Kernel
+
+/// A change to the process itself: its namespaces, identity, limits, and at the end the program it becomes.
+package enum ProcessStep: Hashable, Sendable {
+  /// clone3(2) into new namespaces; on v2 straight into the cgroup (CLONE_INTO_CGROUP).
+  case clone(Namespaces, cgroup: Path?)
+  /// The parent writes the child's uid_map, setgroups and gid_map (user_namespaces(7)).
+  case mapIdentifiers(users: [IdentifierMap], groups: [IdentifierMap])
+  case unshare(Namespaces)
+  /// setns(2) through a file such as /proc/PID/ns/net.
+  case joinNamespace(Namespaces, Path)
+  /// The container waits here until the parent has made cgroups, network and id maps.
+  case awaitParent
+  case setHostname(String)
+  case setDomainName(String)
+  /// A write below /proc/sys, through a private procfs (SECURITY.md, rule 3).
+  case setSysctl(key: String, value: String)
+  case setResourceLimit(ResourceLimit)
+  case setOomScoreAdjustment(Int)
+  case startSession
+  /// The pseudo terminal becomes the controlling terminal and the standard streams.
+  case openTerminal(rows: UInt16, columns: UInt16)
+  case changeRoot(Path)
+  /// chdir(2), and a check that getcwd(2) is inside the root (CVE-2024-21626). A missing directory is made when asked.
+  case changeDirectory(Path)
+  case setUmask(FileMode)
+  case setNoNewPrivileges
+  /// Drops from the bounding set; needs CAP_SETPCAP, so it comes before the other sets shrink.
+  case limitCapabilities(bounding: CapabilitySet)
+  /// setgroups, setresgid, setresuid, keeping permitted capabilities across it (PR_SET_KEEPCAPS).
+  case setUser(user: UInt32, group: UInt32, supplementary: [UInt32])
+  case setCapabilities(Capabilities)
+  /// A compiled filter. Without no_new_privs, loading is privileged and comes before capabilities are dropped.
+  case loadFilter(SystemCallFilter)
+  /// execve(2). `program` is looked up in PATH of `environment` when it has no slash.
+  case execute(program: Path, arguments: [Path], environment: [Path])
+}
+
+/// One line of uid_map or gid_map.
+package struct IdentifierMap: Hashable, Sendable {
+  package var container: UInt32
+  package var host: UInt32
+  package var count: UInt32
+  package init(container: UInt32, host: UInt32, count: UInt32) {
+    self.container = container
+    self.host = host
+    self.count = count
+  }
+}
+
+/// A resource limit (getrlimit(2)).
+package struct ResourceLimit: Hashable, Sendable {
+  /// `RLIMIT_NOFILE`, as the OCI specification names it.
+  package var name: String
+  /// The kernel's number of it.
+  package var resource: Int32
+  package var soft: UInt64
+  package var hard: UInt64
+  package init(name: String, resource: Int32, soft: UInt64, hard: UInt64) {
+    self.name = name
+    self.resource = resource
+    self.soft = soft
+    self.hard = hard
+  }
+}
+
+/// The sets of capabilities(7) that a process starts its program with.
+package struct Capabilities: Hashable, Sendable {
+  package var effective: CapabilitySet
+  package var permitted: CapabilitySet
+  package var inheritable: CapabilitySet
+  package var ambient: CapabilitySet
+  package init(
+    effective: CapabilitySet, permitted: CapabilitySet, inheritable: CapabilitySet, ambient: CapabilitySet
+  ) {
+    self.effective = effective
+    self.permitted = permitted
+    self.inheritable = inheritable
+    self.ambient = ambient
+  }
+}
+
+/// A seccomp program (seccomp(2)): classic BPF, one `struct sock_filter` in each word as the kernel lays it out on a
+/// little-endian machine: code 16 bits, jt 8, jf 8, k 32.
+package struct SystemCallFilter: Hashable, Sendable {
+  /// What a person calls it: `docker's default profile`.
+  package var name: String
+  package var instructions: [UInt64]
+  /// SECCOMP_FILTER_FLAG_*.
+  package var flags: UInt32
+  package init(name: String, instructions: [UInt64], flags: UInt32) {
+    self.name = name
+    self.instructions = instructions
+    self.flags = flags
+  }
+}

@@ -1,0 +1,1 @@
+/// Pseudo terminals, raw mode, window sizes, and copying between descriptors.

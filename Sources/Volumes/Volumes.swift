@@ -1,0 +1,1 @@
+/// Named volumes: directories that outlive containers.
