@@ -2,25 +2,44 @@ package import Kernel
 
 /// A change to the control group hierarchies. Paths are absolute directories of cgroupfs on the host.
 package enum CgroupStep: Hashable, Sendable {
-  /// mkdir of one group (its parents are steps of their own).
+  /// mkdir of a group that others share, such as `skiff`: one that is there is fine, and it is kept afterwards.
+  case ensure(Path)
+  /// mkdir of the container's own group. One that a crash left behind is taken over when it is empty; EBUSY when
+  /// processes are in it.
   case make(Path)
   /// One write(2) of `value` into the control file `file` of the group.
   case write(Path, file: Path, value: String)
-  /// v2: controllers that the children of this group get (`cgroup.subtree_control`); one that is missing is a fault.
-  case enable(Path, controllers: [String])
+  /// The same into the first of these files that the kernel has: names differ between versions and schedulers. Where it
+  /// has none, that is a fault unless `orNone`.
+  case writeFirst(Path, [ControlSetting], orNone: Bool)
+  /// v2: controllers that the children of this group get (`cgroup.subtree_control`). One of `required` that cannot be had
+  /// is a fault; `wanted` ones (for statistics and later updates) come where they can.
+  case enable(Path, required: [String], wanted: [String])
   /// v2: an eBPF program of type BPF_PROG_TYPE_CGROUP_DEVICE made from the rules, attached to the group.
   case allowDevices(Path, [DeviceRule])
   /// v1 cpuset: a new group takes cpus and mems from its parent before a task may enter.
   case inheritCpuset(Path)
   /// The calling task enters the group: the single-threaded child writes 0 to `tasks` (v1) or `cgroup.procs` (v2). Another
-  /// process's pid is never written: that waits for an RCU grace period (MEASURED.md).
+  /// process's pid is never written: that waits for an RCU grace period, about 9 ms.
   case join(Path, isV2: Bool)
-  /// rmdir of the group; retried while the kernel still lets go of the last task.
+  /// rmdir of the group and of those that the container made in it, after killing who is still there; retried, for a
+  /// bounded time, while the kernel lets go of the last task.
   case remove(Path)
 
   var undo: CgroupStep? {
     if case .make(let path) = self { return .remove(path) }
     return nil
+  }
+}
+
+/// A control file and what is written there.
+package struct ControlSetting: Hashable, Sendable {
+  package var file: Path
+  package var value: String
+
+  package init(file: Path, value: String) {
+    self.file = file
+    self.value = value
   }
 }
 
@@ -41,5 +60,12 @@ package struct DeviceRule: Hashable, Sendable {
     self.major = major
     self.minor = minor
     self.access = access
+  }
+}
+
+extension DeviceRule: CustomStringConvertible {
+  /// As devices.list and `devices.allow` write it: `c 1:3 rwm`, `b *:* m`.
+  package var description: String {
+    "\(kind.rawValue) \(major.map(String.init) ?? "*"):\(minor.map(String.init) ?? "*") \(access)"
   }
 }
