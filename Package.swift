@@ -87,8 +87,10 @@ let package = Package(
       "Steps", "Kernel"),
 
     // 6 front
-    room("SkiffCLI", "Engine", "Staging", "Networks", "Volumes", "Layers", "Blobs", "Monitoring", "Containers",
-      "Launching", "Inside", "Planning", "Privileges", "Cgroups", "Explain", "Arguments", "RuntimeSpec", "ImageSpec", "JSON", "Rooted",
+    room(
+      "SkiffCLI", "Engine", "Staging", "Networks", "Volumes", "Layers", "Blobs", "Monitoring", "Containers",
+      "Launching", "Inside", "Planning", "Privileges", "Cgroups", "Explain", "Arguments", "RuntimeSpec", "ImageSpec",
+      "JSON", "Rooted",
       "Terminals", "ELF", "Steps", "Kernel"),
     [
       .executableTarget(

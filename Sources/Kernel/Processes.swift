@@ -157,7 +157,8 @@ package func wait(
   guard information[0] != 0 else { return nil }
   // On 64-bit machines the union after si_code starts on an 8-byte boundary, so one word is padding.
   let (code, process, value) = (information[2], information[4], information[6])
-  return (process, code == 1 ? .exited(value) : .killed(signal: value, coreDumped: code == 3))  // CLD_EXITED, CLD_DUMPED
+  // CLD_EXITED is 1, CLD_DUMPED 3.
+  return (process, code == 1 ? .exited(value) : .killed(signal: value, coreDumped: code == 3))
 }
 
 /// execve(2): returns only to say why not.

@@ -1,3 +1,5 @@
+/// The program: nothing but the call into its commands.
+
 internal import SkiffCLI
 
 skiffMain()

@@ -1,0 +1,52 @@
+# Everything that a person or CI does with this checkout. `make help` lists it.
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD := .build/release
+# What the kernel reserves to root: the tour, and the tests of the system.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E env PATH="$$PATH")
+
+.DEFAULT_GOAL := help
+.PHONY: run build test check lint floors bench install uninstall clean help
+
+run: ## build a release, then walk the tour on it
+	@Scripts/setup build tour
+	@$(MAKE) --no-print-directory build
+	@$(SUDO) $(BUILD)/skiff tour
+
+build: ## the release: one static executable, .build/release/skiff
+	@Scripts/setup build
+	swift build -c release --static-swift-stdlib --product skiff
+
+test: ## every test, those that need root included (of the release too, which the tests of the whole program run)
+	@Scripts/setup build tour test
+	@$(MAKE) --no-print-directory build
+	swift build --build-tests
+	$(SUDO) env SKIFF_RELEASE="$(CURDIR)/$(BUILD)/skiff" swift test --skip-build --disable-xctest
+
+check: lint floors test ## format lint, the walls between the floors, every test
+
+lint: ## the format, strictly
+	swift format lint --strict --parallel --recursive Sources Tests Package.swift
+
+floors: ## who may import whom, and the other walls, alone
+	swift test --disable-xctest --filter FloorsTests
+
+bench: ## ratios beside the peers that this machine has (crun, runc, podman, docker)
+	@Scripts/setup build bench tour
+	@$(MAKE) --no-print-directory build
+	$(SUDO) Benchmarks/run $(BENCH)
+
+install: ## into PREFIX (/usr/local): bin/skiff, and skiff-runtime for those who call an OCI runtime
+	@[ -x $(BUILD)/skiff ] || $(MAKE) --no-print-directory build
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install -m 0755 $(BUILD)/skiff "$(DESTDIR)$(PREFIX)/bin/skiff"
+	ln -sf skiff "$(DESTDIR)$(PREFIX)/bin/skiff-runtime"
+
+uninstall: ## takes away what install put
+	rm -f "$(DESTDIR)$(PREFIX)/bin/skiff" "$(DESTDIR)$(PREFIX)/bin/skiff-runtime"
+
+clean: ## removes what was built
+	rm -rf .build
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18

@@ -1,0 +1,198 @@
+import Foundation
+
+/// The house as docs/architecture.md draws it, and what a visitor finds wrong with it.
+struct House {
+  /// From the ground up. A target may depend on any target of a lower floor.
+  static let floors: [[String]] = [
+    ["CKernel"],
+    ["Kernel"],
+    ["JSON", "RuntimeSpec", "ImageSpec", "Archive", "Compression", "ELF", "Arguments", "Steps", "Explain"],
+    ["Rooted", "Mounts", "Cgroups", "Netlink", "Firewall", "Seccomp", "Privileges", "Terminals"],
+    ["Planning", "Inside", "Launching", "Containers", "Monitoring"],
+    ["Blobs", "Layers", "Staging", "Networks", "Volumes", "Engine"],
+    ["SkiffCLI"],
+    ["skiff"],
+  ]
+
+  /// The only ways sideways: each name may depend on those before it in its own row.
+  static let arrows: [[String]] = [
+    ["JSON", "RuntimeSpec"], ["JSON", "ImageSpec"], ["Steps", "Explain"], ["JSON", "Explain"],
+    ["Rooted", "Mounts"], ["Netlink", "Firewall"],
+    ["Planning", "Inside", "Launching", "Containers", "Monitoring"],
+    ["Blobs", "Layers", "Staging", "Engine"], ["Networks", "Engine"], ["Volumes", "Engine"],
+  ]
+
+  static func floor(of target: String) -> Int? { floors.firstIndex { $0.contains(target) } }
+
+  static func allows(_ target: String, _ dependency: String) -> Bool {
+    guard let own = floor(of: target), let other = floor(of: dependency) else { return false }
+    // C is behind Kernel's door, and main.swift only calls the commands.
+    if other == 0 { return target == "Kernel" }
+    if target == "skiff" { return dependency == "SkiffCLI" }
+    if other != own { return other < own }
+    return arrows.contains { row in
+      guard let mine = row.firstIndex(of: target), let theirs = row.firstIndex(of: dependency) else { return false }
+      return theirs < mine
+    }
+  }
+}
+
+// MARK: - The manifest
+
+/// What `swift package dump-package` says, as far as it matters here.
+struct Manifest: Decodable {
+  struct Target: Decodable {
+    struct Dependency: Decodable {
+      let name: String
+
+      init(from decoder: any Decoder) throws {
+        // {"byName": ["Kernel", null]}, {"target": […]} or, for another package's, {"product": […]}.
+        let kinds = try decoder.singleValueContainer().decode([String: [AnyName?]].self)
+        name = kinds.values.first?.first??.text ?? ""
+      }
+    }
+    let name: String
+    let type: String
+    let dependencies: [Dependency]
+  }
+  /// A string, or something else that is no name.
+  struct AnyName: Decodable {
+    let text: String?
+    init(from decoder: any Decoder) throws { text = try? decoder.singleValueContainer().decode(String.self) }
+  }
+  let targets: [Target]
+
+  /// Each declared dependency that leads upward, or sideways where no arrow is drawn.
+  var faults: [String] {
+    targets.filter { $0.type != "test" }.flatMap { target in
+      guard House.floor(of: target.name) != nil else { return ["\(target.name) is on no floor"] }
+      return target.dependencies.filter { !House.allows(target.name, $0.name) }
+        .map { "\(target.name) may not depend on \($0.name)" }
+    }
+  }
+}
+
+// MARK: - The sources
+
+/// One file under Sources.
+struct SourceFile {
+  let target: String
+  let name: String
+  let text: String
+
+  var isSwift: Bool { name.hasSuffix(".swift") }
+  var title: String { "\(target)/\(name)" }
+  var lineCount: Int { text.utf8.reduce(0) { $0 + ($1 == 10 ? 1 : 0) } }
+
+  /// The modules that the file imports, whatever stands before the word.
+  var imports: [String] {
+    code.split(separator: "\n").compactMap { line in
+      let words = line.split { $0 == " " || $0 == "\t" }.map(String.init)
+      guard let index = words.firstIndex(of: "import"), index + 1 < words.count, index <= 2 else { return nil }
+      guard words[..<index].allSatisfy({ $0.hasPrefix("@") || ["internal", "package", "public"].contains($0) })
+      else { return nil }
+      // `import struct Foundation.Data` imports Foundation as much.
+      let kinds = ["struct", "class", "enum", "func", "typealias", "protocol", "let", "var"]
+      let name = kinds.contains(words[index + 1]) && index + 2 < words.count ? words[index + 2] : words[index + 1]
+      return name.split(separator: ".").first.map(String.init)
+    }
+  }
+
+  /// The text with the insides of comments and string literals taken out, lines kept.
+  var code: String {
+    var kept = ""
+    var rest = Substring(text)
+    var depth = 0
+    while let character = rest.first {
+      if depth > 0 {
+        if rest.hasPrefix("*/") { depth -= 1; rest = rest.dropFirst(2); continue }
+        if rest.hasPrefix("/*") { depth += 1; rest = rest.dropFirst(2); continue }
+        if character == "\n" { kept.append(character) }
+        rest = rest.dropFirst()
+      } else if rest.hasPrefix("//") {
+        rest = rest.drop { $0 != "\n" }
+      } else if rest.hasPrefix("/*") {
+        depth = 1
+        rest = rest.dropFirst(2)
+      } else if let literal = Self.literal(at: rest) {
+        kept += "\"" + literal.filter { $0 == "\n" } + "\""
+        rest = rest.dropFirst(literal.count)
+      } else {
+        kept.append(character)
+        rest = rest.dropFirst()
+      }
+    }
+    return kept
+  }
+
+  /// The string literal that `text` starts with, raw and multi-line ones included.
+  private static func literal(at text: Substring) -> Substring? {
+    let hashes = text.prefix { $0 == "#" }
+    let body = text.dropFirst(hashes.count)
+    guard body.first == "\"" else { return nil }
+    let quotes = body.hasPrefix("\"\"\"") ? "\"\"\"" : "\""
+    let end = quotes + hashes
+    let escape = "\\" + hashes
+    var index = body.index(body.startIndex, offsetBy: quotes.count)
+    while index < body.endIndex {
+      let here = body[index...]
+      if here.hasPrefix(end) { return text[..<body.index(index, offsetBy: end.count)] }
+      let isEscape = here.hasPrefix(escape)
+      index = body.index(index, offsetBy: isEscape ? escape.count + 1 : 1, limitedBy: body.endIndex) ?? body.endIndex
+    }
+    return text
+  }
+}
+
+/// The walls: what a reviewer would refuse in any file.
+struct Walls {
+  static let maximumLines = 500
+  static let maximumLinesOfC = 300
+  /// Words that no code here may hold, and why.
+  static let forbidden: [(word: String, reason: String)] = [
+    ("try!", "input would crash it"), ("as!", "input would crash it"), ("fatalError(", "input would crash it"),
+  ]
+  /// Words that not even a comment may hold.
+  static let unfinished = ["TODO", "FIXME", "XXX"]
+  static let foundations = ["Foundation", "FoundationEssentials", "Dispatch"]
+  static let systemModules = ["Glibc", "Musl", "CKernel"]
+
+  /// - Parameter dependencies: what Package.swift declares for each target.
+  static func faults(in files: [SourceFile], dependencies: [String: [String]]) -> [String] {
+    files.flatMap { faults(in: $0, dependencies: dependencies[$0.target] ?? []) } + missingDoors(files)
+  }
+
+  private static func faults(in file: SourceFile, dependencies: [String]) -> [String] {
+    var found: [String] = []
+    if file.lineCount > maximumLines { found.append("\(file.title) has \(file.lineCount) lines") }
+    for word in unfinished where file.text.contains(word) { found.append("\(file.title) holds \(word)") }
+    guard file.isSwift else { return found }
+    let code = file.code
+    for (word, reason) in forbidden where code.contains(word) { found.append("\(file.title) holds \(word): \(reason)") }
+    for module in file.imports {
+      if foundations.contains(module) {
+        found.append("\(file.title) imports \(module), which costs more than a container's start")
+      } else if systemModules.contains(module) {
+        if file.target != "Kernel" { found.append("\(file.title) imports \(module) past Kernel") }
+      } else if !dependencies.contains(module) || !House.allows(file.target, module) {
+        found.append("\(file.title) imports \(module), which is not below it")
+      }
+    }
+    return found
+  }
+
+  /// The file named after its target (or main.swift) opens with a doc comment; the C floor stays thin.
+  private static func missingDoors(_ files: [SourceFile]) -> [String] {
+    var found: [String] = []
+    for (target, files) in Dictionary(grouping: files, by: \.target).sorted(by: { $0.key < $1.key }) {
+      if files.contains(where: \.isSwift) {
+        let door = files.first { $0.name == target + ".swift" || $0.name == "main.swift" }
+        if door?.text.hasPrefix("///") != true { found.append("\(target) does not open with a doc comment") }
+      } else {
+        let count = files.reduce(0) { $0 + $1.lineCount }
+        if count >= maximumLinesOfC { found.append("\(target) has \(count) lines of C") }
+      }
+    }
+    return found
+  }
+}
