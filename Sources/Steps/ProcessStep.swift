@@ -56,11 +56,14 @@ package struct ResourceLimit: Hashable, Sendable {
   package var resource: Int32
   package var soft: UInt64
   package var hard: UInt64
-  package init(name: String, resource: Int32, soft: UInt64, hard: UInt64) {
+  /// Nobody asked for it: a host that may not raise the limit keeps what it inherited.
+  package var isDefault: Bool
+  package init(name: String, resource: Int32, soft: UInt64, hard: UInt64, isDefault: Bool = false) {
     self.name = name
     self.resource = resource
     self.soft = soft
     self.hard = hard
+    self.isDefault = isDefault
   }
 }
 

@@ -1,0 +1,159 @@
+internal import CKernel
+
+// What a process may do and may never do again: capabilities(7), prctl(2), seccomp(2), getrlimit(2).
+
+// MARK: - Capabilities
+
+/// The three sets that capset(2) changes together.
+package struct ProcessCapabilities: Hashable, Sendable {
+  package var effective: CapabilitySet
+  package var permitted: CapabilitySet
+  package var inheritable: CapabilitySet
+  package init(effective: CapabilitySet, permitted: CapabilitySet, inheritable: CapabilitySet) {
+    self.effective = effective
+    self.permitted = permitted
+    self.inheritable = inheritable
+  }
+}
+
+/// struct __user_cap_header_struct: version 3 (64 capabilities in two words each), and 0 for the caller.
+private let capabilityHeader: [UInt32] = [0x2008_0522, 0]
+
+/// capget(2) of the calling thread.
+package func processCapabilities() throws(Fault) -> ProcessCapabilities {
+  var words = [UInt32](repeating: 0, count: 6)
+  _ = try words.withMutableAddress { (data) throws(Fault) in
+    try capabilityHeader.withAddress { (header) throws(Fault) in
+      try systemCall("capget", Int(SYS_capget), header, data)
+    }
+  }
+  func set(_ index: Int) -> CapabilitySet {
+    CapabilitySet(rawValue: UInt64(words[index]) | UInt64(words[index + 3]) << 32)
+  }
+  return ProcessCapabilities(effective: set(0), permitted: set(1), inheritable: set(2))
+}
+
+/// capset(2) of the calling thread. EPERM where a set would grow beyond what is permitted.
+package func setProcessCapabilities(_ sets: ProcessCapabilities) throws(Fault) {
+  let ordered = [sets.effective, sets.permitted, sets.inheritable]
+  let words = ordered.map { UInt32(truncatingIfNeeded: $0.rawValue) } + ordered.map { UInt32($0.rawValue >> 32) }
+  _ = try words.withAddress { (data) throws(Fault) in
+    try capabilityHeader.withAddress { (header) throws(Fault) in
+      try systemCall(
+        "capset", Int(SYS_capset), header, data,
+        arguments: "effective=\(sets.effective), permitted=\(sets.permitted), inheritable=\(sets.inheritable)")
+    }
+  }
+}
+
+/// The bounding set: what an exec can at most give. Asked bit by bit; the kernel answers EINVAL past its last one.
+package func boundingCapabilities() -> CapabilitySet {
+  var found: CapabilitySet = []
+  for number in 0..<64 {
+    let answer = ckernel_syscall(Int(SYS_prctl), Int(PR_CAPBSET_READ), number, 0, 0, 0, 0)
+    if answer < 0 { break }
+    if answer == 1 { found.insert(CapabilitySet(number: number)) }
+  }
+  return found
+}
+
+/// PR_CAPBSET_DROP. Needs CAP_SETPCAP; EINVAL for a number that this kernel does not have.
+package func dropBoundingCapability(_ number: Int) throws(Fault) {
+  _ = try systemCall(
+    "prctl", Int(SYS_prctl), Int(PR_CAPBSET_DROP), number,
+    arguments: "PR_CAPBSET_DROP, \(CapabilitySet(number: number))")
+}
+
+/// PR_CAP_AMBIENT_CLEAR_ALL (Linux 4.3).
+package func clearAmbientCapabilities() throws(Fault) {
+  _ = try systemCall(
+    "prctl", Int(SYS_prctl), Int(PR_CAP_AMBIENT), Int(PR_CAP_AMBIENT_CLEAR_ALL),
+    arguments: "PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL")
+}
+
+/// PR_CAP_AMBIENT_RAISE: needs the capability in the permitted and the inheritable set.
+package func raiseAmbientCapability(_ number: Int) throws(Fault) {
+  _ = try systemCall(
+    "prctl", Int(SYS_prctl), Int(PR_CAP_AMBIENT), Int(PR_CAP_AMBIENT_RAISE), number,
+    arguments: "PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, \(CapabilitySet(number: number))")
+}
+
+/// The ambient set, as `boundingCapabilities`.
+package func ambientCapabilities() -> CapabilitySet {
+  var found: CapabilitySet = []
+  for number in 0..<64 {
+    let answer = ckernel_syscall(Int(SYS_prctl), Int(PR_CAP_AMBIENT), Int(PR_CAP_AMBIENT_IS_SET), number, 0, 0, 0)
+    if answer < 0 { break }
+    if answer == 1 { found.insert(CapabilitySet(number: number)) }
+  }
+  return found
+}
+
+// MARK: - Attributes of the process
+
+/// PR_SET_KEEPCAPS: a change from user 0 to another keeps the permitted set (the effective one is cleared all the same).
+/// execve clears the flag.
+package func setKeepsCapabilities(_ on: Bool) throws(Fault) {
+  _ = try systemCall(
+    "prctl", Int(SYS_prctl), Int(PR_SET_KEEPCAPS), on ? 1 : 0, arguments: "PR_SET_KEEPCAPS, \(on ? 1 : 0)")
+}
+
+/// PR_SET_NO_NEW_PRIVS: no exec gives more than the process has, for it and all its children, for ever.
+package func setNoNewPrivileges() throws(Fault) {
+  _ = try systemCall("prctl", Int(SYS_prctl), Int(PR_SET_NO_NEW_PRIVS), 1, arguments: "PR_SET_NO_NEW_PRIVS, 1")
+}
+
+/// PR_SET_DUMPABLE 0: nobody without CAP_SYS_PTRACE traces the process or opens its /proc files; ends with execve.
+package func setDumpable(_ on: Bool) throws(Fault) {
+  _ = try systemCall("prctl", Int(SYS_prctl), Int(PR_SET_DUMPABLE), on ? 1 : 0, arguments: "PR_SET_DUMPABLE, \(on)")
+}
+
+// MARK: - seccomp
+
+/// SECCOMP_SET_MODE_FILTER: every later system call of this thread goes through `instructions`, one `struct sock_filter`
+/// in each word. EACCES without no_new_privs or CAP_SYS_ADMIN in the user namespace; EINVAL for a program that the
+/// kernel's checker refuses.
+package func loadSystemCallFilter(_ instructions: [UInt64], flags: UInt32) throws(Fault) {
+  try instructions.withAddress { (program) throws(Fault) in
+    // struct sock_fprog: u16 length, six bytes of padding, pointer.
+    let header = [instructions.count, program]
+    _ = try header.withAddress { (header) throws(Fault) in
+      try systemCall(
+        "seccomp", Int(SYS_seccomp), 1, Int(flags), header,
+        arguments: "SECCOMP_SET_MODE_FILTER, 0x\(String(flags, radix: 16)), \(instructions.count) instructions")
+    }
+  }
+}
+
+// MARK: - Resource limits
+
+/// Soft and hard limit; `UInt64.max` is RLIM_INFINITY.
+package struct LimitPair: Hashable, Sendable {
+  package var soft: UInt64
+  package var hard: UInt64
+  package init(soft: UInt64, hard: UInt64) {
+    self.soft = soft
+    self.hard = hard
+  }
+}
+
+/// The limits of this process for RLIMIT_* number `resource`.
+package func resourceLimit(_ resource: Int32) throws(Fault) -> LimitPair {
+  var pair: [UInt64] = [0, 0]
+  _ = try pair.withMutableAddress { (base) throws(Fault) in
+    try systemCall("prlimit64", Int(SYS_prlimit64), 0, Int(resource), 0, base, arguments: "0, \(resource)")
+  }
+  return LimitPair(soft: pair[0], hard: pair[1])
+}
+
+/// EPERM where the hard limit would rise without CAP_SYS_RESOURCE in the first user namespace.
+package func setResourceLimit(_ resource: Int32, to limit: LimitPair) throws(Fault) {
+  let pair = [limit.soft, limit.hard]
+  _ = try pair.withAddress { (base) throws(Fault) in
+    try systemCall(
+      "prlimit64", Int(SYS_prlimit64), 0, Int(resource), base, 0,
+      arguments: "0, \(resource), \(describe(limit.soft)):\(describe(limit.hard))")
+  }
+}
+
+private func describe(_ value: UInt64) -> String { value == .max ? "unlimited" : "\(value)" }
