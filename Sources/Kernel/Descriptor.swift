@@ -50,9 +50,12 @@ package struct BorrowedDescriptor: Hashable, Sendable {
   /// How a trace shows it.
   package var description: String { rawValue == AT_FDCWD ? "AT_FDCWD" : "\(rawValue)" }
 
-  package func duplicate() throws(Fault) -> Descriptor {
+  package func duplicate() throws(Fault) -> Descriptor { try duplicate(from: 3) }
+
+  /// The copy gets the lowest free number from `lowest` up.
+  package func duplicate(from lowest: Int32) throws(Fault) -> Descriptor {
     let raw = try systemCall(
-      "fcntl", Int(SYS_fcntl), argument, Int(F_DUPFD_CLOEXEC), 3, arguments: "\(rawValue), F_DUPFD_CLOEXEC")
+      "fcntl", Int(SYS_fcntl), argument, Int(F_DUPFD_CLOEXEC), Int(lowest), arguments: "\(rawValue), F_DUPFD_CLOEXEC")
     return Descriptor(owning: Int32(raw))
   }
 

@@ -62,14 +62,23 @@ package enum CloneResult: ~Copyable {
 /// clone3(2) as a fork into new namespaces. The caller must be single-threaded; the child goes on in ordinary Swift on
 /// its copy of memory and must leave by `exitNow` or exec.
 ///
-/// - Parameter cgroup: a directory of cgroup v2 that the child is born in (CLONE_INTO_CGROUP, Linux 5.7).
-package func clone(namespaces: Namespaces, cgroup: BorrowedDescriptor? = nil) throws(Fault) -> CloneResult {
+/// - Parameters:
+///   - cgroup: a directory of cgroup v2 that the child is born in (CLONE_INTO_CGROUP, Linux 5.7).
+///   - isSibling: the new process is a child of the caller's parent (CLONE_PARENT), which reaps it.
+package func clone(
+  namespaces: Namespaces, cgroup: BorrowedDescriptor? = nil, isSibling: Bool = false
+) throws(Fault) -> CloneResult {
   var pidfd: Int32 = -1
   var arguments = clone_args()
   // timens_offsets is written before the first process is in the namespace, so that one is unshared by hand.
   precondition(!namespaces.contains(.time), "a time namespace is unshared, not cloned")
   arguments.flags = namespaces.rawValue | UInt64(CLONE_PIDFD)
-  arguments.exit_signal = UInt64(SIGCHLD)
+  if isSibling {
+    // The exit signal is then the caller's own; clone3 refuses another one.
+    arguments.flags |= UInt64(CLONE_PARENT)
+  } else {
+    arguments.exit_signal = UInt64(SIGCHLD)
+  }
   if let cgroup {
     arguments.flags |= 0x2_0000_0000
     arguments.cgroup = UInt64(cgroup.rawValue)

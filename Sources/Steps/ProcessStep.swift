@@ -9,6 +9,8 @@ package enum ProcessStep: Hashable, Sendable {
   case unshare(Namespaces)
   /// setns(2) through a file such as /proc/PID/ns/net.
   case joinNamespace(Namespaces, Path)
+  /// setns(2) with a pidfd: several namespaces of a running process in one step (Linux 5.8), as `exec` enters a container.
+  case joinNamespaces(Namespaces, of: ProcessIdentifier)
   /// The container waits here until the parent has made cgroups, network and id maps.
   case awaitParent
   case setHostname(String)

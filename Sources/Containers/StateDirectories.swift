@@ -1,0 +1,56 @@
+package import Kernel
+
+/// Where Skiff keeps what it knows: `root` outlives a boot (/var/lib/skiff), `run` does not (/run/skiff). Both are 0700:
+/// what is in them is nobody else's (CVE-2021-41091).
+package struct StateDirectories: Hashable, Sendable {
+  package var root: Path
+  package var run: Path
+
+  package init(root: Path, run: Path) {
+    self.root = root
+    self.run = run
+  }
+
+  package var containers: Path { root.appending("containers") }
+  package var names: Path { root.appending("names") }
+  package var images: Path { root.appending("images") }
+  package var layers: Path { root.appending("layers") }
+  package var volumes: Path { root.appending("volumes") }
+  package var networks: Path { root.appending("networks") }
+  package var runningContainers: Path { run.appending("containers") }
+  package var runningNetworks: Path { run.appending("networks") }
+
+  /// The directories that must be there before anything is recorded, parents first.
+  package var all: [Path] { [root, containers, names, volumes, networks, run, runningContainers, runningNetworks] }
+}
+
+/// The files of one container.
+package struct ContainerFiles: Hashable, Sendable {
+  package let identifier: ContainerIdentifier
+  package let directory: Path
+  package let runDirectory: Path
+
+  package init(_ identifier: ContainerIdentifier, in state: StateDirectories) {
+    self.identifier = identifier
+    directory = state.containers.appending(identifier.description)
+    runDirectory = state.runningContainers.appending(identifier.description)
+  }
+
+  /// What was asked for: name, image, limits, network.
+  package var record: Path { directory.appending("record.json") }
+  /// The OCI runtime configuration, written once.
+  package var configuration: Path { directory.appending("config.json") }
+  /// What became of it: running, exited and how.
+  package var state: Path { directory.appending("state.json") }
+  package var log: Path { directory.appending("log.json") }
+  /// Held by the supervisor as long as it lives.
+  package var lock: Path { directory.appending("lock") }
+  package var upper: Path { directory.appending("upper") }
+  package var work: Path { directory.appending("work") }
+  package var hostname: Path { directory.appending("hostname") }
+  package var hosts: Path { directory.appending("hosts") }
+  package var resolvConf: Path { directory.appending("resolv.conf") }
+  /// Where the container's mount namespace has its root; an empty directory in every other.
+  package var rootfs: Path { runDirectory.appending("rootfs") }
+  package var attachSocket: Path { runDirectory.appending("attach") }
+}

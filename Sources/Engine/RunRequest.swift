@@ -1,0 +1,145 @@
+package import Kernel
+package import Steps
+
+/// What `run` was asked for, in values that were checked one by one; what they mean together is decided when the
+/// container is prepared.
+package struct RunRequest: Sendable {
+  /// What the container's root is made of.
+  package enum Root: Hashable, Sendable {
+    case image(String)
+    /// `--rootfs`: a directory as it lies, changed in place.
+    case directory(Path)
+  }
+
+  package var root: Root
+  /// What follows the image; empty means the image's own.
+  package var command: [String] = []
+  /// `--entrypoint`; an empty string takes the image's away.
+  package var entrypoint: String?
+  package var name: String?
+  package var hostname: String?
+  package var domainName: String?
+  package var isDetached = false
+  package var isInteractive = false
+  package var hasTerminal = false
+  package var removesItself = false
+  package var hasInit = false
+  /// `NAME=VALUE`, in the order given; later ones win.
+  package var environment: [String] = []
+  package var workingDirectory: String?
+  package var user: String?
+  package var supplementaryGroups: [String] = []
+  package var mounts: [MountRequest] = []
+  package var rootIsReadOnly = false
+  package var resources = ResourceRequest()
+  package var limits: [ResourceLimit] = []
+  package var addedCapabilities: [String] = []
+  package var droppedCapabilities: [String] = []
+  package var isPrivileged = false
+  package var security = SecurityRequest()
+  package var network = NetworkRequest.bridge
+  package var labels: [Label] = []
+  package var stopSignal: Int32?
+  package var stopTimeout: Int?
+  package var sysctls: [Label] = []
+  package var extraHosts: [Label] = []
+  package var dnsServers: [String] = []
+  /// `--userns`: nil is the host's.
+  package var userNamespace: UserNamespaceRequest?
+  package var sharesHostProcesses = false
+  package var sharesHostIPC = false
+  package var sharesHostNames = false
+  package var devices: [DeviceRequest] = []
+  package var oomScoreAdjustment: Int?
+  package var sharedMemorySize: Int?
+  package var logging = LogRequest()
+
+  package init(root: Root) { self.root = root }
+}
+
+/// A name and its value: a label, a sysctl, a host entry.
+package struct Label: Hashable, Sendable {
+  package var name: String
+  package var value: String
+  package init(name: String, value: String) {
+    self.name = name
+    self.value = value
+  }
+}
+
+/// One of `-v`, `--mount`, `--tmpfs`.
+package enum MountRequest: Hashable, Sendable {
+  /// A path of the host. `createsSource` is docker's `-v`, which makes a missing directory; `--mount` refuses.
+  case bind(source: Path, target: Path, options: [String], createsSource: Bool)
+  /// A named volume; nil makes an anonymous one.
+  case volume(name: String?, target: Path, options: [String])
+  case tmpfs(target: Path, options: [String])
+}
+
+/// Limits, in bytes and nanoseconds; nil keeps what the host has.
+package struct ResourceRequest: Hashable, Sendable {
+  package var memory: Int64?
+  /// Memory and swap together, as docker counts; -1 is without limit.
+  package var memorySwap: Int64?
+  package var memoryReservation: Int64?
+  package var cpuShares: UInt64?
+  package var cpuPeriod: UInt64?
+  package var cpuQuota: Int64?
+  package var cpusetCpus: String?
+  package var cpusetMems: String?
+  package var processes: Int64?
+  package var blockWeight: UInt16?
+  package init() {}
+}
+
+/// `--security-opt`.
+package struct SecurityRequest: Hashable, Sendable {
+  package enum Seccomp: Hashable, Sendable {
+    case standard
+    case unconfined
+    /// A profile in docker's format.
+    case file(Path)
+  }
+  package var seccomp = Seccomp.standard
+  package var noNewPrivileges = false
+  /// `systempaths=unconfined`: nothing is masked or read-only.
+  package var pathsAreOpen = false
+  package init() {}
+}
+
+package enum NetworkRequest: Hashable, Sendable {
+  case bridge, none, host
+  case container(String)
+  case named(String)
+}
+
+/// `--userns`: which ids of the host the container's ids are.
+package struct UserNamespaceRequest: Hashable, Sendable {
+  package var users: [IdentifierMap]
+  package var groups: [IdentifierMap]
+  package init(users: [IdentifierMap], groups: [IdentifierMap]) {
+    self.users = users
+    self.groups = groups
+  }
+}
+
+/// `--device HOST[:CONTAINER[:rwm]]`.
+package struct DeviceRequest: Hashable, Sendable {
+  package var source: Path
+  package var target: Path
+  package var access: String
+  package init(source: Path, target: Path, access: String) {
+    self.source = source
+    self.target = target
+    self.access = access
+  }
+}
+
+/// `--log-opt`.
+package struct LogRequest: Hashable, Sendable {
+  package var isOff = false
+  /// Bytes of one file before it is rotated.
+  package var maximumSize: Int = 10 << 20
+  package var maximumFiles: Int = 3
+  package init() {}
+}

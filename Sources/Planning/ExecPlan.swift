@@ -1,0 +1,24 @@
+package import Kernel
+package import Steps
+
+/// One more program in a running container.
+///
+/// ```
+///   command ── clone ─→ joining (cgroups, namespaces) ── clone into the pid namespace ─→ finishing ─→ the program
+/// ```
+/// The process that joins has to clone once more, for setns on a pid namespace counts for children only. The second one
+/// is made as its sibling, so that the command reaps it.
+package struct ExecPlan: Hashable, Sendable {
+  package var joining: [Step]
+  package var finishing: [Step]
+  /// cgroup v2: the directory the program is born in.
+  package var cgroup: Path?
+  package var hasTerminal: Bool
+
+  package init(joining: [Step], finishing: [Step], cgroup: Path?, hasTerminal: Bool) {
+    self.joining = joining
+    self.finishing = finishing
+    self.cgroup = cgroup
+    self.hasTerminal = hasTerminal
+  }
+}

@@ -1,0 +1,75 @@
+package import Kernel
+package import Steps
+
+/// A container as lists of steps, in the order and at the place where they run. It is data: nothing has happened yet.
+///
+/// ```
+///   parent: host → clone ─┬─ wiring ─────────→ "go" ─┐             ┌→ undo, in reverse, when all is over
+///   child:                └─ building → awaitParent ←┘→ finishing ─┴→ the program
+/// ```
+package struct LaunchPlan: Hashable, Sendable {
+  /// In the parent, before there is a child: what the clone itself needs (cgroup v2), directories of the run.
+  package var host: [Step]
+  /// The namespaces that clone3 makes.
+  package var namespaces: Namespaces
+  /// cgroup v2: the directory the child is born in.
+  package var cgroup: Path?
+  /// In the parent, while the child builds: id maps, cgroups of v1, links, firewall.
+  package var wiring: [Step]
+  /// In the child at once: joined namespaces, mounts, devices.
+  package var building: [Step]
+  /// In the child when the parent is done: cgroup, addresses, pivot, masks, identity, the program.
+  package var finishing: [Step]
+  /// The program's standard streams are a pseudo terminal.
+  package var hasTerminal: Bool
+  /// PID 1 is an init of ours that reaps and forwards signals; the program is its child.
+  package var hasInit: Bool
+
+  package init(
+    host: [Step] = [], namespaces: Namespaces = [], cgroup: Path? = nil, wiring: [Step] = [], building: [Step] = [],
+    finishing: [Step] = [], hasTerminal: Bool = false, hasInit: Bool = false
+  ) {
+    self.host = host
+    self.namespaces = namespaces
+    self.cgroup = cgroup
+    self.wiring = wiring
+    self.building = building
+    self.finishing = finishing
+    self.hasTerminal = hasTerminal
+    self.hasInit = hasInit
+  }
+
+  /// The clone as a step, for those who print the plan.
+  package var cloneStep: Step { .process(.clone(namespaces, cgroup: cgroup)) }
+
+  package subscript(phase: Phase) -> [Step] {
+    switch phase {
+    case .preparation: []
+    case .host: host
+    case .clone: [cloneStep]
+    case .wiring: wiring
+    case .building: building
+    case .finishing: finishing
+    }
+  }
+}
+
+/// Where in the plan a step stands.
+package enum Phase: UInt8, CaseIterable, Hashable, Sendable {
+  /// In the command, before there is a supervisor: records and directories of the container.
+  case preparation, host, clone, wiring, building, finishing
+}
+
+/// A step that failed, and where in the plan it stood.
+package struct PlanFailure: Error, Hashable, Sendable {
+  package var phase: Phase
+  package var index: Int
+  package var step: Step?
+  package var fault: Fault
+  package init(phase: Phase, index: Int, step: Step?, fault: Fault) {
+    self.phase = phase
+    self.index = index
+    self.step = step
+    self.fault = fault
+  }
+}
