@@ -78,13 +78,13 @@ let package = Package(
     // 5 engine
     room("Blobs", "ImageSpec", "JSON", "Kernel"),
     room("Layers", "Blobs", "Archive", "ImageSpec", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
-    room("Staging", "Layers", "Launching", "ELF", "ImageSpec", "Rooted", "JSON", "Steps", "Kernel"),
+    room("Staging", "Layers", "Launching", "ELF", "Arguments", "ImageSpec", "Rooted", "JSON", "Steps", "Kernel"),
     room("Networks", "Launching", "Netlink", "Firewall", "JSON", "Steps", "Kernel"),
     room("Volumes", "JSON", "Rooted", "Steps", "Kernel"),
     room(
       "Engine", "Staging", "Networks", "Volumes", "Layers", "Blobs", "Monitoring", "Containers", "Launching",
-      "Planning", "Privileges", "Seccomp", "Cgroups", "RuntimeSpec", "ImageSpec", "JSON", "Rooted", "Terminals",
-      "Steps", "Kernel"),
+      "Planning", "Privileges", "Seccomp", "Cgroups", "RuntimeSpec", "ImageSpec", "JSON", "Arguments", "Rooted",
+      "Terminals", "Steps", "Kernel"),
 
     // 6 front
     room(
