@@ -38,7 +38,7 @@ package struct Command: Sendable {
   }
 
   /// `--help` as every command has it.
-  package static let helpOption = Option("help", help: "print this help and exit")
+  package static let helpOption = Option("help", help: "Print this help and exit")
 
   /// The options of the table and `--help`, which is in no table.
   package var allOptions: [Option] { options.contains { $0.name == "help" } ? options : options + [Command.helpOption] }

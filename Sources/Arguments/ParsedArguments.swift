@@ -5,10 +5,18 @@ package struct ParsedArguments: Sendable {
   package internal(set) var wantsHelp = false
   /// In the order of the words.
   private var given: [(name: String, value: String)] = []
+  /// What stood before the command.
+  private var above: [(name: String, value: String)] = []
 
   package init(command: Command) { self.command = command }
 
   mutating func set(_ option: Option, _ value: String) { given.append((option.name, value)) }
+
+  /// Takes over the options that stood before the command.
+  package mutating func inherit(_ globals: ParsedArguments) { above = globals.given }
+
+  /// The last value of an option that stood before the command.
+  package func inherited(_ name: String) -> String? { above.last { $0.name == name }?.value }
 
   private func check(_ name: String) {
     precondition(command.options.contains { $0.name == name }, "\(command.name) has no option --\(name)")

@@ -1,7 +1,65 @@
 /// The commands, one file each: argv to a request, an answer to a screen.
+internal import Arguments
 internal import Kernel
 
-/// The program: dispatches on the first word and exits with the command's code.
+/// The program: dispatches on its own name, then on the first word, and exits with the command's code.
 public func skiffMain() -> Never {
-  exitNow(0)
+  let words = arguments()
+  // The name it was called by comes first: a supervisor or a runtime is not a person's command.
+  let name = Path(words.first ?? "skiff").name
+  if let program = programs.first(where: { $0.name == name }) { exitNow(program.run(Array(words.dropFirst()))) }
+  // A reader that has gone answers EPIPE then, which is an error with a name; no socket can kill the command either.
+  try? ignoreSignal(Signal.pipe)
+  exitNow(runCommandLine(Array(words.dropFirst())))
+}
+
+/// The options that stand before the command.
+let globalOptions = [
+  Option(
+    "root", .value, value: "dir", help: "Where images and containers are kept",
+    initial: "$SKIFF_ROOT or /var/lib/skiff",
+    completion: .directories),
+  Option(
+    "state", .value, value: "dir", help: "What dies with a boot", initial: "$SKIFF_STATE or /run/skiff",
+    completion: .directories),
+  Option("version", short: "v", help: "Print the version and exit"),
+]
+
+private let programSyntax = Command(
+  "", summary: "", usage: ["[OPTIONS] COMMAND"], options: globalOptions, positionals: .atLeast(0),
+  stopsAtFirstPositional: true)
+
+/// Runs the command that the words name and answers with its exit code.
+func runCommandLine(_ words: [String]) -> Int32 {
+  // Docker's code for words that make no sense.
+  var code: Int32 = 125
+  do {
+    let globals = try programSyntax.parse(words)
+    if globals.wantsHelp { return try printProgramHelp() }
+    if globals.flag("version") { return try printVersion() }
+    if globals.positionals.isEmpty { return try printProgramHelp() }
+    switch try dispatch(globals.positionals, in: commandTable()) {
+    case .level(let name, let summary, let entries):
+      return try printing { $0.print(help(for: entries, name: name, about: summary, columns: $0.columns)) }
+    case .command(let entry, let command, let rest, let run):
+      var parsed = try command.parse(rest)
+      if parsed.wantsHelp {
+        return try printing { $0.print(help(for: command, aliases: entry.aliases, columns: $0.columns)) }
+      }
+      parsed.inherit(globals)
+      code = entry.failureCode
+      return try run(parsed)
+    }
+  } catch {
+    return report(error, failureCode: code)
+  }
+}
+
+func printProgramHelp() throws -> Int32 {
+  try printing { out in
+    out.print(
+      help(
+        for: commandTable(), about: "Containers for Linux, without a daemon, that show how they are made",
+        options: globalOptions + [Command.helpOption], columns: out.columns))
+  }
 }

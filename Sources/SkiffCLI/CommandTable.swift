@@ -1,0 +1,30 @@
+internal import Arguments
+
+/// What this executable does under other names.
+struct Program {
+  var name: String
+  /// Takes the words after the name.
+  var run: @Sendable ([String]) -> Int32
+}
+
+/// The names that come before any command.
+let programs: [Program] = []
+
+/// Headings of the program's help, in its order.
+enum CommandGroup {
+  static let tour = "Start here"
+  static let life = "Containers"
+  static let images = "Images and root file systems"
+  static let networks = "Networks"
+  static let other = "More"
+}
+
+/// Every command. Each entry's file holds its options; they are built when it is called.
+func commandTable() -> [CommandEntry] {
+  [
+    VersionCommand.entry,
+    CompletionCommand.entry,
+    ManCommand.entry,
+    HelpCommand.entry,
+  ]
+}
