@@ -1,0 +1,108 @@
+import Glibc
+import Kernel
+import Steps
+import Synchronization
+import Testing
+
+@testable import Cgroups
+
+/// The hierarchies of the machine that runs the tests, and groups of our own in them.
+enum Machine {
+  /// Why tests of real groups cannot run here; nil when they can.
+  static let obstacle: String? = {
+    guard effectiveUser() == 0 else { return "control groups are made by root" }
+    do {
+      let layout = try CgroupLayout.detect()
+      let plan = try layout.plan(for: Resources(), group: "skiff-test-\(processIdentifier())-probe")
+      defer { for group in plan.groups { try? perform(.remove(group)) } }
+      for step in plan.before + plan.make { try perform(step) }
+      return nil
+    } catch { return "no control groups can be made here: \(error)" }
+  }()
+
+  static var canMakeGroups: Bool { obstacle == nil }
+
+  static func has(_ controller: String) -> Bool {
+    canMakeGroups && (try? CgroupLayout.detect().has(controller)) == true
+  }
+
+  private static let counter = Mutex(0)
+
+  static func newName() -> String {
+    counter.withLock { number in
+      number += 1
+      return "skiff-test-\(processIdentifier())/\(number)"
+    }
+  }
+
+  /// A group with these limits for the time of `body`. Everything that was made is gone afterwards.
+  static func withGroup(
+    _ resources: Resources = Resources(), on layout: CgroupLayout? = nil,
+    _ body: (CgroupLayout, String, CgroupPlan) throws -> Void
+  ) throws {
+    let layout = try layout ?? CgroupLayout.detect()
+    let name = newName()
+    let plan = try layout.plan(for: resources, group: name)
+    defer {
+      for group in plan.groups {
+        try? perform(.remove(group))
+        // The shared group above goes with the last of its children.
+        try? removeDirectory(group.parent)
+      }
+    }
+    for step in plan.before + plan.make { try perform(step) }
+    try body(layout, name, plan)
+    for group in plan.groups {
+      try perform(.remove(group))
+      #expect(!exists(group))
+    }
+  }
+
+  /// A shell in the group: it enters by itself, as a container does.
+  static func start(_ script: String, in plan: CgroupPlan) throws -> Shell {
+    let joins = plan.groups.map { group in
+      "echo 0 > \(group)/\(exists(group.appending("tasks")) ? "tasks" : "cgroup.procs")"
+    }
+    return try Shell((["set -e"] + joins + ["set +e", script]).joined(separator: "\n"))
+  }
+
+  /// Waits, for a bounded time, until something is so.
+  static func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
+    for _ in 0..<2000 {
+      if try condition() { return true }
+      usleep(5000)
+    }
+    return false
+  }
+}
+
+/// /bin/sh with a script, as a child of the tests.
+final class Shell {
+  let process: ProcessIdentifier
+  private var status: Kernel.ExitStatus?
+
+  init(_ script: String) throws {
+    var process: pid_t = 0
+    var arguments: [UnsafeMutablePointer<CChar>?] = (["/bin/sh", "-c", script] as [String]).map { strdup($0) } + [nil]
+    defer { for argument in arguments { free(argument) } }
+    let error = posix_spawn(&process, "/bin/sh", nil, nil, &arguments, environ)
+    guard error == 0 else { throw Fault("posix_spawn", Errno(rawValue: error)) }
+    self.process = process
+  }
+
+  /// Nobody is left behind, whatever a test does.
+  deinit {
+    if status == nil {
+      kill(process, SIGKILL)
+      _ = waitForExit()
+    }
+  }
+
+  @discardableResult
+  func waitForExit() -> Kernel.ExitStatus? {
+    if status == nil { status = (try? wait(for: .process(process)))?.status }
+    return status
+  }
+
+  var succeeds: Bool { waitForExit() == .exited(0) }
+}
