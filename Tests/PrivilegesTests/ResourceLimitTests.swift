@@ -3,14 +3,15 @@ import Steps
 import Testing
 
 @Suite struct ResourceLimitTests {
-  @Test(arguments: [
-    ("nofile=1024:2048", "RLIMIT_NOFILE", 7, 1024, 2048),
-    ("nofile=1024", "RLIMIT_NOFILE", 7, 1024, 1024),
-    ("NPROC=5:-1", "RLIMIT_NPROC", 6, 5, UInt64.max),
-    ("core=-1", "RLIMIT_CORE", 4, UInt64.max, UInt64.max),
-    ("stack=0:unlimited", "RLIMIT_STACK", 3, 0, UInt64.max),
-    ("rttime=9223372036854775807", "RLIMIT_RTTIME", 15, 9_223_372_036_854_775_807, 9_223_372_036_854_775_807),
-  ] as [(String, String, Int32, UInt64, UInt64)])
+  @Test(
+    arguments: [
+      ("nofile=1024:2048", "RLIMIT_NOFILE", 7, 1024, 2048),
+      ("nofile=1024", "RLIMIT_NOFILE", 7, 1024, 1024),
+      ("NPROC=5:-1", "RLIMIT_NPROC", 6, 5, UInt64.max),
+      ("core=-1", "RLIMIT_CORE", 4, UInt64.max, UInt64.max),
+      ("stack=0:unlimited", "RLIMIT_STACK", 3, 0, UInt64.max),
+      ("rttime=9223372036854775807", "RLIMIT_RTTIME", 15, 9_223_372_036_854_775_807, 9_223_372_036_854_775_807),
+    ] as [(String, String, Int32, UInt64, UInt64)])
   func accepted(text: String, name: String, number: Int32, soft: UInt64, hard: UInt64) throws {
     let limit = try ResourceLimit(option: text)
     #expect(limit == ResourceLimit(name: name, resource: number, soft: soft, hard: hard))

@@ -1,0 +1,51 @@
+internal import Arguments
+
+enum StatsCommand {
+  static let summary = "Display a live stream of container(s) resource usage statistics"
+
+  static func entry(_ perform: @escaping Perform) -> CommandEntry {
+    CommandEntry("stats", summary: summary, group: CommandGroup.life, .run(syntax: syntax, perform))
+  }
+
+  static func syntax() -> Command {
+    Command(
+      "stats", summary: summary, usage: ["[OPTIONS] [CONTAINER...]"],
+      options: [
+        Option("all", short: "a", help: "Show all containers (default shows just running)"),
+        FormatOption.templated,
+        Option("no-stream", help: "Disable streaming stats and only pull the first result"),
+        ProcessOptions.noTruncation,
+      ], positionals: .atLeast(0, .containers))
+  }
+}
+
+enum UpdateCommand {
+  static let summary = "Update configuration of one or more containers"
+
+  static func entry(_ perform: @escaping Perform) -> CommandEntry {
+    CommandEntry("update", summary: summary, group: CommandGroup.life, .run(syntax: syntax, perform))
+  }
+
+  static func syntax() -> Command {
+    Command(
+      "update", summary: summary, usage: ["[OPTIONS] CONTAINER [CONTAINER...]"],
+      options: [
+        Option("memory", short: "m", .value, value: "bytes", help: "Memory limit"),
+        Option(
+          "memory-swap", .value, value: "bytes",
+          help: "Swap limit equal to memory plus swap: -1 to enable unlimited swap"),
+        Option("memory-reservation", .value, value: "bytes", help: "Memory soft limit"),
+        Option("cpus", .value, value: "decimal", help: "Number of CPUs"),
+        Option("cpu-shares", short: "c", .value, value: "int", help: "CPU shares (relative weight)"),
+        Option("cpu-period", .value, value: "int", help: "Limit CPU CFS (Completely Fair Scheduler) period"),
+        Option("cpu-quota", .value, value: "int", help: "Limit CPU CFS (Completely Fair Scheduler) quota"),
+        Option("cpuset-cpus", .value, help: "CPUs in which to allow execution (0-3, 0,1)"),
+        Option("cpuset-mems", .value, help: "MEMs in which to allow execution (0-3, 0,1)"),
+        Option("pids-limit", .value, value: "int", help: "Tune container pids limit (set -1 for unlimited)"),
+        Option(
+          "blkio-weight", .value, value: "uint16",
+          help: "Block IO (relative weight), between 10 and 1000, or 0 to disable"),
+      ], positionals: .atLeast(1, .containers),
+      examples: [.init("skiff update -m 512m --cpus 1.5 web", "More memory, and at most one and a half CPUs")])
+  }
+}

@@ -1,0 +1,128 @@
+internal import Arguments
+
+enum RunCommand {
+  static let summary = "Create and run a new container from an image"
+
+  static func entry(_ perform: @escaping Perform) -> CommandEntry {
+    CommandEntry(
+      "run", summary: summary, group: CommandGroup.life, failureCode: 125, .run(syntax: syntax, perform))
+  }
+
+  static func syntax() -> Command {
+    Command(
+      "run", summary: summary,
+      usage: ["[OPTIONS] IMAGE [COMMAND] [ARG...]", "[OPTIONS] --rootfs DIR [COMMAND] [ARG...]"],
+      discussion: [
+        "The container gets its own processes, mounts, host name, network and limits. The image is never written: what"
+          + " changes goes to a layer of its own. The exit code is the command's; 125 is Skiff's own failure, 126 a command"
+          + " that cannot be executed, 127 one that was not found, 128+n a signal."
+      ],
+      options: life + process + files + limits + privileges + network + GlassBox.options,
+      // With --rootfs the command may be left out, and without it the image may not: run itself checks.
+      positionals: Positionals(0, nil, first: .images, rest: .nothing), stopsAtFirstPositional: true,
+      examples: [
+        .init("skiff run -it --rm web bash", "A shell in a container that goes away with it"),
+        .init("skiff run -d --name db -m 256m --network back db", "A named one in the background, limited"),
+        .init("skiff run --rm --rootfs ./rootfs /bin/ls -l /", "A directory instead of an image"),
+        .init("skiff run --explain=shell --dry-run web true", "The script that builds the same container by hand"),
+      ])
+  }
+
+  private static let life = [
+    Option("detach", short: "d", help: "Run container in background and print container ID"),
+    Option("name", .value, help: "Assign a name to the container"),
+    Option("rm", help: "Automatically remove the container and its anonymous volumes when it exits"),
+    Option("init", help: "Run an init inside the container that forwards signals and reaps processes"),
+    Option("cidfile", .value, value: "file", help: "Write the container ID to the file", completion: .files),
+    Option("label", short: "l", .repeated, value: "list", help: "Set meta data on a container"),
+    Option("stop-signal", .value, value: "signal", help: "Signal to stop the container"),
+    Option("stop-timeout", .value, value: "int", help: "Timeout (in seconds) to stop a container"),
+    Option("sig-proxy", help: "Proxy received signals to the process (default true)"),
+    Option("log-opt", .repeated, value: "list", help: "Log options: max-size=10m, max-file=3"),
+    Option("log-driver", .value, help: "Logging driver: json-file or none", completion: .words(["json-file", "none"])),
+  ]
+
+  private static let process: [Option] =
+    [
+      ProcessOptions.interactive, ProcessOptions.tty, ProcessOptions.environment, ProcessOptions.environmentFile,
+      ProcessOptions.workingDirectory, ProcessOptions.user,
+      Option("group-add", .repeated, value: "list", help: "Add additional groups to join"),
+      Option("entrypoint", .value, help: "Overwrite the default ENTRYPOINT of the image"),
+      ProcessOptions.detachKeys,
+    ].map { grouped("Process", $0) }
+
+  private static let files: [Option] =
+    [
+      Option(
+        "rootfs", .value, value: "dir", help: "A directory to use as the root instead of an image",
+        completion: .directories),
+      Option("volume", short: "v", .repeated, value: "list", help: "Bind mount a volume", completion: .files),
+      Option("mount", .repeated, value: "mount", help: "Attach a filesystem mount to the container"),
+      Option("tmpfs", .repeated, value: "list", help: "Mount a tmpfs directory"),
+      Option("read-only", help: "Mount the container's root filesystem as read only"),
+      Option("shm-size", .value, value: "bytes", help: "Size of /dev/shm"),
+    ].map { grouped("Files", $0) }
+
+  private static let limits: [Option] =
+    [
+      Option("memory", short: "m", .value, value: "bytes", help: "Memory limit"),
+      Option(
+        "memory-swap", .value, value: "bytes",
+        help: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap"),
+      Option("memory-reservation", .value, value: "bytes", help: "Memory soft limit"),
+      Option("cpus", .value, value: "decimal", help: "Number of CPUs"),
+      Option("cpu-shares", short: "c", .value, value: "int", help: "CPU shares (relative weight)"),
+      Option("cpu-period", .value, value: "int", help: "Limit CPU CFS (Completely Fair Scheduler) period"),
+      Option("cpu-quota", .value, value: "int", help: "Limit CPU CFS (Completely Fair Scheduler) quota"),
+      Option("cpuset-cpus", .value, help: "CPUs in which to allow execution (0-3, 0,1)"),
+      Option("cpuset-mems", .value, help: "MEMs in which to allow execution (0-3, 0,1)"),
+      Option("pids-limit", .value, value: "int", help: "Tune container pids limit (set -1 for unlimited)"),
+      Option(
+        "blkio-weight", .value, value: "uint16",
+        help: "Block IO (relative weight), between 10 and 1000, or 0 to disable"),
+      Option("ulimit", .repeated, value: "ulimit", help: "Ulimit options: nofile=1024:2048"),
+      Option("oom-score-adj", .value, value: "int", help: "Tune host's OOM preferences (-1000 to 1000)"),
+    ].map { grouped("Limits", $0) }
+
+  private static let privileges: [Option] =
+    [
+      Option("cap-add", .repeated, value: "list", help: "Add Linux capabilities"),
+      Option("cap-drop", .repeated, value: "list", help: "Drop Linux capabilities"),
+      Option("privileged", help: "Give extended privileges to this container"),
+      Option(
+        "security-opt", .repeated, value: "list",
+        help: "Security Options: no-new-privileges, seccomp=unconfined|FILE, systempaths=unconfined"),
+      Option(
+        "device", .repeated, value: "list", help: "Add a host device to the container: HOST[:CONTAINER[:rwm]]",
+        completion: .files),
+      Option(
+        "userns", .value, help: "User namespace to use: host, or auto for ids 100000 and up",
+        completion: .words(["host", "auto"])),
+      Option("uidmap", .repeated, value: "map", help: "User ids in a user namespace: CONTAINER:HOST:COUNT"),
+      Option("gidmap", .repeated, value: "map", help: "Group ids in a user namespace: CONTAINER:HOST:COUNT"),
+      Option("sysctl", .repeated, value: "map", help: "Sysctl options"),
+      Option("pid", .value, help: "PID namespace to use: host", completion: .words(["host"])),
+      Option("ipc", .value, help: "IPC mode to use: private or host", completion: .words(["private", "host"])),
+      Option("uts", .value, help: "UTS namespace to use: host", completion: .words(["host"])),
+    ].map { grouped("Privileges", $0) }
+
+  private static let network: [Option] =
+    [
+      Option(
+        "network", .value, value: "network",
+        help: "Connect a container to a network: bridge, none, host, container:NAME or the name of one",
+        completion: .networks),
+      Option("net", .value, value: "network", help: "", completion: .networks, isHidden: true),
+      Option("hostname", short: "h", .value, help: "Container host name"),
+      Option("domainname", .value, help: "Container NIS domain name"),
+      Option("add-host", .repeated, value: "list", help: "Add a custom host-to-IP mapping (host:ip)"),
+      Option("dns", .repeated, value: "list", help: "Set custom DNS servers"),
+    ].map { grouped("Network", $0) }
+}
+
+/// The option under a heading of the help.
+func grouped(_ group: String, _ option: Option) -> Option {
+  var option = option
+  option.group = group
+  return option
+}

@@ -1,0 +1,22 @@
+internal import Arguments
+
+enum TourCommand {
+  static let summary = "See what a container is made of, chapter by chapter, on this machine"
+
+  static func entry(_ perform: @escaping Perform) -> CommandEntry {
+    CommandEntry("tour", summary: summary, group: CommandGroup.tour, .run(syntax: syntax, perform))
+  }
+
+  static func syntax() -> Command {
+    Command(
+      "tour", summary: summary, usage: ["[OPTIONS] [CHAPTER...]"],
+      discussion: [
+        "Builds containers from this machine's own binaries, shows what each step did, and takes everything away again."
+      ],
+      options: [
+        Option("list", short: "l", help: "List the chapters"),
+        Option("keep", help: "Leave what was built for a closer look"),
+        GlassBox.explain,
+      ], positionals: .atLeast(0))
+  }
+}

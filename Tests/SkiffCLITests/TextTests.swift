@@ -1,0 +1,43 @@
+import Kernel
+import Testing
+
+@testable import SkiffCLI
+
+@Suite struct TextTests {
+  @Test(
+    arguments: [
+      (0, "0B"), (999, "999B"), (1000, "1kB"), (1234, "1.23kB"), (117_000_000, "117MB"), (999_999, "1000kB"),
+      (1_500_000_000, "1.5GB"), (-1500, "-1.5kB"), (Int64.max, "9.22EB"),
+    ] as [(Int64, String)])
+  func decimalSizes(bytes: Int64, text: String) { #expect(humanSize(bytes) == text) }
+
+  @Test(
+    arguments: [
+      (0, "0B"), (64 << 20, "64MiB"), (1536, "1.5KiB"), (3_373_000, "3.217MiB"), (Int64.min, "-8EiB"),
+    ] as [(Int64, String)])
+  func binarySizes(bytes: Int64, text: String) { #expect(binarySize(bytes) == text) }
+
+  @Test(
+    arguments: [
+      (0, "Less than a second"), (1, "1 second"), (59, "59 seconds"), (60, "About a minute"), (150, "2 minutes"),
+      (3599, "59 minutes"), (3600, "About an hour"), (5400, "2 hours"), (47 * 3600, "47 hours"), (48 * 3600, "2 days"),
+      (14 * 86_400, "2 weeks"), (70 * 86_400, "2 months"), (800 * 86_400, "2 years"), (-5, "Less than a second"),
+    ] as [(Int64, String)])
+  func durations(seconds: Int64, text: String) { #expect(humanDuration(seconds: seconds) == text) }
+
+  @Test func ages() {
+    let time = Timestamp(seconds: 1000, nanoseconds: 0)
+    #expect(humanAge(of: time, at: Timestamp(seconds: 1120, nanoseconds: 0)) == "2 minutes ago")
+  }
+
+  @Test func tablesLineUp() {
+    var table = Table("CONTAINER ID", "NAMES")
+    table.add("abc", "x\u{1b}[31m")
+    #expect(table.text == "CONTAINER ID   NAMES\nabc            x\\x1b[31m\n")
+  }
+
+  @Test func aNameCannotSteerTheTerminal() {
+    #expect(printable("a\u{9b}b\r\u{7}") == "a\\x9bb\\x0d\\x07")
+    #expect(printable("grün\nzwei") == "grün\nzwei")
+  }
+}
