@@ -51,6 +51,8 @@ extension JSONError: CustomStringConvertible {
 
 /// What can be read from JSON where it stands.
 package protocol JSONReadable {
+  /// How much of a document of this type is believed.
+  static var jsonLimits: JSONLimits { get }
   init(from reader: inout JSONReader) throws(JSONError)
 }
 
@@ -60,9 +62,11 @@ package protocol JSONWritable {
 }
 
 extension JSONReadable {
+  package static var jsonLimits: JSONLimits { .standard }
+
   /// The whole document as one value, with nothing behind it.
-  package init(parsing bytes: [UInt8], limits: JSONLimits = .standard) throws(JSONError) {
-    var reader = try JSONReader(bytes, limits: limits)
+  package init(parsing bytes: [UInt8], limits: JSONLimits? = nil) throws(JSONError) {
+    var reader = try JSONReader(bytes, limits: limits ?? Self.jsonLimits)
     self = try Self(from: &reader)
     try reader.finish()
   }
