@@ -9,8 +9,9 @@ private struct Pair: ~Copyable {
 
   init(_ size: WindowSize? = nil) throws {
     let devpts = try open("/dev/pts", [.readOnly, .directory])
-    master = try openPseudoTerminal(in: devpts.borrowed, size: size)
+    let master = try openPseudoTerminal(in: devpts.borrowed, size: size)
     peer = try openPseudoTerminalPeer(of: master.borrowed)
+    self.master = master
   }
 }
 
@@ -24,7 +25,9 @@ private func read(_ descriptor: BorrowedDescriptor) throws -> String {
 struct TerminalTests {
   @Test func aPairCarriesBytesAndSizes() throws {
     let pair = try Pair(WindowSize(rows: 24, columns: 80))
-    #expect(isTerminal(pair.peer.borrowed) && !isTerminal(try makePipe().reading.borrowed))
+    let pipe = try makePipe()
+    #expect(isTerminal(pair.peer.borrowed))
+    #expect(!isTerminal(pipe.reading.borrowed))
     #expect(try windowSize(of: pair.peer.borrowed) == WindowSize(rows: 24, columns: 80))
     try setWindowSize(of: pair.master.borrowed, to: WindowSize(rows: 50, columns: 132))
     #expect(try windowSize(of: pair.peer.borrowed) == WindowSize(rows: 50, columns: 132))
