@@ -33,7 +33,8 @@ package struct CgroupLayout: Hashable, Sendable {
   package enum Kind: String, Sendable { case none, v1, v2, hybrid }
 
   package var unified: Unified?
-  /// In the order of the mount table.
+  /// In the order of the mount table, but freezer last: what is made last is taken away first, and nobody leaves a frozen
+  /// group before it thaws.
   package var hierarchies: [Hierarchy]
   /// Whether memory and swap are counted together (v1 memsw) or swap by itself (v2); some kernels need `swapaccount=1`.
   package var hasSwapLimit: Bool
@@ -72,6 +73,15 @@ package struct CgroupLayout: Hashable, Sendable {
     }
     return hierarchies.contains { $0.controllers.contains(controller) }
       || unified?.controllers.contains(controller) == true
+  }
+}
+
+extension CgroupLayout: CustomStringConvertible {
+  /// `v1: cpu, memory, …; v2: hugetlb`
+  package var description: String {
+    let v1 = hierarchies.isEmpty ? [] : ["v1: " + hierarchies.map(\.title).joined(separator: ", ")]
+    let v2 = unified.map { ["v2: " + $0.controllers.joined(separator: ", ")] } ?? []
+    return (v1 + v2).joined(separator: "; ")
   }
 }
 
@@ -117,6 +127,9 @@ extension CgroupLayout {
         Hierarchy(
           mount: mount.target, own: relative(own?.path ?? "/", to: mount.root), controllers: controllers, name: name,
           isReadOnly: mount.isReadOnly))
+    }
+    if let freezer = hierarchies.firstIndex(where: { $0.controllers.contains("freezer") }) {
+      hierarchies.append(hierarchies.remove(at: freezer))
     }
     self.init(unified: unified, hierarchies: hierarchies, hasSwapLimit: true)
     hasSwapLimit = findsSwapLimit(read)

@@ -50,7 +50,7 @@ import Testing
     #expect(layout.kind == .hybrid)
     #expect(
       layout.hierarchies.map(\.title) == [
-        "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "systemd",
+        "cpu", "cpuacct", "cpuset", "memory", "devices", "blkio", "pids", "systemd", "freezer",
       ])
     #expect(layout.unified?.mount == "/sys/fs/cgroup/unified")
     #expect(layout.unified?.controllers == ["hugetlb"])

@@ -52,7 +52,8 @@ enum Machine {
     }
     for step in plan.before + plan.make { try perform(step) }
     try body(layout, name, plan)
-    for group in plan.groups {
+    for step in (plan.before + plan.make).reversed() {
+      guard case .make(let group) = step else { continue }
       try perform(.remove(group))
       #expect(!exists(group))
     }
@@ -63,7 +64,7 @@ enum Machine {
     let joins = plan.groups.map { group in
       "echo 0 > \(group)/\(exists(group.appending("tasks")) ? "tasks" : "cgroup.procs")"
     }
-    return try Shell((["set -e"] + joins + ["set +e", script]).joined(separator: "\n"))
+    return try Shell((["exec >/dev/null 2>&1", "set -e"] + joins + ["set +e", script]).joined(separator: "\n"))
   }
 
   /// Waits, for a bounded time, until something is so.
