@@ -100,47 +100,55 @@ struct SourceFile {
 
   /// The text with the insides of comments and string literals taken out, lines kept.
   var code: String {
-    var kept = ""
-    var rest = Substring(text)
+    // Bytes: by characters, the whole house would take ten seconds.
+    let bytes = Array(text.utf8)
+    var kept: [UInt8] = []
+    var index = 0
     var depth = 0
-    while let character = rest.first {
-      if depth > 0 {
-        if rest.hasPrefix("*/") { depth -= 1; rest = rest.dropFirst(2); continue }
-        if rest.hasPrefix("/*") { depth += 1; rest = rest.dropFirst(2); continue }
-        if character == "\n" { kept.append(character) }
-        rest = rest.dropFirst()
-      } else if rest.hasPrefix("//") {
-        rest = rest.drop { $0 != "\n" }
-      } else if rest.hasPrefix("/*") {
-        depth = 1
-        rest = rest.dropFirst(2)
-      } else if let literal = Self.literal(at: rest) {
-        kept += "\"" + literal.filter { $0 == "\n" } + "\""
-        rest = rest.dropFirst(literal.count)
+    func starts(_ word: StaticString, _ at: Int) -> Bool {
+      let count = word.utf8CodeUnitCount
+      return at + count <= bytes.count && word.withUTF8Buffer { $0.elementsEqual(bytes[at..<at + count]) }
+    }
+    while index < bytes.count {
+      if starts("/*", index) {
+        depth += 1
+        index += 2
+      } else if depth > 0, starts("*/", index) {
+        depth -= 1
+        index += 2
+      } else if depth > 0 {
+        if bytes[index] == 10 { kept.append(10) }
+        index += 1
+      } else if starts("//", index) {
+        while index < bytes.count, bytes[index] != 10 { index += 1 }
+      } else if let end = Self.endOfLiteral(in: bytes, from: index) {
+        kept += [0x22] + bytes[index..<end].filter { $0 == 10 } + [0x22]
+        index = end
       } else {
-        kept.append(character)
-        rest = rest.dropFirst()
+        kept.append(bytes[index])
+        index += 1
       }
     }
-    return kept
+    return String(decoding: kept, as: UTF8.self)
   }
 
-  /// The string literal that `text` starts with, raw and multi-line ones included.
-  private static func literal(at text: Substring) -> Substring? {
-    let hashes = text.prefix { $0 == "#" }
-    let body = text.dropFirst(hashes.count)
-    guard body.first == "\"" else { return nil }
-    let quotes = body.hasPrefix("\"\"\"") ? "\"\"\"" : "\""
-    let end = quotes + hashes
-    let escape = "\\" + hashes
-    var index = body.index(body.startIndex, offsetBy: quotes.count)
-    while index < body.endIndex {
-      let here = body[index...]
-      if here.hasPrefix(end) { return text[..<body.index(index, offsetBy: end.count)] }
-      let isEscape = here.hasPrefix(escape)
-      index = body.index(index, offsetBy: isEscape ? escape.count + 1 : 1, limitedBy: body.endIndex) ?? body.endIndex
+  /// Where the string literal that starts here ends, raw and multi-line ones included.
+  private static func endOfLiteral(in bytes: [UInt8], from start: Int) -> Int? {
+    let (quote, hash, backslash) = (UInt8(ascii: "\""), UInt8(ascii: "#"), UInt8(ascii: "\\"))
+    guard bytes[start] == quote || bytes[start] == hash else { return nil }
+    let hashes = bytes[start...].prefix { $0 == hash }.count
+    let quotes = bytes[(start + hashes)...].prefix { $0 == quote }.count
+    guard quotes > 0 else { return nil }
+    // Two quotes are an empty literal, three or more open a multi-line one.
+    let width = quotes >= 3 ? 3 : 1
+    let end = Array(repeating: quote, count: width) + Array(repeating: hash, count: hashes)
+    let escape = [backslash] + Array(repeating: hash, count: hashes)
+    var index = start + hashes + width
+    while index < bytes.count {
+      if bytes[index...].starts(with: end) { return index + end.count }
+      index += bytes[index...].starts(with: escape) ? escape.count + 1 : 1
     }
-    return text
+    return bytes.count
   }
 }
 
@@ -153,7 +161,7 @@ struct Walls {
     ("try!", "input would crash it"), ("as!", "input would crash it"), ("fatalError(", "input would crash it"),
   ]
   /// Words that not even a comment may hold.
-  static let unfinished = ["TODO", "FIXME", "XXX"]
+  static let unfinished = ["TODO", "FIXME"]
   static let foundations = ["Foundation", "FoundationEssentials", "Dispatch"]
   static let systemModules = ["Glibc", "Musl", "CKernel"]
 
@@ -181,13 +189,14 @@ struct Walls {
     return found
   }
 
-  /// The file named after its target (or main.swift) opens with a doc comment; the C floor stays thin.
+  /// The file named after its target (or main.swift) opens with a doc comment, imports aside; the C floor stays thin.
   private static func missingDoors(_ files: [SourceFile]) -> [String] {
     var found: [String] = []
     for (target, files) in Dictionary(grouping: files, by: \.target).sorted(by: { $0.key < $1.key }) {
       if files.contains(where: \.isSwift) {
         let door = files.first { $0.name == target + ".swift" || $0.name == "main.swift" }
-        if door?.text.hasPrefix("///") != true { found.append("\(target) does not open with a doc comment") }
+        let first = door?.text.split(separator: "\n").first { !$0.contains("import ") }
+        if first?.hasPrefix("///") != true { found.append("\(target) does not open with a doc comment") }
       } else {
         let count = files.reduce(0) { $0 + $1.lineCount }
         if count >= maximumLinesOfC { found.append("\(target) has \(count) lines of C") }

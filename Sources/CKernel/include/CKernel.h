@@ -4,6 +4,13 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
+#include <features.h>
+// _GNU_SOURCE renames the one member of fd_set. Swift's own Glibc module is built without it, and a file that sees both
+// modules does not compile while the two differ.
+#pragma push_macro("__USE_XOPEN")
+#undef __USE_XOPEN
+#include <sys/select.h>
+#pragma pop_macro("__USE_XOPEN")
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

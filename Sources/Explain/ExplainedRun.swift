@@ -1,0 +1,61 @@
+package import Kernel
+package import Steps
+
+/// A plan as it is explained: the steps by the place where they run. For what starts no container (`stage`,
+/// `network create`) only `host` is filled; `chroot` and `exec` fill `finishing` alone.
+package struct ExplainedRun: Hashable, Sendable {
+  /// What was asked for: `skiff run -m 64m web`.
+  package var title: String
+  /// Before there is a process of the container.
+  package var host: [Step]
+  /// What the container's first process is cloned into; empty when there is none.
+  package var namespaces: Namespaces
+  /// cgroup v2: where it is born.
+  package var cgroup: Path?
+  /// On the host, while the container builds itself.
+  package var wiring: [Step]
+  /// In the container, at once.
+  package var building: [Step]
+  /// In the container, when the host's side is done.
+  package var finishing: [Step]
+
+  package init(
+    title: String, host: [Step] = [], namespaces: Namespaces = [], cgroup: Path? = nil, wiring: [Step] = [],
+    building: [Step] = [], finishing: [Step] = []
+  ) {
+    self.title = title
+    self.host = host
+    self.namespaces = namespaces
+    self.cgroup = cgroup
+    self.wiring = wiring
+    self.building = building
+    self.finishing = finishing
+  }
+
+  /// Whether a process of its own is cloned for it, rather than only files or links made that stay.
+  var startsContainer: Bool { !namespaces.isEmpty || !wiring.isEmpty || !building.isEmpty }
+
+  /// The steps in the order in which a reader follows them, each part with its place.
+  package var parts: [Part] {
+    let clone = startsContainer ? [Step.process(.clone(namespaces, cgroup: cgroup))] : []
+    let all = [
+      Part(
+        name: "host", title: startsContainer ? "On the host, before the container is there" : "On the host", steps: host
+      ),
+      Part(name: "clone", title: "The container's first process", steps: clone),
+      Part(name: "building", title: "Inside: the container builds itself", steps: building),
+      Part(name: "wiring", title: "On the host, meanwhile", steps: wiring),
+      Part(
+        name: "finishing", title: startsContainer ? "Inside, when both are done" : "In the process", steps: finishing),
+    ]
+    return all.filter { !$0.steps.isEmpty }
+  }
+
+  package struct Part: Hashable, Sendable {
+    /// `host`, `clone`, `building`, `wiring`, `finishing`.
+    package var name: String
+    /// For people.
+    package var title: String
+    package var steps: [Step]
+  }
+}

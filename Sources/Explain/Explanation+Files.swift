@@ -1,0 +1,91 @@
+internal import Kernel
+internal import Steps
+
+extension Explanation {
+  init(of step: FileStep) {
+    switch step {
+    case .makeDirectory(let path, let mode):
+      self.init(
+        name: "file.makeDirectory",
+        sentence: "Make the directory \(Trace.clean(path)), if it is not there.",
+        calls: [Trace.call("mkdirat", "AT_FDCWD", Trace.path(path), mode.octal)],
+        already: "[ -d \(ShellWord(path)) ]", shell: ["mkdir -m \(mode.octal) \(ShellWord(path))"])
+    case .copyFile(let source, let target, let mayLink):
+      self.init(copying: source, to: target, mayLink: mayLink)
+    case .makeSymbolicLink(let path, let target):
+      self.init(
+        name: "file.makeSymbolicLink",
+        sentence: "Make \(Trace.clean(path)) a symbolic link to \(Trace.clean(target)), as the host has it.",
+        calls: [Trace.call("symlinkat", Trace.path(target), "AT_FDCWD", Trace.path(path))],
+        already: "[ -L \(ShellWord(path)) ]", shell: ["ln -s \(ShellWord(target)) \(ShellWord(path))"])
+    case .writeFile(let path, let contents, let mode):
+      self.init(writing: contents, to: path, mode: mode)
+    case .removeFile(let path):
+      self.init(
+        name: "file.removeFile", sentence: "Remove the file \(Trace.clean(path)).",
+        calls: [Trace.call("unlinkat", "AT_FDCWD", Trace.path(path), "0")], shell: ["rm -f \(ShellWord(path))"])
+    case .removeDirectory(let path):
+      self.init(
+        name: "file.removeDirectory", sentence: "Remove the directory \(Trace.clean(path)), which is empty again.",
+        calls: [Trace.call("unlinkat", "AT_FDCWD", Trace.path(path), "AT_REMOVEDIR")],
+        shell: ["rmdir \(ShellWord(path))"])
+    case .removeTree(let path):
+      self.init(
+        name: "file.removeTree",
+        sentence: "Remove \(Trace.clean(path)) and all below it, never through a symbolic link.",
+        calls: [
+          Trace.call("openat", "AT_FDCWD", Trace.path(path), "O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC"),
+          Trace.call("unlinkat", "<\(Trace.clean(path))>", "each name below", "0 or AT_REMOVEDIR"),
+          Trace.call("unlinkat", "AT_FDCWD", Trace.path(path), "AT_REMOVEDIR"),
+        ],
+        shell: ["rm -rf --one-file-system \(ShellWord(path))"])
+    }
+  }
+
+  private init(copying source: Path, to target: Path, mayLink: Bool) {
+    let (from, to) = (ShellWord(source), ShellWord(target))
+    let copy = "cp --preserve=mode,timestamps --reflink=auto \(from) \(to)"
+    var calls = [
+      Trace.call("openat", "AT_FDCWD", Trace.path(source), "O_RDONLY|O_CLOEXEC"),
+      Trace.call("openat", "AT_FDCWD", Trace.path(target), "O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC", "0600"),
+      Trace.call("ioctl", "<\(Trace.clean(target))>", "FICLONE", "<\(Trace.clean(source))>"),
+    ]
+    if mayLink {
+      calls.append(Trace.call("linkat", "AT_FDCWD", Trace.path(source), "AT_FDCWD", Trace.path(target), "0"))
+    }
+    self.init(
+      name: "file.copyFile",
+      sentence:
+        "Copy \(Trace.clean(source)) to \(Trace.clean(target)): both share their blocks where the file system can"
+        + (mayLink ? ", or are one file with two names." : "."),
+      calls: calls,
+      already: "[ -e \(to) ]", shell: [mayLink ? "{ ln \(from) \(to) 2>/dev/null || \(copy); }" : copy])
+  }
+
+  private init(writing contents: [UInt8], to path: Path, mode: FileMode) {
+    self.init(
+      name: "file.writeFile",
+      sentence: "Write the file \(Trace.clean(path)) (\(contents.count) bytes).",
+      calls: [
+        Trace.call("openat", "AT_FDCWD", Trace.path(path), "O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC", mode.octal),
+        Trace.call("write", "<\(Trace.clean(path))>", Trace.string(contents, limit: 64), "\(contents.count)"),
+      ],
+      shell: [
+        "\(ShellWord.printing(contents)) > \(ShellWord(path))",
+        "chmod \(mode.octal) \(ShellWord(path))",
+      ])
+  }
+}
+
+extension ShellWord {
+  /// A command that prints exactly these bytes. A shell word cannot hold a NUL; printf's own escapes can.
+  static func printing(_ bytes: [UInt8]) -> String {
+    if !bytes.contains(0) { return "printf %s \(ShellWord(bytes: bytes))" }
+    var format = ""
+    for byte in bytes {
+      let digits = String(byte, radix: 8)
+      format += "\\" + String(repeating: "0", count: 3 - digits.count) + digits
+    }
+    return "printf '\(format)'"
+  }
+}

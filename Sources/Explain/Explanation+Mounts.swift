@@ -1,0 +1,185 @@
+internal import Kernel
+internal import Steps
+
+extension Explanation {
+  init(of step: MountStep) {
+    switch step {
+    case .mountOverlay, .bindRoot, .mount, .bind, .mountCgroups:
+      self.init(ofAttachingStep: step)
+    case .setPropagation(let propagation):
+      self.init(
+        name: "mount.setPropagation",
+        sentence: "Keep what is mounted in here from showing up on the host: every mount becomes \(propagation.name).",
+        calls: [Trace.call("mount", "NULL", "\"/\"", "NULL", "MS_REC|\(propagation.flag)", "NULL")],
+        shell: ["mount --make-r\(propagation.name) /"])
+    case .makeDevice(let node):
+      self.init(making: node)
+    case .makeSymbolicLink(let path, let target):
+      self.init(
+        name: "mount.makeSymbolicLink",
+        sentence: "Make \(Trace.clean(path)) a link to \(Trace.clean(target)), where programs look for it.",
+        calls: [Trace.call("symlinkat", Trace.path(target), "<root>", Trace.path(path))],
+        shell: ["ln -sfn \(ShellWord(target)) \(ShellWord.inRoot(path))"])
+    case .makeDirectory(let path, let mode):
+      self.init(
+        name: "mount.makeDirectory",
+        sentence: "Make the directory \(Trace.clean(path)) in the container, if it is missing.",
+        calls: [Trace.call("mkdirat", "<root>", Trace.path(path), mode.octal)],
+        already: "[ -d \(ShellWord.inRoot(path)) ]",
+        shell: ["mkdir -p -m \(mode.octal) \(ShellWord.inRoot(path))"])
+    case .bindConsole:
+      self.init(
+        name: "mount.bindConsole",
+        sentence: "Put the container's own terminal at /dev/console.",
+        calls: [
+          Trace.call("open_tree", "<pts>", "\"\"", "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH"),
+          Trace.move(to: "/dev/console"),
+        ],
+        shell: [": > \"$root\"/dev/console", "if tty -s; then mount --bind \"$(tty)\" \"$root\"/dev/console; fi"])
+    case .mask(let path):
+      self.init(masking: path)
+    case .makeReadOnly(let path):
+      let target = ShellWord.inRoot(path)
+      self.init(
+        name: "mount.makeReadOnly",
+        sentence: "Make \(Trace.clean(path)) read-only: it holds switches of the whole kernel.",
+        calls: [
+          Trace.tree(path, recursive: true, root: true), Trace.attributes("<tree>", set: .readOnly),
+          Trace.move(to: path),
+        ],
+        shell: ["if [ -e \(target) ]; then mount --rbind \(target) \(target); \(remount(target, [.readOnly])); fi"])
+    case .makeRootReadOnly:
+      self.init(
+        name: "mount.makeRootReadOnly",
+        sentence: "Make the root itself read-only; what is mounted below it stays as it is.",
+        calls: [Trace.attributes("<root>", set: .readOnly)], shell: [remount("\"$root\"", [.readOnly])])
+    case .pivotRoot:
+      self.init(
+        name: "mount.pivotRoot",
+        sentence: "Turn the new root into / and let go of the old one: unlike after chroot, "
+          + "no path leads back to the host's files.",
+        calls: [
+          Trace.call("fchdir", "<root>"), Trace.call("pivot_root", "\".\"", "\".\""),
+          Trace.call("umount2", "\".\"", "MNT_DETACH"), Trace.call("chdir", "\"/\""),
+        ],
+        shell: ["cd \"$root\"", "pivot_root . .", "umount -l ."])
+    case .setRootPropagation(let propagation):
+      self.init(
+        name: "mount.setRootPropagation",
+        sentence: "Let mounts travel between here and the host as asked for: the root becomes \(propagation.name).",
+        calls: [Trace.call("mount", "NULL", "\"/\"", "NULL", propagation.flag, "NULL")],
+        shell: ["mount --make-\(propagation.name) /"])
+    }
+  }
+
+  private init(making node: DeviceNode) {
+    let target = ShellWord.inRoot(node.path)
+    let letter = node.kind == .blockDevice ? "b" : node.kind == .fifo ? "p" : "c"
+    let name = node.path.name
+    let kind = node.kind == .blockDevice ? "S_IFBLK" : node.kind == .fifo ? "S_IFIFO" : "S_IFCHR"
+    let (major, minor) = (node.device.major, node.device.minor)
+    let numbers = node.kind == .fifo ? "" : "\(major) \(minor)"
+    var shell: [String]
+    var calls: [String]
+    if node.isBound {
+      shell = [": > \(target)", "mount --bind \(ShellWord(node.path)) \(target)"]
+      calls = [Trace.tree(node.path, recursive: false, root: false), Trace.move(to: node.path)]
+    } else {
+      shell = [command("mknod -m", node.mode.octal, target, letter, numbers)]
+      calls = [
+        Trace.call(
+          "mknodat", "<root>", Trace.path(node.path), "\(kind)|\(node.mode.octal)", "makedev(\(major), \(minor))"),
+        Trace.call("fchmodat", "<root>", Trace.path(node.path), node.mode.octal),
+      ]
+      if node.owner != 0 || node.group != 0 {
+        shell.append("chown -h \(node.owner):\(node.group) \(target)")
+        calls.append(Trace.call("fchownat", "<\(name)>", "\"\"", "\(node.owner)", "\(node.group)", "AT_EMPTY_PATH"))
+      }
+    }
+    self.init(
+      name: "mount.makeDevice",
+      sentence:
+        "Make the device \(Trace.clean(node.path)) (\(node.kind == .blockDevice ? "block" : "character") \(major):\(minor))"
+        + (node.isBound ? ", from the host's own: who is not the host's root may not make one." : "."),
+      calls: calls, shell: shell)
+  }
+
+  private init(masking path: Path) {
+    let target = ShellWord.inRoot(path)
+    self.init(
+      name: "mount.mask",
+      sentence: "Hide \(Trace.clean(path)): it tells or changes what belongs to the host.",
+      calls: [
+        "if a file:      "
+          + Trace.call("open_tree", "</dev/null>", "\"\"", "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH"),
+        "if a directory: " + Trace.call("fsopen", "\"tmpfs\"", "FSOPEN_CLOEXEC"),
+        Trace.move(to: path),
+      ],
+      shell: [
+        "if [ -d \(target) ]; then mount -t tmpfs -o ro,size=0k tmpfs \(target); "
+          + "elif [ -e \(target) ]; then mount --bind /dev/null \(target); fi"
+      ])
+  }
+}
+
+/// `mount -o remount,bind` sets every flag of the mount anew, so what is there already is read first.
+func remount(_ target: String, _ attributes: MountAttributes, clearing: MountAttributes = []) -> String {
+  let cleared = clearing.names.compactMap { MountAttributes.opposite[$0] }
+  let words = attributes.names + cleared
+  return "mount -o \"remount,bind,$(findmnt -nfo VFS-OPTIONS -M \(target))"
+    + words.map { ",\($0)" }.joined() + "\" \(target)"
+}
+
+extension Propagation {
+  var name: String {
+    switch self {
+    case .private: "private"
+    case .slave: "slave"
+    case .shared: "shared"
+    case .unbindable: "unbindable"
+    }
+  }
+  var flag: String { "MS_" + name.uppercased() }
+}
+
+extension MountAttributes {
+  private static let table: [(MountAttributes, option: String, constant: String)] = [
+    (.readOnly, "ro", "MOUNT_ATTR_RDONLY"), (.noSetUserId, "nosuid", "MOUNT_ATTR_NOSUID"),
+    (.noDevices, "nodev", "MOUNT_ATTR_NODEV"), (.noExecute, "noexec", "MOUNT_ATTR_NOEXEC"),
+    (.noAccessTime, "noatime", "MOUNT_ATTR_NOATIME"), (.strictAccessTime, "strictatime", "MOUNT_ATTR_STRICTATIME"),
+    (.noDirectoryAccessTime, "nodiratime", "MOUNT_ATTR_NODIRATIME"),
+    (.identityMapped, "X-mount.idmap", "MOUNT_ATTR_IDMAP"),
+    (.noSymlinkFollow, "nosymfollow", "MOUNT_ATTR_NOSYMFOLLOW"),
+  ]
+  static let opposite = [
+    "ro": "rw", "nosuid": "suid", "nodev": "dev", "noexec": "exec", "noatime": "atime", "nodiratime": "diratime",
+    "nosymfollow": "symfollow", "strictatime": "nostrictatime",
+  ]
+
+  /// As mount(8) names them.
+  var names: [String] { Self.table.filter { contains($0.0) }.map(\.option) }
+  var constants: [String] { Self.table.filter { contains($0.0) }.map(\.constant) }
+}
+
+extension Trace {
+  static func tree(_ path: Path, recursive: Bool, root: Bool) -> String {
+    call(
+      "open_tree", root ? "<root>" : "AT_FDCWD", self.path(path),
+      "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC" + (recursive ? "|AT_RECURSIVE" : ""))
+  }
+
+  static func attributes(_ mount: String, set: MountAttributes, clear: MountAttributes = [], recursive: Bool = false)
+    -> String
+  {
+    let cleared = clear.isEmpty ? "" : ", attr_clr=\(flags(clear.constants))"
+    return call(
+      "mount_setattr", mount, "\"\"", "AT_EMPTY_PATH" + (recursive ? "|AT_RECURSIVE" : ""),
+      "{attr_set=\(flags(set.constants))\(cleared)}", "32")
+  }
+
+  /// The target was opened by Rooted, so that no path is resolved a second time.
+  static func move(to target: Path, from mount: String = "<mount>") -> String {
+    call(
+      "move_mount", mount, "\"\"", "<root:\(clean(target))>", "\"\"", "MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH")
+  }
+}

@@ -1,0 +1,130 @@
+internal import Kernel
+internal import Steps
+
+extension Explanation {
+  init(of step: NetworkStep) {
+    switch step {
+    case .makeBridge(let name, let mac):
+      let word = ShellWord(name)
+      self.init(
+        name: "network.makeBridge",
+        sentence:
+          "Make the bridge \(Trace.clean(name)): a switch in the kernel that the containers of a network are plugged into.",
+        calls: [
+          Self.netlink(
+            "RTM_NEWLINK", "IFLA_IFNAME=\(Trace.string(name)), IFLA_INFO_KIND=\"bridge\", IFLA_ADDRESS=\(mac)")
+        ],
+        already: "ip link show dev \(word) >/dev/null 2>&1",
+        shell: ["ip link add name \(word) address \(mac) type bridge"])
+    case .makeVeth(let pair):
+      self.init(making: pair)
+    case .setUp(let link):
+      self.init(
+        name: "network.setUp",
+        sentence: link.name == "lo"
+          ? "Switch the loopback link on: a new network namespace has nothing else, and even that is down."
+          : "Switch the link \(Trace.clean(link.name)) on.",
+        calls: [Self.netlink("RTM_NEWLINK", "\(Self.index(link)), ifi_flags=IFF_UP, ifi_change=IFF_UP")],
+        shell: ["ip link set dev \(ShellWord(link.name)) up"])
+    case .addAddress(let link, let prefix):
+      self.init(
+        name: "network.addAddress",
+        sentence: "Give \(Trace.clean(link.name)) the address \(prefix.address); "
+          + "its neighbours are those of \(prefix.network).",
+        calls: [
+          Self.netlink(
+            "RTM_NEWADDR", "\(Self.index(link)), IFA_LOCAL=\(prefix.address), ifa_prefixlen=\(prefix.length)")
+        ],
+        shell: ["ip address add \(prefix) broadcast + dev \(ShellWord(link.name))"])
+    case .addDefaultRoute(let gateway, let link):
+      self.init(
+        name: "network.addDefaultRoute",
+        sentence: "Send everything for elsewhere to \(gateway), through \(Trace.clean(link.name)).",
+        calls: [Self.netlink("RTM_NEWROUTE", "rtm_dst_len=0, RTA_GATEWAY=\(gateway), RTA_OIF=\(Self.number(link))")],
+        shell: ["ip route add default via \(gateway) dev \(ShellWord(link.name))"])
+    case .rename(let link, let name):
+      self.init(
+        name: "network.rename",
+        sentence: "Call the link \(Trace.clean(link.name)) \(Trace.clean(name)), as programs expect it.",
+        calls: [Self.netlink("RTM_NEWLINK", "\(Self.index(link)), IFLA_IFNAME=\(Trace.string(name))")],
+        shell: ["ip link set dev \(ShellWord(link.name)) name \(ShellWord(name))"])
+    case .setMacAddress(let link, let mac):
+      self.init(
+        name: "network.setMacAddress",
+        sentence: "Give \(Trace.clean(link.name)) the hardware address \(mac).",
+        calls: [Self.netlink("RTM_NEWLINK", "\(Self.index(link)), IFLA_ADDRESS=\(mac)")],
+        shell: ["ip link set dev \(ShellWord(link.name)) address \(mac)"])
+    case .deleteLink(let name):
+      self.init(
+        name: "network.deleteLink", sentence: "Delete the link \(Trace.clean(name)).",
+        calls: [Self.netlink("RTM_DELLINK", "IFLA_IFNAME=\(Trace.string(name))")],
+        shell: ["ip link delete dev \(ShellWord(name))"])
+    case .setSysctl(let key, let value, _):
+      self.init(settingNetworkParameter: key, to: value)
+    case .applyFirewall(let change, _):
+      self.init(applying: change)
+    }
+  }
+
+  private init(making pair: VethPair) {
+    let index = pair.peer.index.map { ", ifi_index=\($0)" } ?? ""
+    self.init(
+      name: "network.makeVeth",
+      sentence:
+        "Lay a virtual cable: \(Trace.clean(pair.host)) stays here, plugged into the bridge \(Trace.clean(pair.bridge)); "
+        + "the other end, \(Trace.clean(pair.peer.name)), is born inside the container.",
+      calls: [
+        Self.netlink(
+          "RTM_NEWLINK",
+          "IFLA_IFNAME=\(Trace.string(pair.host)), IFLA_MASTER=<\(Trace.clean(pair.bridge))>, ifi_flags=IFF_UP, "
+            + "IFLA_INFO_KIND=\"veth\", VETH_INFO_PEER={IFLA_IFNAME=\(Trace.string(pair.peer.name)), "
+            + "IFLA_ADDRESS=\(pair.peerMac), IFLA_NET_NS_FD=</proc/PID/ns/net>\(index)}")
+      ],
+      shell: [
+        command(
+          "ip link add name", ShellWord(pair.host).description, "type veth peer name",
+          ShellWord(pair.peer.name).description, pair.peer.index.map { "index \($0)" } ?? "", "address \(pair.peerMac)",
+          "netns \"$pid\""),
+        "ip link set dev \(ShellWord(pair.host)) master \(ShellWord(pair.bridge)) up",
+      ])
+  }
+
+  private init(settingNetworkParameter key: String, to value: String) {
+    let meaning =
+      switch key {
+      case "net.ipv4.ip_forward", "net/ipv4/ip_forward":
+        "Let this machine pass packets on from one link to another: without it, a container reaches only its neighbours."
+      case let key where key.hasSuffix("disable_ipv6"):
+        "Keep IPv6 off where nobody asked for it: the kernel would otherwise make an address by itself."
+      default: "Set the kernel parameter \(Trace.clean(key)) to \(Trace.clean(value))."
+      }
+    let path = Path("/proc/sys/" + (key.contains("/") ? key : String(key.map { $0 == "." ? "/" : $0 })))
+    self.init(
+      name: "network.setSysctl", sentence: meaning, calls: Trace.write(path, value),
+      shell: ["sysctl -q -w \(ShellWord(key + "=" + value))"])
+  }
+
+  private init(applying change: FirewallChange) {
+    let comments = change.operations.compactMap { operation in
+      if case .addRule(_, let rule) = operation, !rule.comment.isEmpty { Trace.clean(rule.comment) } else { nil }
+    }
+    self.init(
+      name: "network.applyFirewall",
+      sentence: "Replace Skiff's own firewall table \(Trace.clean(change.table)) in one transaction, all or nothing"
+        + (comments.isEmpty ? "." : ": " + comments.joined(separator: "; ") + "."),
+      calls: [
+        "sendmsg(<netlink:netfilter>, {NFNL_MSG_BATCH_BEGIN, \(change.operations.count) messages of nf_tables for table "
+          + "\(Trace.string(change.table)), NFNL_MSG_BATCH_END}, 0)"
+      ],
+      shell: ["nft \(ShellWord(change.script.trimmed))"])
+  }
+
+  private static func netlink(_ type: String, _ attributes: String) -> String {
+    "sendto(<netlink:route>, {nlmsg_type=\(type), \(attributes)}, …, 0, NULL, 0)"
+  }
+
+  private static func number(_ link: LinkName) -> String {
+    link.index.map(String.init) ?? "<\(Trace.clean(link.name))>"
+  }
+  private static func index(_ link: LinkName) -> String { "ifi_index=\(number(link))" }
+}

@@ -1,0 +1,59 @@
+internal import Kernel
+internal import Steps
+
+/// The part of a script that runs in the container's namespaces, in stages. A tool that changes the process itself (unshare,
+/// nsenter, setsid) can only go on by exec, so each begins the next stage of the same file.
+struct InsideScript {
+  private(set) var lines: [String] = []
+  private(set) var pivots = false
+  private(set) var rootPropagation: Propagation?
+  private var stage = 1
+
+  init(_ run: ExplainedRun) {
+    lines += ["set -eu", "stage_1() {"]
+    // Its number as the host counts: procfs is still the host's.
+    write(["read -r pid rest < /proc/self/stat", "echo \"pid $pid\" >&6"])
+    if let cgroup = run.cgroup { write(Step.cgroup(.join(cgroup, isV2: true))) }
+    for step in run.building { write(step) }
+    write(["read -r go <&7"])
+    var last: [ProcessStep] = []
+    for step in run.finishing {
+      if case .process(let process) = step, ProcessChain.takes(process) {
+        last.append(process)
+      } else {
+        write(step)
+      }
+    }
+    let chain = ProcessChain(last.map(Step.process), waitsForPivot: true)
+    write(chain.commands)
+    lines += ["}", "\"stage_$1\""]
+  }
+
+  private mutating func write(_ commands: [String]) {
+    // A line inside a quoted word must not be indented.
+    lines += commands.map { "  " + $0 }
+  }
+
+  private mutating func write(_ step: Step) {
+    switch step {
+    case .mount(.pivotRoot):
+      pivots = true
+    case .mount(.setRootPropagation(let propagation)):
+      rootPropagation = propagation
+    case .process(.awaitParent):
+      break
+    case .process(.unshare), .process(.joinNamespace), .process(.joinNamespaces), .process(.startSession):
+      let explanation = Explanation(of: step)
+      write(["# " + explanation.sentence])
+      stage += 1
+      for command in explanation.commands {
+        let words = command.hasSuffix(" \"$@\"") ? String(command.dropLast(5)) : command
+        write([words + " /bin/sh \"$work\"/inside \(stage)"])
+      }
+      lines += ["}", "stage_\(stage)() {", "  :"]
+    default:
+      let explanation = Explanation(of: step)
+      write(["# " + explanation.sentence] + explanation.shell)
+    }
+  }
+}

@@ -1,0 +1,191 @@
+internal import Kernel
+internal import Steps
+
+/// A script for /bin/sh that, run as root, builds the same container with the tools of util-linux, iproute2 and nftables.
+///
+/// ```
+///   the script:   host steps → unshare ─┬─ wiring ──→ "go" ─────┐            ┌→ pivot_root → "go" ─┐   ┌→ undo
+///   inside:                             └─ building → waits ←───┘→ finishing ┴→ waits ←────────────┘→ the program
+/// ```
+/// The tools lie on the host, so everything that needs one comes before the pivot: masks and read-only paths are mounted below
+/// `$root`, and the last shell, its privileges already dropped, waits for the pivot. Its root is the old one, so the kernel moves
+/// it along (pivot_root(2)). The old root is then unmounted from outside, through /proc/PID/root.
+struct ShellScript {
+  private var lines: [String] = []
+  private let run: ExplainedRun
+
+  static func text(of run: ExplainedRun) -> String {
+    var script = ShellScript(run: run)
+    script.writeHeader()
+    if run.startsContainer {
+      script.writeContainer()
+    } else {
+      for step in run.host { script.writeCommands(of: step) }
+      script.lines += ProcessChain(run.finishing).commands
+    }
+    return script.lines.joined(separator: "\n") + "\n"
+  }
+
+  private init(run: ExplainedRun) { self.run = run }
+
+  private mutating func writeHeader() {
+    lines += [
+      "#!/bin/sh",
+      "# \(Trace.clean(run.title)): what Skiff would do, as commands. Run it as root.",
+    ]
+    if run.startsContainer || !run.finishing.isEmpty {
+      lines += [
+        "# Skiff opens every path inside the root by descriptor and so never leaves it; a shell follows links wherever they",
+        "# lead. Run this on images that you trust.",
+      ]
+    }
+    lines += ["set -eu", "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin", ""]
+  }
+
+  /// A step with its sentence as a comment; `remembers` puts its undo on the list.
+  private mutating func writeCommands(of step: Step, remembers: Bool = false) {
+    let explanation = Explanation(of: step)
+    lines.append("# " + explanation.sentence)
+    guard remembers, let undo = step.undo else {
+      lines += explanation.shell
+      return
+    }
+    let taking = Self.undoCommands(of: undo).map { "undo \(ShellWord($0))" }
+    if let already = explanation.already {
+      lines += ["if ! \(already); then"] + (explanation.commands + taking).map { "  " + $0 } + ["fi"]
+    } else {
+      lines += explanation.commands + taking
+    }
+  }
+
+  private static func undoCommands(of step: Step) -> [String] {
+    if case .cgroup(.remove(let path)) = step { return ["remove_group \(ShellWord(path))"] }
+    return Explanation(of: step).commands
+  }
+
+  // MARK: - A container
+
+  private mutating func writeContainer() {
+    let inside = InsideScript(run)
+    lines += Self.preamble
+    lines += ["", "# --- " + "on the host, before the container is there", ""]
+    for step in run.host { writeCommands(of: step, remembers: true) }
+    writeInside(inside)
+    writeLaunch()
+    lines += ["", "# --- on the host, while the container builds itself", ""]
+    for step in run.wiring where !step.isIdentifierMap { writeCommands(of: step, remembers: true) }
+    lines += [
+      "", "# --- both meet: go on inside", "", "echo go >&7", "read -r word rest <&6",
+      "[ \"$word\" = ready ] || exit 1",
+    ]
+    if inside.pivots { writePivot(rootPropagation: inside.rootPropagation) }
+    lines += ["echo go >&7", "", "read -r word status <&6", "pid=", "exit \"$status\""]
+  }
+
+  /// The scratch directory, two pipes by name to talk through, and the list of what has to be taken back.
+  private static let preamble = [
+    "work=$(mktemp -d)",
+    "root=$work/root",
+    "export work root",
+    "pid= holder= undone=",
+    "undo() { undone=\"$1",
+    "$undone\"; }",
+    "# The kernel lets go of the last process of a group a moment after it was reaped.",
+    "remove_group() { n=0; until rmdir \"$1\" 2>/dev/null || [ ! -d \"$1\" ] || [ $((n += 1)) -gt 100 ]; do sleep 0.05; done; }",
+    "finish() {",
+    "  status=$?",
+    "  set +e",
+    "  trap - EXIT",
+    "  [ -z \"$pid$holder\" ] || kill -KILL $pid $holder 2>/dev/null",
+    "  wait",
+    "  eval \"$undone\"",
+    "  rm -rf --one-file-system \"$work\"",
+    "  exit \"$status\"",
+    "}",
+    "trap finish EXIT",
+    "trap 'exit 129' HUP",
+    "trap 'exit 130' INT",
+    "trap 'exit 143' TERM",
+    "chmod 0711 \"$work\"",
+    "mkdir \"$root\"",
+    "mkfifo \"$work\"/up \"$work\"/down",
+    "exec 6<>\"$work\"/up 7<>\"$work\"/down 8<&0",
+  ]
+
+  private mutating func writeInside(_ inside: InsideScript) {
+    // A delimiter that no name in the script can forge.
+    var delimiter = "INSIDE"
+    while inside.lines.contains(where: { $0.split(separator: "\n").contains { $0 == delimiter } }) { delimiter += "_" }
+    lines += ["", "# --- what runs inside, in stages: each `exec` goes on as the same process", ""]
+    lines += ["cat > \"$work\"/inside <<'\(delimiter)'"] + inside.lines + [delimiter, "chmod 0644 \"$work\"/inside"]
+  }
+
+  private mutating func writeLaunch() {
+    var rest = run.namespaces
+    var prefix = ""
+    lines += ["", "# --- the container's first process", ""]
+    if rest.contains(.user) {
+      rest.remove(.user)
+      prefix = "nsenter --user=/proc/\"$holder\"/ns/user "
+      writeUserNamespace()
+    }
+    let clone = Explanation(of: .process(.clone(rest, cgroup: nil)))
+    lines.append("# " + Explanation(of: .process(.clone(run.namespaces, cgroup: run.cgroup))).sentence)
+    let words = rest.isEmpty ? "" : clone.commands[0].replacingSuffix("\"$@\" &", by: "")
+    lines += [
+      "{",
+      "  status=0",
+      "  \(prefix)\(words)/bin/sh \"$work\"/inside 1 <&8 8<&- || status=$?",
+      "  echo \"ended $status\" >&6",
+      "} &",
+      "read -r word pid <&6",
+      "[ \"$word\" = pid ] || { pid=; exit 1; }",
+    ]
+    if run.namespaces.contains(.user) { lines += ["kill -KILL \"$holder\"", "holder="] }
+  }
+
+  /// The maps of a user namespace are written once, by someone outside, and nobody in it is anybody before that. So one
+  /// process holds the namespace open until its maps are there, and the container is started from within.
+  private mutating func writeUserNamespace() {
+    lines += [
+      "unshare --user /bin/sh -c 'echo held >&6; exec sleep 60' &", "holder=$!", "read -r word <&6",
+    ]
+    for step in run.wiring where step.isIdentifierMap {
+      let explanation = Explanation(of: step)
+      lines.append("# " + explanation.sentence)
+      lines += explanation.commands.map { "pid=$holder; \($0); pid=" }
+    }
+  }
+
+  private mutating func writePivot(rootPropagation: Propagation?) {
+    lines += [
+      "# " + Explanation(of: .mount(.pivotRoot)).sentence,
+      "nsenter --target \"$pid\" --mount /bin/sh -c 'cd \"$1\" && pivot_root . .' sh \"$root\"",
+      "nsenter --target \"$pid\" --mount --root=/ --wd=/ umount -l --no-canonicalize /proc/\"$pid\"/root",
+    ]
+    guard let rootPropagation else { return }
+    lines += [
+      "# " + Explanation(of: .mount(.setRootPropagation(rootPropagation))).sentence,
+      "nsenter --target \"$pid\" --mount --root=/ --wd=/ "
+        + "mount --make-\(rootPropagation.name) --no-canonicalize /proc/\"$pid\"/root",
+    ]
+  }
+}
+
+extension Step {
+  var isIdentifierMap: Bool {
+    if case .process(.mapIdentifiers) = self { return true }
+    return false
+  }
+}
+
+extension String {
+  fileprivate func replacingSuffix(_ suffix: String, by other: String) -> String {
+    hasSuffix(suffix) ? String(dropLast(suffix.count)) + other : self
+  }
+}
+
+extension ExplainedRun {
+  /// The plan as a script for /bin/sh.
+  package var script: String { ShellScript.text(of: self) }
+}

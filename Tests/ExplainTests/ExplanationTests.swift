@@ -1,0 +1,196 @@
+import Explain
+import Foundation
+import JSON
+import Kernel
+import Steps
+import Testing
+
+@Suite struct ExplanationTests {
+  /// One of each case, with names that try to break out.
+  static let hostile: Path = "/a b'$(id)\u{1b}[2J\n#x"
+  static let steps: [Step] =
+    files + mounts + cgroups + networks + processes
+
+  static let files: [Step] = [
+    .file(.makeDirectory(hostile, mode: 0o700)), .file(.copyFile(from: "/bin/ls", to: hostile, mayLink: true)),
+    .file(.copyFile(from: "/bin/ls", to: hostile, mayLink: false)), .file(.makeSymbolicLink(hostile, target: hostile)),
+    .file(.writeFile(hostile, contents: [0, 0xff, 0x27, 0x0a], mode: 0o644)), .file(.removeFile(hostile)),
+    .file(.removeDirectory(hostile)), .file(.removeTree(hostile)),
+  ]
+  static let mounts: [Step] = [
+    .mount(.setPropagation(.slave)),
+    .mount(.mountOverlay(OverlayMount(lower: [hostile, "/l"], upper: "/u", work: "/w"))),
+    .mount(
+      .mountOverlay(OverlayMount(lower: ["/l"], upper: nil, work: nil, isVolatile: true, usesUserAttributes: true))),
+    .mount(.bindRoot(hostile)),
+    .mount(
+      .mount(
+        FileSystemMount(
+          type: "tmpfs", source: "tmpfs", target: hostile, attributes: [.noSetUserId, .readOnly],
+          options: ["size=64k", "x"],
+          propagation: .slave, copiesUp: true))),
+    .mount(.mount(FileSystemMount(type: "proc", source: "proc", target: "/proc"))),
+    .mount(
+      .bind(
+        BindMount(
+          source: hostile, target: hostile, set: .readOnly, clear: .noExecute, setRecursively: .readOnly,
+          clearRecursively: .noDevices, propagation: .shared, propagatesRecursively: true))),
+    .mount(
+      .mountCgroups(
+        CgroupMount(
+          target: "/sys/fs/cgroup",
+          hierarchies: [
+            .init(name: "cpu,cpuacct", isV2: false, options: "cpu,cpuacct"),
+            .init(name: "unified", isV2: true, options: ""),
+          ], isReadOnly: true))),
+    .mount(
+      .makeDevice(
+        DeviceNode(
+          path: "/dev/null", kind: .characterDevice, device: DeviceNumber(major: 1, minor: 3), mode: 0o666, owner: 5))),
+    .mount(
+      .makeDevice(
+        DeviceNode(
+          path: "/dev/x", kind: .blockDevice, device: DeviceNumber(major: 8, minor: 0), mode: 0o600, isBound: true))),
+    .mount(.makeSymbolicLink(hostile, target: hostile)), .mount(.makeDirectory(hostile, mode: 0o755)),
+    .mount(.bindConsole),
+    .mount(.mask(hostile)), .mount(.makeReadOnly(hostile)), .mount(.makeRootReadOnly), .mount(.pivotRoot),
+    .mount(.setRootPropagation(.private)),
+  ]
+  static let cgroups: [Step] = [
+    .cgroup(.ensure(hostile)), .cgroup(.make(hostile)), .cgroup(.write(hostile, file: "memory.max", value: "67108864")),
+    .cgroup(
+      .writeFirst(
+        hostile, [ControlSetting(file: "a", value: "1"), ControlSetting(file: "b", value: "2")], orNone: false)),
+    .cgroup(.writeFirst(hostile, [ControlSetting(file: "a", value: "1")], orNone: true)),
+    .cgroup(.enable(hostile, required: ["memory"], wanted: ["io"])),
+    .cgroup(.allowDevices(hostile, [DeviceRule(allow: false, kind: .all, major: nil, minor: nil, access: "rwm")])),
+    .cgroup(.inheritCpuset(hostile)), .cgroup(.join(hostile, isV2: false)), .cgroup(.join(hostile, isV2: true)),
+    .cgroup(.remove(hostile)),
+  ]
+  static let networks: [Step] = [
+    .network(.makeBridge(name: "skiff0", mac: MacAddress(value: 0x0242_0a00_0001))),
+    .network(
+      .makeVeth(
+        VethPair(
+          host: "sk1", bridge: "skiff0", peer: LinkName("eth0", index: 7), peerMac: MacAddress(value: 0x0242_0a00_0002))
+      )),
+    .network(.setUp(.loopback)), .network(.setUp("eth0")),
+    .network(.addAddress("eth0", IPv4Prefix(IPv4Address(10, 0, 0, 2), length: 24))),
+    .network(.addDefaultRoute(gateway: IPv4Address(10, 0, 0, 1), "eth0")), .network(.rename("sk2", to: "eth0")),
+    .network(.setMacAddress("eth0", MacAddress(value: 2))), .network(.deleteLink("skiff0")),
+    .network(.setSysctl(key: "net.ipv4.ip_forward", value: "1", before: "0")),
+    .network(
+      .applyFirewall(
+        FirewallChange(
+          table: "skiff",
+          [
+            .addTable, .addSet(FirewallSet("nets", .prefixes([IPv4Prefix(IPv4Address(10, 0, 0, 0), length: 24)]))),
+            .addChain(FirewallChain("post", .postrouting)),
+            .addRule(chain: "post", FirewallRule([.source(inSet: "nets")], .masquerade, comment: "out")),
+          ]), reverse: nil)),
+  ]
+  static let processes: [Step] = [
+    .process(.clone([.mount, .process], cgroup: hostile)), .process(.clone([], cgroup: nil)),
+    .process(
+      .mapIdentifiers(
+        users: [IdentifierMap(container: 0, host: 100_000, count: 65_536)],
+        groups: [IdentifierMap(container: 0, host: 100_000, count: 65_536)])),
+    .process(.unshare(.cgroup)), .process(.joinNamespace(.network, hostile)),
+    .process(.joinNamespaces([.mount, .process], of: 42)), .process(.awaitParent), .process(.setHostname("web")),
+    .process(.setDomainName("x")), .process(.setSysctl(key: "net.ipv4.ip_unprivileged_port_start", value: "0")),
+    .process(.setResourceLimit(ResourceLimit(name: "RLIMIT_NOFILE", resource: 7, soft: 1024, hard: .max))),
+    .process(.setResourceLimit(ResourceLimit(name: "RLIMIT_CORE", resource: 4, soft: 0, hard: 0, isDefault: true))),
+    .process(.setOomScoreAdjustment(-100)), .process(.startSession), .process(.openTerminal(rows: 24, columns: 80)),
+    .process(.changeRoot(hostile)), .process(.changeDirectory(hostile)), .process(.setUmask(0o022)),
+    .process(.setNoNewPrivileges), .process(.limitCapabilities(bounding: [.kill, .changeOwner])),
+    .process(.setUser(user: 1000, group: 1000, supplementary: [4, 5])),
+    .process(.setUser(user: 1000, group: 1000, supplementary: [])),
+    .process(.setCapabilities(Capabilities(effective: .kill, permitted: .kill, inheritable: [], ambient: .kill))),
+    .process(.loadFilter(SystemCallFilter(name: "a filter", instructions: [0, 1], flags: 0))),
+    .process(.execute(program: "/bin/sh", arguments: ["sh", hostile], environment: ["A=b c"])),
+  ]
+
+  @Test(arguments: steps)
+  func saysEverything(step: Step) {
+    let explanation = Explanation(of: step)
+    #expect(explanation.name.contains("."))
+    #expect(explanation.sentence.hasSuffix(".") && explanation.sentence.count > 15)
+    #expect(!explanation.calls.isEmpty && !explanation.shell.isEmpty)
+    for call in explanation.calls { #expect(call.contains("(") && call.hasSuffix(")"), "\(call)") }
+    // Nothing of a hostile name reaches the terminal as more than text.
+    for text in [explanation.sentence] + explanation.calls {
+      #expect(text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7f }, "\(text)")
+    }
+    for command in explanation.shell { #expect(!command.contains("\u{1b}")) }
+  }
+
+  /// sh -n reads a command without running it.
+  @Test(arguments: ShellWordTests.shells)
+  func commandsAreShell(shell: [String]) throws {
+    for step in Self.steps {
+      let text = Explanation(of: step).shell.joined(separator: "\n")
+      let answer = try run(shell + ["-n", "-c", text])
+      #expect(answer.status == 0, "\(text): \(answer.errors)")
+    }
+  }
+
+  @Test(arguments: ShellWordTests.shells)
+  func scriptsAreShell(shell: [String]) throws {
+    let whole = ExplainedRun(
+      title: "skiff run\n x", host: Self.files, namespaces: [.mount, .process, .user], cgroup: "/g",
+      wiring: Self.cgroups + Self.networks, building: Self.mounts, finishing: Self.processes)
+    for run in [
+      whole, ExplainedRun(title: "skiff stage", host: Self.files),
+      ExplainedRun(title: "skiff exec", finishing: Self.processes),
+    ] {
+      let answer = try ExplainTests.run(shell + ["-n", "-c", run.script])
+      #expect(answer.status == 0, "\(answer.errors)")
+    }
+  }
+
+  @Test func showsTheCallsOfACgroupLimit() {
+    let explanation = Explanation(
+      of: .cgroup(.write("/sys/fs/cgroup/memory/x", file: "memory.limit_in_bytes", value: "67108864")))
+    #expect(explanation.sentence == "Limit memory to 64 MiB: whoever goes beyond it is killed.")
+    #expect(explanation.shell == ["echo 67108864 > /sys/fs/cgroup/memory/x/memory.limit_in_bytes"])
+    #expect(
+      explanation.calls == [
+        "openat(AT_FDCWD, \"/sys/fs/cgroup/memory/x/memory.limit_in_bytes\", O_WRONLY|O_CLOEXEC)",
+        "write(</sys/fs/cgroup/memory/x/memory.limit_in_bytes>, \"67108864\", 8)",
+      ])
+  }
+
+  @Test func numbersTheStepsOfAllParts() {
+    let run = ExplainedRun(title: "skiff run x", host: Self.files, namespaces: .mount, finishing: Self.processes)
+    let text = ExplanationText().text(of: run)
+    #expect(text.hasPrefix("skiff run x: \(Self.files.count + 1 + Self.processes.count) steps\n"))
+    #expect(text.contains("\n  1  Make the directory"))
+    #expect(text.contains("\n \(Self.files.count + 1 + Self.processes.count)  Become /bin/sh"))
+    #expect(!text.contains("\u{1b}"))
+    #expect(ExplanationText(hasColours: true).text(of: run).contains("\u{1b}[32m"))
+    #expect(ExplanationText().dryRun(of: run).hasSuffix("Nothing was done: this was a dry run.\n"))
+  }
+
+  @Test func givesJSON() throws {
+    let run = ExplainedRun(title: "skiff run x", host: Self.steps)
+    let object = try #require(try JSONSerialization.jsonObject(with: Data(run.json)) as? [String: Any])
+    let steps = try #require(object["steps"] as? [[String: Any]])
+    #expect(steps.count == Self.steps.count)
+    #expect(steps[0]["step"] as? String == "file.makeDirectory")
+    #expect(steps[0]["undo"] != nil)
+    for step in steps {
+      #expect(step["sentence"] is String && step["calls"] is [String] && step["shell"] is [String])
+    }
+  }
+
+  @Test func timesSteps() {
+    let parts = [
+      PartTimings(title: "Inside", timings: [StepTiming(step: .mount(.pivotRoot), nanoseconds: 41_600)]),
+      PartTimings(title: "Nothing", timings: []),
+    ]
+    let text = ExplanationText().timings(parts, totalNanoseconds: 5_000_000)
+    #expect(text.contains("      42    mount.pivotRoot"))
+    #expect(text.contains("    5000  in all"))
+    #expect(!text.contains("Nothing"))
+  }
+}
