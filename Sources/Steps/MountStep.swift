@@ -7,7 +7,7 @@ package enum MountStep: Hashable, Sendable {
   case setPropagation(Propagation)
   /// The layers of an image, topmost first, with a private upper directory: the new root.
   case mountOverlay(OverlayMount)
-  /// A directory of the host as the new root, as it lies.
+  /// A directory of the host as the new root, as it lies: bound onto itself, with what is mounted below it.
   case bindRoot(Path)
   /// A new file system: proc, sysfs, tmpfs, devpts, mqueue, cgroup2, …
   case mount(FileSystemMount)
@@ -37,6 +37,9 @@ package enum MountStep: Hashable, Sendable {
 
 /// An overlay file system (the kernel's Documentation/filesystems/overlayfs.rst).
 package struct OverlayMount: Hashable, Sendable {
+  /// The directory of the host that the overlay is attached to, in the container's mount namespace only: the host sees it
+  /// empty, and pivot_root(2) needs a mount point to start from.
+  package var target: Path
   /// Read-only layers, topmost first.
   package var lower: [Path]
   /// Where changes go; nil mounts read-only.
@@ -49,8 +52,9 @@ package struct OverlayMount: Hashable, Sendable {
   package var usesUserAttributes: Bool
 
   package init(
-    lower: [Path], upper: Path?, work: Path?, isVolatile: Bool = false, usesUserAttributes: Bool = false
+    target: Path, lower: [Path], upper: Path?, work: Path?, isVolatile: Bool = false, usesUserAttributes: Bool = false
   ) {
+    self.target = target
     self.lower = lower
     self.upper = upper
     self.work = work

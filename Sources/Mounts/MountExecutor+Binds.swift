@@ -1,0 +1,116 @@
+internal import Kernel
+internal import Rooted
+internal import Steps
+
+// Files and directories of the host, seen below the new root.
+
+extension MountExecutor {
+  mutating func bind(_ bind: BindMount) throws(Fault) {
+    let source: Descriptor
+    do throws(Fault) { source = try open(bind.source, .path) } catch {
+      throw error.hinted(error.errno == .noSuchFile ? "\(bind.source) does not exist on the host" : nil)
+    }
+    let isDirectory = try status(of: source.borrowed).kind == .directory
+    let target = try withRoot { (root) throws(Fault) in
+      isDirectory ? try root.makeDirectories(bind.target) : try root.createFile(bind.target)
+    }
+    guard try (status(of: target.borrowed).kind == .directory) == isDirectory else {
+      throw Fault(
+        "mount", .notDirectory, arguments: "\(bind.source.quoted), \(bind.target.quoted)",
+        hint: "\(bind.source) and \(bind.target) must both be directories or both be files")
+    }
+    if try fileSystemStatus(of: source.borrowed).type != .proc {
+      try refuseProc(target.borrowed, bind.target, type: nil)
+    }
+    do throws(Fault) {
+      let tree = try cloneMount("", at: source.borrowed, recursive: bind.isRecursive)
+      try setAttributes(of: tree.borrowed, bind)
+      try moveMount(tree.borrowed, onto: target.borrowed)
+      // A mount that is attached nowhere has no propagation of its own yet: the place gives it one.
+      if let propagation = bind.propagation {
+        try setMountAttributes(
+          of: tree.borrowed, propagation: propagation, recursive: bind.propagatesRecursively)
+      }
+    } catch {
+      guard error.isMissingCall else { throw error.hinted(Self.bindHint(bind, error.errno)) }
+      try classicBind(bind, source.borrowed, on: target.borrowed)
+    }
+  }
+
+  /// Before the tree is attached, so that nobody ever sees it writable.
+  private func setAttributes(of tree: BorrowedDescriptor, _ bind: BindMount) throws(Fault) {
+    let one = AttributeChange(set: bind.set, clear: bind.clear)
+    let all = AttributeChange(set: bind.setRecursively, clear: bind.clearRecursively)
+    if !all.isEmpty { try setMountAttributes(of: tree, set: all.set, clear: all.clear, recursive: true) }
+    if !one.isEmpty { try setMountAttributes(of: tree, set: one.set, clear: one.clear, recursive: false) }
+  }
+
+  private static func bindHint(_ bind: BindMount, _ errno: Errno) -> String? {
+    switch errno {
+    case .notPermitted: "the host's mount options of \(bind.source) are locked in a user namespace"
+    case .invalid where !bind.isRecursive: "what is mounted below \(bind.source) cannot be left out here: use rbind"
+    default: nil
+    }
+  }
+
+  private mutating func classicBind(
+    _ bind: BindMount, _ source: BorrowedDescriptor, on target: BorrowedDescriptor
+  ) throws(Fault) {
+    let all = AttributeChange(set: bind.setRecursively, clear: bind.clearRecursively)
+    guard all.isEmpty else {
+      throw Fault(
+        "mount_setattr", .noSystemCall, arguments: bind.target.quoted,
+        hint: "recursive mount options such as rro need mount_setattr (Linux 5.12), which this host hides")
+    }
+    try classicBind(source, on: target, recursive: bind.isRecursive)
+    let one = AttributeChange(set: bind.set, clear: bind.clear)
+    guard !one.isEmpty || bind.propagation != nil else { return }
+    let mounted = try openMounted(bind.target, over: target)
+    if !one.isEmpty { try classicRemount(mounted.borrowed, set: one.set, clear: one.clear) }
+    if let propagation = bind.propagation {
+      let flags = MountFlags(propagation)
+      try classicMount(
+        source: "", on: mounted.borrowed, flags: bind.propagatesRecursively ? flags.union(.recursive) : flags)
+    }
+  }
+
+  /// Attaches a copy of the mount below `source` onto `target`.
+  mutating func bind(_ source: BorrowedDescriptor, onto target: BorrowedDescriptor) throws(Fault) {
+    do throws(Fault) {
+      let tree = try cloneMount("", at: source, recursive: false)
+      try moveMount(tree.borrowed, onto: target)
+    } catch {
+      guard error.isMissingCall else { throw error }
+      try classicBind(source, on: target, recursive: false)
+    }
+  }
+
+  /// The terminal's own end, which TIOCGPTPEER opened: no path of the image says what it is (CVE-2025-52565).
+  mutating func bindConsole(_ terminal: BorrowedDescriptor?) throws(Fault) {
+    guard let terminal else { throw Fault("plan", .invalid, arguments: "/dev/console without a terminal") }
+    let target = try withRoot { (root) throws(Fault) in
+      let directory = try root.openDirectoryNoFollow("/dev", making: 0o755)
+      do throws(Fault) { try makeNode("console", kind: .regular, mode: 0o620, at: directory.borrowed) } catch {
+        if error.errno != .exists { throw error }
+      }
+      return try open("console", [.path, .noFollow], at: directory.borrowed)
+    }
+    guard try status(of: target.borrowed).kind != .symbolicLink else {
+      throw Fault("open", .tooManyLinks, arguments: "\"/dev/console\"", hint: "/dev/console of the image is a link")
+    }
+    try bind(terminal, onto: target.borrowed)
+  }
+}
+
+/// What mount_setattr(2) is asked for, and needs: a value of the access-time field is set only while the whole is cleared.
+private struct AttributeChange {
+  let set: MountAttributes
+  let clear: MountAttributes
+
+  init(set: MountAttributes, clear: MountAttributes) {
+    self.set = set
+    self.clear = set.isDisjoint(with: .accessTimeMask) ? clear : clear.union(.accessTimeMask)
+  }
+
+  var isEmpty: Bool { return set.isEmpty && clear.isEmpty }
+}

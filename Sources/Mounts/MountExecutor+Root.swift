@@ -1,0 +1,160 @@
+internal import Kernel
+internal import Rooted
+internal import Steps
+
+// The new root itself: made, made read-only, and at last put in the place of the host's.
+
+extension MountExecutor {
+  mutating func setPropagation(_ propagation: Propagation) throws(Fault) {
+    try Kernel.mount(source: "", on: "/", flags: MountFlags(propagation).union(.recursive))
+    isIsolated = propagation != .shared
+  }
+
+  mutating func mountOverlay(_ overlay: OverlayMount) throws(Fault) {
+    guard !overlay.lower.isEmpty else { throw Fault("mount", .invalid, arguments: "overlay without a layer") }
+    let target = try open(overlay.target, [.path, .directory])
+    // One layer and nothing above it is no overlay to the kernel, and needs none.
+    if overlay.upper == nil, overlay.lower.count == 1 {
+      let layer = try cloneMount(overlay.lower[0], recursive: false)
+      try setMountAttributes(of: layer.borrowed, set: .readOnly, recursive: false)
+      try moveMount(layer.borrowed, onto: target.borrowed)
+      root = Root(layer)
+      return
+    }
+    do throws(Fault) {
+      do throws(Fault) {
+        try requireMoving(onto: target.borrowed)
+        let mount = try makeOverlay(overlay)
+        try moveMount(mount.borrowed, onto: target.borrowed)
+        root = Root(mount)
+      } catch {
+        // Before Linux 6.8 layers cannot be given one by one, and one string of fsconfig(2) is at most 255 bytes.
+        guard error.isMissingCall || error.operation == "fsconfig" && error.arguments.contains("lowerdir+") else {
+          throw error
+        }
+        root = Root(try classicOverlay(overlay, on: target.borrowed))
+      }
+    } catch {
+      throw error.hinted(Self.overlayHint(error.errno))
+    }
+  }
+
+  /// Asked before there is an overlay: a volatile one leaves a mark in its work directory, with which it cannot be mounted
+  /// once more by mount(2).
+  private func requireMoving(onto target: BorrowedDescriptor) throws(Fault) {
+    // A directory that is no mount cannot be moved: EINVAL is the answer of a kernel that has the call.
+    do throws(Fault) { try moveMount(target, onto: target) } catch { if error.isMissingCall { throw error } }
+  }
+
+  private func makeOverlay(_ overlay: OverlayMount) throws(Fault) -> Descriptor {
+    let context = try openFileSystem("overlay")
+    do throws(Fault) {
+      try configure(context.borrowed, "source", "overlay")
+      for layer in overlay.lower { try configure(context.borrowed, "lowerdir+", layer) }
+      if let upper = overlay.upper { try configure(context.borrowed, "upperdir", upper) }
+      if let work = overlay.work { try configure(context.borrowed, "workdir", work) }
+      for option in Self.plainOptions { try configure(context.borrowed, option.key, option.value) }
+      if overlay.isVolatile { try configure(context.borrowed, "volatile", nil) }
+      if overlay.usesUserAttributes { try configure(context.borrowed, "userxattr", nil) }
+      return try createMount(of: context.borrowed, attributes: [])
+    } catch {
+      throw error.hinted(messages(of: context.borrowed))
+    }
+  }
+
+  /// What would make a layer depend on other files than its own, or follow what a hostile layer says, is off; distributions
+  /// differ in their defaults. (Documentation/filesystems/overlayfs.rst)
+  private static let plainOptions: [(key: Path, value: Path)] = [
+    ("redirect_dir", "nofollow"), ("metacopy", "off"), ("index", "off"), ("xino", "off"),
+  ]
+
+  /// The data of mount(2) is one page, so layers go by the numbers of their descriptors.
+  private mutating func classicOverlay(
+    _ overlay: OverlayMount, on target: BorrowedDescriptor
+  ) throws(Fault) -> Descriptor {
+    var layers = OpenDirectories()
+    for layer in overlay.lower { try layers.append(layer) }
+    var options = ["lowerdir=" + layers.numbers.map(String.init).joined(separator: ":")]
+    if let upper = overlay.upper, let work = overlay.work {
+      try layers.append(upper)
+      options.append("upperdir=\(layers.numbers.last ?? -1)")
+      try layers.append(work)
+      options.append("workdir=\(layers.numbers.last ?? -1)")
+    }
+    options += Self.plainOptions.map { "\($0.key)=\($0.value)" }
+    if overlay.isVolatile { options.append("volatile") }
+    if overlay.usesUserAttributes { options.append("userxattr") }
+    let data = options.joined(separator: ",")
+    guard data.utf8.count < 4096 else {
+      throw Fault("mount", .argumentListTooLong, arguments: "\(overlay.lower.count) layers")
+    }
+    try classicMount(source: "overlay", on: target, type: "overlay", flags: [], data: Path(data))
+    // The target is a directory of our own, so its name still leads to it.
+    let mounted = try open(overlay.target, [.path, .directory])
+    guard try fileSystemStatus(of: mounted.borrowed).type == .overlay else {
+      throw Fault("mount", .busy, arguments: overlay.target.quoted)
+    }
+    return mounted
+  }
+
+  private static func overlayHint(_ errno: Errno) -> String? {
+    switch errno {
+    case .noSuchDevice: "this kernel has no overlay file system: load the module `overlay`, or use --rootfs"
+    case .noSuchFile: "a layer of the image is missing on the disk"
+    case .invalid:
+      "overlay refuses these directories: upper and work must lie on one file system that keeps extended attributes"
+    case .notPermitted: "overlay in a user namespace needs Linux 5.11"
+    default: nil
+    }
+  }
+
+  mutating func bindRoot(_ path: Path) throws(Fault) {
+    let target = try open(path, [.path, .directory])
+    do throws(Fault) {
+      let mount = try cloneMount("", at: target.borrowed, recursive: true)
+      try moveMount(mount.borrowed, onto: target.borrowed)
+      root = Root(mount)
+    } catch {
+      guard error.isMissingCall else { throw error }
+      try classicBind(target.borrowed, on: target.borrowed, recursive: true)
+      root = Root(try open(path, [.path, .directory]))
+    }
+  }
+
+  mutating func makeRootReadOnly() throws(Fault) {
+    let mount = try openInRoot("/", [.path, .directory])
+    do throws(Fault) { try setMountAttributes(of: mount.borrowed, set: .readOnly, recursive: false) } catch {
+      guard error.isMissingCall else { throw error }
+      try classicRemount(mount.borrowed, set: .readOnly, clear: [])
+    }
+  }
+
+  /// pivot_root(2), "pivot_root(".", ".")": no directory for the old root is needed in the new one.
+  mutating func pivotRoot() throws(Fault) {
+    // Detaching a tree that still sends to the host would take the host's mounts away.
+    if !isIsolated { try setPropagation(.slave) }
+    try masks.prepare()
+    let mount = try openInRoot("/", [.path, .directory])
+    try changeDirectory(to: mount.borrowed)
+    do throws(Fault) { try Kernel.pivotRoot(newRoot: ".", putOld: ".") } catch {
+      throw error.hinted(
+        error.errno == .invalid
+          ? "the host's own root cannot be pivoted away when it is the initial ramfs: switch_root from it first" : nil)
+    }
+    // The old root lies over the new one now, and `.` leads to what is on top.
+    try unmount(".")
+    try changeDirectory("/")
+  }
+}
+
+/// Directories of the host that stay open together.
+private struct OpenDirectories: ~Copyable {
+  private(set) var numbers: [Int32] = []
+
+  mutating func append(_ path: Path) throws(Fault) {
+    let directory = try open(path, [.path, .directory])
+    numbers.append(directory.release())
+  }
+
+  deinit { for number in numbers { _ = Descriptor(owning: number) } }
+}

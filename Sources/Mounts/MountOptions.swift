@@ -1,0 +1,106 @@
+package import Kernel
+
+/// Mount options as docker, the OCI runtime spec (config.md, "Mounts", Linux mount options) and mount(8) write them, sorted
+/// by who takes them. What is not known here is an option of the file system.
+package struct MountOptions: Hashable, Sendable {
+  package var isBind = false
+  /// `rbind`: the mounts below the source come along.
+  package var isRecursive = false
+  package var isRemount = false
+  package var set: MountAttributes = []
+  package var clear: MountAttributes = []
+  /// `rro`, `rnosuid`, …: for every mount below too (mount_setattr(2), AT_RECURSIVE).
+  package var setRecursively: MountAttributes = []
+  package var clearRecursively: MountAttributes = []
+  package var propagation: Propagation?
+  package var propagatesRecursively = false
+  /// `tmpcopyup`
+  package var copiesUp = false
+  /// For the file system itself: `size=64m`, `mode=1777`, `sync`.
+  package var data: [Path] = []
+
+  package init(_ options: some Sequence<String>) {
+    for option in options where !option.isEmpty { take(option) }
+  }
+
+  /// `ro,nosuid,size=64m`
+  package init(_ text: String) {
+    self.init(text.split(separator: ",").map(String.init))
+  }
+
+  private mutating func take(_ option: String) {
+    switch option {
+    case "defaults", "nolazytime", "async", "loud", "nomand", "norelatime", "nostrictatime": break
+    case "bind": isBind = true
+    case "rbind": (isBind, isRecursive) = (true, true)
+    case "remount": isRemount = true
+    case "tmpcopyup": copiesUp = true
+    // The mount's own word, and the file system's: `ro` on a bind mount must not reach the file system below.
+    default:
+      if let found = Self.propagations[option] {
+        (propagation, propagatesRecursively) = found
+      } else if let (attribute, on) = Self.attribute(option) {
+        apply(attribute, on, recursively: false)
+      } else if option.first == "r", let (attribute, on) = Self.attribute(String(option.dropFirst())) {
+        apply(attribute, on, recursively: true)
+      } else {
+        data.append(Path(option))
+      }
+    }
+  }
+
+  private static let propagations: [String: (Propagation, Bool)] = [
+    "private": (.private, false), "rprivate": (.private, true), "slave": (.slave, false), "rslave": (.slave, true),
+    "shared": (.shared, false), "rshared": (.shared, true), "unbindable": (.unbindable, false),
+    "runbindable": (.unbindable, true),
+  ]
+
+  /// The attribute and whether the word sets or clears it.
+  private static func attribute(_ word: String) -> (MountAttributes, Bool)? {
+    switch word {
+    case "ro": (.readOnly, true)
+    case "rw": (.readOnly, false)
+    case "nosuid": (.noSetUserId, true)
+    case "suid": (.noSetUserId, false)
+    case "nodev": (.noDevices, true)
+    case "dev": (.noDevices, false)
+    case "noexec": (.noExecute, true)
+    case "exec": (.noExecute, false)
+    case "nodiratime": (.noDirectoryAccessTime, true)
+    case "diratime": (.noDirectoryAccessTime, false)
+    case "nosymfollow": (.noSymlinkFollow, true)
+    case "symfollow": (.noSymlinkFollow, false)
+    case "noatime": (.noAccessTime, true)
+    case "strictatime": (.strictAccessTime, true)
+    // The zero of the three-valued field.
+    case "relatime", "atime": (.accessTimeMask, false)
+    default: nil
+    }
+  }
+
+  /// A later word wins over an earlier one of the same attribute.
+  private mutating func apply(_ attribute: MountAttributes, _ on: Bool, recursively: Bool) {
+    let isAccessTime = !attribute.isDisjoint(with: .accessTimeMask)
+    // The access time is one field: whoever sets a value of it must clear all of it (mount_setattr(2)).
+    let field: MountAttributes = isAccessTime ? .accessTimeMask : attribute
+    func change(_ set: inout MountAttributes, _ clear: inout MountAttributes) {
+      set.subtract(field)
+      clear.subtract(field)
+      if on { set.formUnion(attribute) }
+      if !on || isAccessTime { clear.formUnion(field) }
+    }
+    if recursively { change(&setRecursively, &clearRecursively) } else { change(&set, &clear) }
+  }
+}
+
+extension MountAttributes {
+  /// The same as flags of mount(2).
+  var flags: MountFlags {
+    let table: [(MountAttributes, MountFlags)] = [
+      (.readOnly, .readOnly), (.noSetUserId, .noSetUserId), (.noDevices, .noDevices), (.noExecute, .noExecute),
+      (.noAccessTime, .noAccessTime), (.strictAccessTime, .strictAccessTime),
+      (.noDirectoryAccessTime, .noDirectoryAccessTime), (.noSymlinkFollow, MountFlags(rawValue: 256)),
+    ]
+    return MountFlags(table.filter { contains($0.0) }.map(\.1))
+  }
+}
