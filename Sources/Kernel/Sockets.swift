@@ -152,6 +152,15 @@ extension BorrowedDescriptor {
     }
   }
 
+  /// SO_RCVTIMEO: a receive that would wait longer throws EAGAIN.
+  package func setReceiveTimeout(seconds: Int) throws(Fault) {
+    _ = try [seconds, 0].withAddress { (base) throws(Fault) in
+      try systemCall(
+        "setsockopt", Int(SYS_setsockopt), argument, Int(SOL_SOCKET), 20, base, 16,
+        arguments: "\(rawValue), SOL_SOCKET, SO_RCVTIMEO, \(seconds) s")
+    }
+  }
+
   /// getsockopt(2) of `count` ints.
   package func socketOption(level: Int32, _ name: Int32, count: Int = 1) throws(Fault) -> [Int32] {
     var value = [Int32](repeating: 0, count: count)

@@ -33,7 +33,7 @@ package enum NetworkStep: Hashable, Sendable {
   }
 }
 
-/// A link by its name, and by its number where that was chosen beforehand: the number saves a look-up.
+/// A link by its name, and by its number where that is known beforehand: the number saves a look-up.
 package struct LinkName: Hashable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
   package var name: String
   package var index: Int32?
@@ -55,10 +55,10 @@ package struct VethPair: Hashable, Sendable {
   /// The bridge that the host's end is put into.
   package var bridge: String
   /// The end in the container's namespace: `eth0`.
-  package var peer: LinkName
+  package var peer: String
   package var peerMac: MacAddress
 
-  package init(host: String, bridge: String, peer: LinkName, peerMac: MacAddress) {
+  package init(host: String, bridge: String, peer: String, peerMac: MacAddress) {
     self.host = host
     self.bridge = bridge
     self.peer = peer

@@ -1,0 +1,199 @@
+package import Kernel
+
+/// A request and its answers, over a netlink socket in the network namespace of the thread that opened it.
+package struct NetlinkSocket: ~Copyable {
+  package enum Family: Int32, Sendable {
+    case route = 0
+    case netfilter = 12
+  }
+
+  private let descriptor: Descriptor
+  private let family: Family
+  private var sequence: UInt32 = 0
+  /// The kernel's dumps come in datagrams of up to 32 KiB; an acknowledgement takes less than 200 bytes.
+  private var buffer = [UInt8](repeating: 0, count: 8192)
+
+  /// How often a dump that a change interrupted is begun anew.
+  private static let dumpAttempts = 32
+
+  package init(_ family: Family) throws(Fault) {
+    do throws(Fault) {
+      descriptor = try makeSocket(.netlink, .raw, protocol: family.rawValue)
+    } catch {
+      throw Fault(
+        operation: error.operation, error.errno, arguments: "netlink, \(family)",
+        hint: family == .netfilter
+          ? "the kernel has no nfnetlink (CONFIG_NETFILTER_NETLINK): load it with "
+            + "`modprobe nf_tables`" : nil)
+    }
+    self.family = family
+    let netlinkLevel: Int32 = 270
+    // Extended acknowledgements carry the kernel's reason in words, and do not repeat the request.
+    try? descriptor.borrowed.setSocketOption(level: netlinkLevel, 11, to: 1)  // NETLINK_EXT_ACK
+    try? descriptor.borrowed.setSocketOption(level: netlinkLevel, 10, to: 1)  // NETLINK_CAP_ACK
+    // A dump request is checked strictly and its filters count, instead of being ignored (Linux 4.20).
+    try? descriptor.borrowed.setSocketOption(level: netlinkLevel, 12, to: 1)  // NETLINK_GET_STRICT_CHK
+    // Where an answer was lost the wait ends, rather than the command hanging.
+    try? descriptor.borrowed.setReceiveTimeout(seconds: 10)
+  }
+
+  /// Sends one request and waits until the kernel has done it. Returns the objects that it answered with, if any.
+  @discardableResult
+  package mutating func request(
+    _ name: StaticString, _ type: UInt16, _ flags: RequestFlags = [], about arguments: @autoclosure () -> String,
+    _ body: (inout MessageWriter) -> Void
+  ) throws(Fault) -> [Message] {
+    sequence &+= 1
+    let sequence = sequence
+    var writer = MessageWriter()
+    writer.message(type, [.request, .acknowledge, flags], sequence: sequence, body)
+    do throws(Fault) {
+      try send(writer.bytes)
+      var replies: [Message] = []
+      while true {
+        for message in try receive() where message.sequence == sequence {
+          switch message.type {
+          case Message.error:
+            if let fault = acknowledgement(message) { throw fault }
+            return replies
+          case Message.firstOfFamily...: replies.append(message)
+          default: break
+          }
+        }
+      }
+    } catch {
+      throw Fault(operation: name.description, error.errno, arguments: arguments(), hint: error.hint)
+    }
+  }
+
+  /// Several messages as one transaction (nf_tables): all acknowledgements are awaited, the first refusal is thrown.
+  /// `write` gets the first sequence number and returns how many messages ask for an acknowledgement, numbered from it on.
+  package mutating func transaction(
+    _ name: StaticString, about arguments: @autoclosure () -> String,
+    _ write: (inout MessageWriter, _ first: UInt32) -> UInt32
+  ) throws(Fault) {
+    let first = sequence &+ 1
+    var writer = MessageWriter()
+    let count = write(&writer, first)
+    sequence &+= count
+    do throws(Fault) {
+      try send(writer.bytes)
+      var missing = count
+      var refusal: Fault?
+      while missing > 0 && refusal == nil {
+        for message in try receive() where message.type == Message.error && message.sequence &- first < count {
+          missing -= 1
+          if refusal == nil { refusal = acknowledgement(message) }
+        }
+      }
+      if let refusal { throw refusal }
+    } catch {
+      throw Fault(operation: name.description, error.errno, arguments: arguments(), hint: error.hint)
+    }
+  }
+
+  /// All objects of one kind. A dump that the kernel marks as interrupted by a change is read again.
+  package mutating func dump(
+    _ name: StaticString, _ type: UInt16, about arguments: @autoclosure () -> String = "",
+    _ body: (inout MessageWriter) -> Void
+  ) throws(Fault) -> [Message] {
+    if buffer.count < 32_768 { buffer = [UInt8](repeating: 0, count: 32_768) }
+    var attempt = 0
+    while true {
+      attempt += 1
+      do throws(Fault) {
+        if let messages = try dumpOnce(type, body) { return messages }
+        if attempt >= NetlinkSocket.dumpAttempts { throw Fault("netlink", .interrupted) }
+      } catch {
+        // EBUSY: the dump before has not ended; ENOBUFS: datagrams were lost. Both are over by the next attempt.
+        let passes = error.errno == .busy || error.errno == .noBufferSpace
+        if !passes || attempt >= NetlinkSocket.dumpAttempts {
+          throw Fault(operation: name.description, error.errno, arguments: arguments(), hint: error.hint)
+        }
+      }
+    }
+  }
+
+  /// Nil when the list changed meanwhile.
+  private mutating func dumpOnce(
+    _ type: UInt16, _ body: (inout MessageWriter) -> Void
+  ) throws(Fault) -> [Message]? {
+    sequence &+= 1
+    let sequence = sequence
+    var writer = MessageWriter()
+    writer.message(type, [.request, .dump], sequence: sequence, body)
+    try send(writer.bytes)
+    var found: [Message] = []
+    var isInterrupted = false
+    while true {
+      for message in try receive() where message.sequence == sequence {
+        if message.flags & Message.dumpInterrupted != 0 { isInterrupted = true }
+        switch message.type {
+        case Message.done:
+          if let code = message.payload.word(at: 0), code != 0 { throw fault(code: code) }
+          return isInterrupted ? nil : found
+        case Message.error:
+          if let fault = acknowledgement(message) { throw fault }
+        case Message.firstOfFamily...: found.append(message)
+        default: break
+        }
+      }
+    }
+  }
+
+  // MARK: - Datagrams
+
+  private func send(_ bytes: [UInt8]) throws(Fault) {
+    var attempts = 0
+    while true {
+      do throws(Fault) {
+        _ = try descriptor.borrowed.send(bytes)
+        return
+      } catch {
+        // ENOBUFS here: no memory for the datagram at this moment, and nothing was sent.
+        attempts += 1
+        if error.errno != .noBufferSpace || attempts == 8 { throw error }
+      }
+    }
+  }
+
+  private mutating func receive() throws(Fault) -> [Message] {
+    while true {
+      let (count, sender): (Int, SocketAddress)
+      do throws(Fault) {
+        (count, sender) = try descriptor.borrowed.receiveWithSender(into: &buffer, .truncate)
+      } catch {
+        throw error.errno == .again ? Fault("netlink", .timedOut, hint: "the kernel did not answer") : error
+      }
+      // Any process may send to our port; only the kernel is number 0.
+      guard sender.netlinkPort == 0 else { continue }
+      guard count <= buffer.count else {
+        throw Fault("netlink", .badMessage, arguments: "a datagram of \(count) bytes in a buffer of \(buffer.count)")
+      }
+      return try parseMessages(buffer[..<count])
+    }
+  }
+}
+
+// MARK: - Acknowledgements
+
+/// What an NLMSG_ERROR says; nil when it says that all went well.
+func acknowledgement(_ message: Message) -> Fault? {
+  guard let code = message.payload.word(at: 0) else { return Fault("netlink", .badMessage) }
+  if code == 0 { return nil }
+  var found = fault(code: code)
+  // The request's header follows, with its payload unless capped, and then what the kernel has to say.
+  guard message.flags & Message.hasAttributes != 0 else { return found }
+  let repeated = message.flags & Message.capped != 0 ? 16 : Int(message.payload.word(at: 4) ?? 16)
+  guard let attributes = try? parseAttributes(message.payload.dropFirst(4 + (repeated + 3) & ~3)) else { return found }
+  if let words = attributes.first(where: { $0.type == 1 }) {  // NLMSGERR_ATTR_MSG
+    found.hint = "the kernel says: \(words.payload.text)"
+  }
+  return found
+}
+
+private func fault(code: UInt32) -> Fault {
+  let value = Int32(bitPattern: code)
+  // A negated errno; anything else is no answer at all.
+  return Fault("netlink", value < 0 && value > -4096 ? Errno(rawValue: -value) : .badMessage)
+}

@@ -1,0 +1,110 @@
+internal import Kernel
+internal import Steps
+
+// Requests of rtnetlink(7): the numbers of <linux/rtnetlink.h>, <linux/if_link.h>, <linux/if_addr.h>.
+
+enum RouteType {
+  static let newLink: UInt16 = 16
+  static let deleteLink: UInt16 = 17
+  static let getLink: UInt16 = 18
+  static let newAddress: UInt16 = 20
+  static let getAddress: UInt16 = 22
+  static let newRoute: UInt16 = 24
+  static let getRoute: UInt16 = 26
+}
+
+enum LinkAttribute {
+  static let address: UInt16 = 1
+  static let name: UInt16 = 3
+  static let mtu: UInt16 = 4
+  static let link: UInt16 = 5
+  static let master: UInt16 = 10
+  static let information: UInt16 = 18
+  static let namespaceDescriptor: UInt16 = 28
+  static let extensionMask: UInt16 = 29
+  static let transmitQueues: UInt16 = 31
+  static let receiveQueues: UInt16 = 32
+  // Inside of `information`.
+  static let kind: UInt16 = 1
+  static let data: UInt16 = 2
+  // Inside of `data` of a veth.
+  static let vethPeer: UInt16 = 1
+}
+
+/// AF_INET.
+let ipv4Family: UInt8 = 2
+/// IFF_UP.
+let upFlag: UInt32 = 1
+
+extension MessageWriter {
+  /// struct ifinfomsg: u8 family, u8 padding, u16 hardware type, i32 index, u32 flags, u32 which flags change.
+  mutating func linkHeader(index: Int32 = 0, isUp: Bool = false) {
+    word(0)
+    word(UInt32(bitPattern: index))
+    word(isUp ? upFlag : 0)
+    word(isUp ? upFlag : 0)
+  }
+
+  mutating func bridge(name: String, mac: MacAddress) {
+    linkHeader()
+    attribute(LinkAttribute.name, text: name)
+    // Without one of its own a bridge takes the lowest of its ports', and changes it as containers come and go.
+    attribute(LinkAttribute.address, mac.bytes)
+    nest(LinkAttribute.information) { $0.attribute(LinkAttribute.kind, text: "bridge") }
+  }
+
+  /// Both ends in one message: the host's is up and in its bridge when it appears, the peer appears in its namespace
+  /// under its final name.
+  mutating func veth(_ pair: VethPair, bridgeIndex: Int32, namespace: BorrowedDescriptor) {
+    linkHeader(isUp: true)
+    attribute(LinkAttribute.name, text: pair.host)
+    attribute(LinkAttribute.master, word: UInt32(bitPattern: bridgeIndex))
+    oneQueue()
+    nest(LinkAttribute.information) {
+      $0.attribute(LinkAttribute.kind, text: "veth")
+      $0.nest(LinkAttribute.data) {
+        $0.nest(LinkAttribute.vethPeer) {
+          $0.linkHeader()
+          $0.attribute(LinkAttribute.name, text: pair.peer)
+          $0.attribute(LinkAttribute.address, pair.peerMac.bytes)
+          $0.attribute(LinkAttribute.namespaceDescriptor, word: UInt32(bitPattern: namespace.rawValue))
+          $0.oneQueue()
+        }
+      }
+    }
+  }
+
+  /// A veth has no hardware to spread over; the default makes a queue, and its directories in sysfs, for every CPU.
+  private mutating func oneQueue() {
+    attribute(LinkAttribute.transmitQueues, word: 1)
+    attribute(LinkAttribute.receiveQueues, word: 1)
+  }
+
+  /// struct ifaddrmsg: u8 family, u8 prefix length, u8 flags, u8 scope, u32 index.
+  mutating func address(_ prefix: IPv4Prefix, index: Int32) {
+    addressHeader(prefixLength: prefix.length, index: index)
+    attribute(2, prefix.address.bytes)  // IFA_LOCAL
+    attribute(1, prefix.address.bytes)  // IFA_ADDRESS
+    // A network of one or two hosts has no broadcast address (RFC 3021).
+    if prefix.length < 31 { attribute(4, prefix.last.bytes) }  // IFA_BROADCAST
+  }
+
+  mutating func addressHeader(prefixLength: UInt8 = 0, index: Int32) {
+    for value in [ipv4Family, prefixLength, 0, 0] { byte(value) }
+    word(UInt32(bitPattern: index))
+  }
+
+  mutating func defaultRoute(gateway: IPv4Address, index: Int32) {
+    // Table main, protocol boot (as ip(8) has it), scope universe, type unicast.
+    routeHeader(table: 254, protocol: 3, scope: 0, type: 1)
+    attribute(5, gateway.bytes)  // RTA_GATEWAY
+    attribute(4, word: UInt32(bitPattern: index))  // RTA_OIF
+  }
+
+  /// struct rtmsg: u8 family, u8 destination length, u8 source length, u8 tos, u8 table, u8 protocol, u8 scope, u8 type,
+  /// u32 flags.
+  mutating func routeHeader(table: UInt8 = 0, protocol number: UInt8 = 0, scope: UInt8 = 0, type: UInt8 = 0) {
+    for value in [ipv4Family, 0, 0, 0, table, number, scope, type] { byte(value) }
+    word(0)
+  }
+}

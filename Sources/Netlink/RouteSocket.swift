@@ -1,0 +1,195 @@
+package import Kernel
+package import Steps
+
+/// Links, addresses and routes of one network namespace.
+package struct RouteSocket: ~Copyable {
+  private var socket: NetlinkSocket
+  /// The link that was looked up last: the steps of a container name the same one three times.
+  private var lastLink: LinkName?
+
+  /// Of the namespace that the caller is in now; the socket stays there.
+  package init() throws(Fault) { socket = try NetlinkSocket(.route) }
+
+  // MARK: - Reading
+
+  /// Nil when there is none by that name.
+  package mutating func link(_ name: String) throws(Fault) -> Link? {
+    try check(name)
+    do throws(Fault) {
+      let replies = try socket.request("RTM_GETLINK", RouteType.getLink, about: "\"\(name)\"") {
+        $0.linkHeader()
+        $0.attribute(LinkAttribute.name, text: name)
+        $0.attribute(LinkAttribute.extensionMask, word: 8)  // RTEXT_FILTER_SKIP_STATS
+      }
+      return try replies.first.map { (message) throws(Fault) in try Link(message) }
+    } catch {
+      if error.errno == .noSuchDevice { return nil }
+      throw error
+    }
+  }
+
+  package mutating func links() throws(Fault) -> [Link] {
+    let messages = try socket.dump("RTM_GETLINK", RouteType.getLink) {
+      $0.linkHeader()
+      $0.attribute(LinkAttribute.extensionMask, word: 8)
+    }
+    var links: [Link] = []
+    for message in messages { links.append(try Link(message)) }
+    return links
+  }
+
+  /// IPv4 addresses of one link, or of all.
+  package mutating func addresses(of index: Int32? = nil) throws(Fault) -> [LinkAddress] {
+    let messages: [Message]
+    do throws(Fault) {
+      messages = try socket.dump("RTM_GETADDR", RouteType.getAddress) { $0.addressHeader(index: index ?? 0) }
+    } catch {
+      // A filter by a link that is gone.
+      if error.errno == .noSuchDevice { return [] }
+      throw error
+    }
+    var addresses: [LinkAddress] = []
+    for message in messages {
+      guard let address = try LinkAddress(message), index == nil || address.index == index else { continue }
+      addresses.append(address)
+    }
+    return addresses
+  }
+
+  /// IPv4 routes of all tables.
+  package mutating func routes() throws(Fault) -> [Route] {
+    var routes: [Route] = []
+    for message in try socket.dump("RTM_GETROUTE", RouteType.getRoute, { $0.routeHeader() }) {
+      if let route = try Route(message) { routes.append(route) }
+    }
+    return routes
+  }
+
+  // MARK: - Changing
+
+  /// Performs a step in the namespace of the socket. `container` is the namespace that the far end of a cable goes to.
+  package mutating func perform(_ step: NetworkStep, container: BorrowedDescriptor?) throws(Fault) {
+    switch step {
+    case .makeBridge(let name, let mac):
+      try check(name)
+      try make(name, "bridge", about: "\"\(name)\", bridge, \(mac)") { $0.bridge(name: name, mac: mac) }
+    case .makeVeth(let pair):
+      guard let container else {
+        throw Fault("plan", .invalid, arguments: "a veth pair, and no namespace for its peer")
+      }
+      try makeVeth(pair, container: container)
+    case .setUp(let link):
+      try change(link, about: "up") { $0.linkHeader(index: $1, isUp: true) }
+    case .rename(let link, let name):
+      try check(name)
+      defer { lastLink = nil }
+      try change(link, about: "name \"\(name)\"") {
+        $0.linkHeader(index: $1)
+        $0.attribute(LinkAttribute.name, text: name)
+      }
+    case .setMacAddress(let link, let mac):
+      try change(link, about: "address \(mac)") {
+        $0.linkHeader(index: $1)
+        $0.attribute(LinkAttribute.address, mac.bytes)
+      }
+    case .deleteLink(let name): try deleteLink(name)
+    case .addAddress(let link, let prefix):
+      let index = try index(of: link)
+      try socket.request(
+        "RTM_NEWADDR", RouteType.newAddress, [.create, .exclusive], about: "\"\(link)\", \(prefix)"
+      ) { $0.address(prefix, index: index) }
+    case .addDefaultRoute(let gateway, let link):
+      let index = try index(of: link)
+      try socket.request(
+        "RTM_NEWROUTE", RouteType.newRoute, [.create, .exclusive], about: "default via \(gateway), \"\(link)\""
+      ) { $0.defaultRoute(gateway: gateway, index: index) }
+    case .setSysctl(let key, let value, _): try writeControl(Path("/proc/sys/\(key)"), value)
+    case .applyFirewall:
+      throw Fault("plan", .invalid, arguments: "firewall rules, where only links, addresses and routes change")
+    }
+  }
+
+  private mutating func makeVeth(_ pair: VethPair, container: BorrowedDescriptor) throws(Fault) {
+    try check(pair.host)
+    try check(pair.peer)
+    let bridgeIndex = try index(of: LinkName(pair.bridge))
+    let arguments = "\"\(pair.host)\", veth, bridge \"\(pair.bridge)\", peer \"\(pair.peer)\" \(pair.peerMac)"
+    do throws(Fault) {
+      try make(pair.host, "veth", about: arguments) {
+        $0.veth(pair, bridgeIndex: bridgeIndex, namespace: container)
+      }
+    } catch {
+      // The container's last run had the same name, and the kernel is still taking its namespace apart.
+      guard error.errno == .exists else { throw error }
+      do throws(Fault) { try deleteLink(pair.host) } catch { if error.errno != .noSuchDevice { throw error } }
+      try make(pair.host, "veth", about: arguments) {
+        $0.veth(pair, bridgeIndex: bridgeIndex, namespace: container)
+      }
+    }
+  }
+
+  private mutating func make(
+    _ name: String, _ kind: String, about arguments: String, _ body: (inout MessageWriter) -> Void
+  ) throws(Fault) {
+    do throws(Fault) {
+      try socket.request("RTM_NEWLINK", RouteType.newLink, [.create, .exclusive], about: arguments, body)
+    } catch {
+      var fault = error
+      switch error.errno {
+      case .notSupported:
+        fault.hint =
+          "the kernel has no \(kind) module: `modprobe \(kind)`, or install the distribution's extra kernel modules"
+      case .exists: fault.hint = "a link named \(name) is there already: `ip link show \(name)`"
+      default: break
+      }
+      throw fault
+    }
+  }
+
+  /// RTM_NEWLINK without NLM_F_CREATE changes the link that is there.
+  private mutating func change(
+    _ link: LinkName, about what: String, _ body: (inout MessageWriter, Int32) -> Void
+  ) throws(Fault) {
+    let index = try index(of: link)
+    try socket.request("RTM_NEWLINK", RouteType.newLink, about: "\"\(link)\", \(what)") { body(&$0, index) }
+  }
+
+  private mutating func deleteLink(_ name: String) throws(Fault) {
+    try check(name)
+    lastLink = nil
+    try socket.request("RTM_DELLINK", RouteType.deleteLink, about: "\"\(name)\"") {
+      $0.linkHeader()
+      $0.attribute(LinkAttribute.name, text: name)
+    }
+  }
+
+  private mutating func index(of link: LinkName) throws(Fault) -> Int32 {
+    if let index = link.index { return index }
+    if let lastLink, lastLink.name == link.name, let index = lastLink.index { return index }
+    guard let found = try self.link(link.name) else {
+      throw Fault("RTM_GETLINK", .noSuchDevice, arguments: "\"\(link.name)\"")
+    }
+    lastLink = LinkName(link.name, index: found.index)
+    return found.index
+  }
+
+  /// The kernel's rule for names of links (dev_valid_name): it would cut a longer one off without a word.
+  private func check(_ name: String) throws(Fault) {
+    guard isValidLinkName(name) else {
+      throw Fault(
+        "netlink", .invalid, arguments: "link name \"\(name)\"", hint: "1 to 15 bytes, without spaces, '/' and ':'")
+    }
+  }
+}
+
+package func isValidLinkName(_ name: String) -> Bool {
+  (1...15).contains(name.utf8.count) && name != "." && name != ".."
+    && name.utf8.allSatisfy { $0 > 32 && $0 != 127 && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") }
+}
+
+/// One step in the network namespace of the caller, over a socket of its own.
+package func perform(_ step: NetworkStep, container: BorrowedDescriptor? = nil) throws(Fault) {
+  if case .setSysctl(let key, let value, _) = step { return try writeControl(Path("/proc/sys/\(key)"), value) }
+  var socket = try RouteSocket()
+  try socket.perform(step, container: container)
+}
