@@ -67,23 +67,22 @@ extension Explanation {
   }
 
   private init(making pair: VethPair) {
-    let index = pair.peer.index.map { ", ifi_index=\($0)" } ?? ""
     self.init(
       name: "network.makeVeth",
       sentence:
         "Lay a virtual cable: \(Trace.clean(pair.host)) stays here, plugged into the bridge \(Trace.clean(pair.bridge)); "
-        + "the other end, \(Trace.clean(pair.peer.name)), is born inside the container.",
+        + "the other end, \(Trace.clean(pair.peer)), is born inside the container.",
       calls: [
         Self.netlink(
           "RTM_NEWLINK",
           "IFLA_IFNAME=\(Trace.string(pair.host)), IFLA_MASTER=<\(Trace.clean(pair.bridge))>, ifi_flags=IFF_UP, "
-            + "IFLA_INFO_KIND=\"veth\", VETH_INFO_PEER={IFLA_IFNAME=\(Trace.string(pair.peer.name)), "
-            + "IFLA_ADDRESS=\(pair.peerMac), IFLA_NET_NS_FD=</proc/PID/ns/net>\(index)}")
+            + "IFLA_INFO_KIND=\"veth\", VETH_INFO_PEER={IFLA_IFNAME=\(Trace.string(pair.peer)), "
+            + "IFLA_ADDRESS=\(pair.peerMac), IFLA_NET_NS_FD=</proc/PID/ns/net>}")
       ],
       shell: [
         command(
           "ip link add name", ShellWord(pair.host).description, "type veth peer name",
-          ShellWord(pair.peer.name).description, pair.peer.index.map { "index \($0)" } ?? "", "address \(pair.peerMac)",
+          ShellWord(pair.peer).description, "address \(pair.peerMac)",
           "netns \"$pid\""),
         "ip link set dev \(ShellWord(pair.host)) master \(ShellWord(pair.bridge)) up",
       ])

@@ -72,7 +72,7 @@ import Testing
     .network(
       .makeVeth(
         VethPair(
-          host: "sk1", bridge: "skiff0", peer: LinkName("eth0", index: 7), peerMac: MacAddress(value: 0x0242_0a00_0002))
+          host: "sk1", bridge: "skiff0", peer: "eth0", peerMac: MacAddress(value: 0x0242_0a00_0002))
       )),
     .network(.setUp(.loopback)), .network(.setUp("eth0")),
     .network(.addAddress("eth0", IPv4Prefix(IPv4Address(10, 0, 0, 2), length: 24))),

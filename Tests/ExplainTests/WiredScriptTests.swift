@@ -55,7 +55,7 @@ import Testing
       .network(
         .makeVeth(
           VethPair(
-            host: "sk12345", bridge: "skiff0", peer: LinkName("eth0", index: 7),
+            host: "sk12345", bridge: "skiff0", peer: "eth0",
             peerMac: MacAddress(for: prefix.address))))
     ]
     run.building.append(
