@@ -19,9 +19,11 @@ import Testing
   ]
   static let mounts: [Step] = [
     .mount(.setPropagation(.slave)),
-    .mount(.mountOverlay(OverlayMount(lower: [hostile, "/l"], upper: "/u", work: "/w"))),
+    .mount(.mountOverlay(OverlayMount(target: "/r", lower: [hostile, "/l"], upper: "/u", work: "/w"))),
     .mount(
-      .mountOverlay(OverlayMount(lower: ["/l"], upper: nil, work: nil, isVolatile: true, usesUserAttributes: true))),
+      .mountOverlay(
+        OverlayMount(
+          target: "/r", lower: ["/l"], upper: nil, work: nil, isVolatile: true, usesUserAttributes: true))),
     .mount(.bindRoot(hostile)),
     .mount(
       .mount(
