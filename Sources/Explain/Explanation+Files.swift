@@ -20,6 +20,14 @@ extension Explanation {
         already: "[ -L \(ShellWord(path)) ]", shell: ["ln -s \(ShellWord(target)) \(ShellWord(path))"])
     case .writeFile(let path, let contents, let mode):
       self.init(writing: contents, to: path, mode: mode)
+    case .rename(let source, let target):
+      self.init(
+        name: "file.rename",
+        sentence: "Give \(Trace.clean(source)), which is whole now, the name \(Trace.clean(target)).",
+        calls: [
+          Trace.call("renameat2", "AT_FDCWD", Trace.path(source), "AT_FDCWD", Trace.path(target), "RENAME_NOREPLACE")
+        ],
+        shell: ["mv -nT \(ShellWord(source)) \(ShellWord(target))"])
     case .removeFile(let path):
       self.init(
         name: "file.removeFile", sentence: "Remove the file \(Trace.clean(path)).",
@@ -44,14 +52,20 @@ extension Explanation {
 
   private init(copying source: Path, to target: Path, mayLink: Bool) {
     let (from, to) = (ShellWord(source), ShellWord(target))
-    let copy = "cp --preserve=mode,timestamps --reflink=auto \(from) \(to)"
+    let copy = "cp --preserve=mode,ownership,timestamps --reflink=auto \(from) \(to)"
     var calls = [
       Trace.call("openat", "AT_FDCWD", Trace.path(source), "O_RDONLY|O_CLOEXEC"),
-      Trace.call("openat", "AT_FDCWD", Trace.path(target), "O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC", "0600"),
+      Trace.call("openat", "AT_FDCWD", Trace.path(target.parent), "O_WRONLY|O_TMPFILE|O_CLOEXEC", "0600"),
       Trace.call("ioctl", "<\(Trace.clean(target))>", "FICLONE", "<\(Trace.clean(source))>"),
     ]
     if mayLink {
       calls.append(Trace.call("linkat", "AT_FDCWD", Trace.path(source), "AT_FDCWD", Trace.path(target), "0"))
+    } else {
+      calls += [
+        Trace.call(
+          "copy_file_range", "<\(Trace.clean(source))>", "NULL", "<\(Trace.clean(target))>", "NULL", "all", "0"),
+        Trace.call("linkat", "<\(Trace.clean(target))>", "\"\"", "AT_FDCWD", Trace.path(target), "AT_EMPTY_PATH"),
+      ]
     }
     self.init(
       name: "file.copyFile",

@@ -70,10 +70,20 @@ extension Path {
   package var name: String { components.last?.string ?? "" }
 
   /// All but the last component: `/bin` of `/bin/ls`, `/` of `/bin`, empty for a bare name.
-  package var parent: Path {
-    let parts = components.dropLast()
-    let joined = parts.map(\.string).joined(separator: "/")
-    return Path(isAbsolute ? "/" + joined : joined)
+  package var parent: Path { Path(components: components.dropLast(), isAbsolute: isAbsolute) }
+
+  /// The last component as the bytes it is; `.` when there is none.
+  package var lastComponent: Path { components.last ?? "." }
+
+  private init(components: some Sequence<Path>, isAbsolute: Bool) {
+    var storage = [UInt8]()
+    for component in components {
+      if !storage.isEmpty || isAbsolute { storage.append(UInt8(ascii: "/")) }
+      storage.append(contentsOf: component.bytes)
+    }
+    if storage.isEmpty, isAbsolute { storage.append(UInt8(ascii: "/")) }
+    storage.append(0)
+    self.storage = storage
   }
 
   /// `self/other`; an absolute `other` is appended all the same, so that nothing leaves `self`.
@@ -90,17 +100,16 @@ extension Path {
 
   /// The path with `.`, `..` and doubled slashes taken out by their text alone. It says nothing about links.
   package var lexicallyNormal: Path {
-    var kept: [String] = []
+    var kept: [Path] = []
     for component in components {
-      if component.string != ".." {
-        kept.append(component.string)
+      if component != ".." {
+        kept.append(component)
       } else if let last = kept.last, last != ".." {
         kept.removeLast()
       } else if !isAbsolute {
         kept.append("..")
       }
     }
-    let joined = kept.joined(separator: "/")
-    return Path(isAbsolute ? "/" + joined : (joined.isEmpty ? "." : joined))
+    return kept.isEmpty && !isAbsolute ? "." : Path(components: kept, isAbsolute: isAbsolute)
   }
 }

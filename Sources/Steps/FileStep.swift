@@ -4,20 +4,34 @@ package import Kernel
 package enum FileStep: Hashable, Sendable {
   /// mkdir(2). A directory that is there already is not this step's: it is left, and not undone.
   case makeDirectory(Path, mode: FileMode)
-  /// The file's contents, mode and times: by reflink where the file systems can, else by hard link where `mayLink`, else by copy.
+  /// The file's contents, owner, mode and times: by reflink where the file systems can, else by hard link where `mayLink`,
+  /// else by copy. A file that is there already is left, and not undone.
   case copyFile(from: Path, to: Path, mayLink: Bool)
-  /// `path` becomes a link that reads `target`.
+  /// `path` becomes a link that reads `target`. A name that is taken is left, and not undone.
   case makeSymbolicLink(Path, target: Path)
-  /// A whole new file.
+  /// A whole new file, in place of the one that has the name.
   case writeFile(Path, contents: [UInt8], mode: FileMode)
+  /// renameat2(2) with RENAME_NOREPLACE: what was built aside gets its name when it is whole.
+  case rename(from: Path, to: Path)
   case removeFile(Path)
   case removeDirectory(Path)
   case removeTree(Path)
+
+  /// The name that the step makes or takes away.
+  package var path: Path {
+    switch self {
+    case .makeDirectory(let path, _), .copyFile(_, let path, _), .makeSymbolicLink(let path, _),
+      .writeFile(let path, _, _), .rename(_, let path), .removeFile(let path), .removeDirectory(let path),
+      .removeTree(let path):
+      path
+    }
+  }
 
   var undo: FileStep? {
     switch self {
     case .makeDirectory(let path, _): .removeDirectory(path)
     case .copyFile(_, let path, _), .makeSymbolicLink(let path, _), .writeFile(let path, _, _): .removeFile(path)
+    case .rename(let source, let target): .rename(from: target, to: source)
     case .removeFile, .removeDirectory, .removeTree: nil
     }
   }
