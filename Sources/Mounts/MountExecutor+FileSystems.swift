@@ -9,9 +9,11 @@ extension MountExecutor {
     let target = try openTarget(of: mount)
     try refuseProc(target.borrowed, mount.target, type: mount.type)
     do throws(Fault) {
-      let made = try makeFileSystem(
-        mount.type, source: mount.source, options: mount.options, attributes: mount.attributes)
+      // What comes up is written before the mount becomes read-only.
+      let attributes = mount.copiesUp ? mount.attributes.subtracting(.readOnly) : mount.attributes
+      let made = try makeFileSystem(mount.type, source: mount.source, options: mount.options, attributes: attributes)
       if mount.copiesUp { try copyTree(from: target.borrowed, to: made.borrowed) }
+      if attributes != mount.attributes { try setMountAttributes(of: made.borrowed, set: .readOnly, recursive: false) }
       try moveMount(made.borrowed, onto: target.borrowed)
       if let propagation = mount.propagation {
         try setMountAttributes(of: made.borrowed, propagation: propagation, recursive: false)
