@@ -39,6 +39,7 @@ package struct Errno: RawRepresentable, Hashable, Sendable {
   package static let noData = Errno(rawValue: ENODATA)
   package static let notSupported = Errno(rawValue: EOPNOTSUPP)
   package static let addressInUse = Errno(rawValue: EADDRINUSE)
+  package static let messageTooLong = Errno(rawValue: EMSGSIZE)
   package static let noBufferSpace = Errno(rawValue: ENOBUFS)
   package static let timedOut = Errno(rawValue: ETIMEDOUT)
   package static let connectionRefused = Errno(rawValue: ECONNREFUSED)

@@ -18,6 +18,11 @@ package struct MessageWriter: Sendable {
     setLength(UInt32(bytes.count - start), at: start)
   }
 
+  /// Sets NLM_F_ACK in the header of the message that begins at `offset`.
+  package mutating func requestAcknowledgement(ofMessageAt offset: Int) {
+    bytes[offset + 6] |= UInt8(RequestFlags.acknowledge.rawValue)
+  }
+
   // Numbers of the fixed structures, in the machine's order: all that Swift runs Linux on is little-endian.
 
   package mutating func byte(_ value: UInt8) { bytes.append(value) }

@@ -66,27 +66,24 @@ package struct NetlinkSocket: ~Copyable {
     }
   }
 
-  /// Several messages as one transaction (nf_tables): all acknowledgements are awaited, the first refusal is thrown.
-  /// `write` gets the first sequence number and returns how many messages ask for an acknowledgement, numbered from it on.
+  /// Several messages as one transaction (nf_tables): the first refusal is thrown. `write` gets the first sequence number
+  /// and returns the last; only the message with the last one asks for an acknowledgement, for a refusal is always sent.
   package mutating func transaction(
     _ name: StaticString, about arguments: @autoclosure () -> String,
     _ write: (inout MessageWriter, _ first: UInt32) -> UInt32
   ) throws(Fault) {
     let first = sequence &+ 1
     var writer = MessageWriter()
-    let count = write(&writer, first)
-    sequence &+= count
+    let last = write(&writer, first)
+    sequence = last &+ 1
     do throws(Fault) {
       try send(writer.bytes)
-      var missing = count
-      var refusal: Fault?
-      while missing > 0 && refusal == nil {
-        for message in try receive() where message.type == Message.error && message.sequence &- first < count {
-          missing -= 1
-          if refusal == nil { refusal = acknowledgement(message) }
+      while true {
+        for message in try receive() where message.type == Message.error && message.sequence &- first <= last &- first {
+          if let fault = acknowledgement(message) { throw fault }
+          if message.sequence == last { return }
         }
       }
-      if let refusal { throw refusal }
     } catch {
       throw Fault(operation: name.description, error.errno, arguments: arguments(), hint: error.hint)
     }
@@ -150,9 +147,16 @@ package struct NetlinkSocket: ~Copyable {
         _ = try descriptor.borrowed.send(bytes)
         return
       } catch {
-        // ENOBUFS here: no memory for the datagram at this moment, and nothing was sent.
         attempts += 1
-        if error.errno != .noBufferSpace || attempts == 8 { throw error }
+        if attempts == 8 { throw error }
+        switch error.errno {
+        // No memory for the datagram at this moment, and nothing was sent.
+        case .noBufferSpace: continue
+        // A transaction longer than the send buffer, 208 KiB by default. Root may exceed net.core.wmem_max.
+        case .messageTooLong:
+          try descriptor.borrowed.setSocketOption(level: 1, 32, to: Int32(clamping: bytes.count * 2))  // SO_SNDBUFFORCE
+        default: throw error
+        }
       }
     }
   }

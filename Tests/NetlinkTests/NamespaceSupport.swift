@@ -43,7 +43,11 @@ func currentNamespace() throws -> Descriptor { try open("/proc/thread-self/ns/ne
 
 /// Runs a program in the namespace of the calling thread; throws what it wrote when it fails.
 @discardableResult
-func run(_ command: String...) throws -> String {
+func run(_ command: String...) throws -> String { try run(command[0], arguments: Array(command.dropFirst())) }
+
+@discardableResult
+func run(_ program: String, arguments: [String]) throws -> String {
+  let command = [program] + arguments
   let output = try makeMemoryFile("output")
   var actions = posix_spawn_file_actions_t()
   posix_spawn_file_actions_init(&actions)
@@ -51,10 +55,10 @@ func run(_ command: String...) throws -> String {
   posix_spawn_file_actions_adddup2(&actions, output.rawValue, 1)
   posix_spawn_file_actions_adddup2(&actions, output.rawValue, 2)
   // Foundation's Process reaps on another thread, which waits forever when the caller's has its own namespace.
-  var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
-  defer { for argument in arguments { free(argument) } }
+  var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
+  defer { for word in words { free(word) } }
   var child: pid_t = 0
-  let code = posix_spawnp(&child, command[0], &actions, nil, &arguments, environ)
+  let code = posix_spawnp(&child, command[0], &actions, nil, &words, environ)
   guard code == 0 else { throw CommandFailure(command: command, output: String(cString: strerror(code))) }
   let status = try wait(for: .process(child))?.status
   let text = String(decoding: try output.borrowed.read(1 << 20, at: 0), as: UTF8.self)

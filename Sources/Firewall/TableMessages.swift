@@ -1,0 +1,176 @@
+internal import Kernel
+internal import Netlink
+internal import Steps
+
+// The numbers of <linux/netfilter/nf_tables.h>. Every number in an attribute of nf_tables is in network order.
+
+enum TableType {
+  static let batchBegin: UInt16 = 16
+  static let batchEnd: UInt16 = 17
+  private static let subsystem: UInt16 = 10 << 8  // NFNL_SUBSYS_NFTABLES
+  static let newTable = subsystem | 0
+  static let deleteTable = subsystem | 2
+  static let newChain = subsystem | 3
+  static let getChain = subsystem | 4
+  static let newRule = subsystem | 6
+  static let getRule = subsystem | 7
+  static let newSet = subsystem | 9
+  static let getSet = subsystem | 10
+  static let newElements = subsystem | 12
+  static let getElements = subsystem | 13
+  static let getGeneration = subsystem | 16
+}
+
+/// NFPROTO_INET: one table for IPv4 and IPv6.
+let inetFamily: UInt8 = 1
+
+/// Elements in one message: an attribute cannot hold 64 KiB, and the largest element takes 56 bytes.
+private let elementsInMessage = 1000
+
+extension MessageWriter {
+  /// struct nfgenmsg: u8 family, u8 version, u16 resource id (network order).
+  mutating func tableHeader(family: UInt8 = inetFamily, resource: UInt16 = 0) {
+    byte(family)
+    byte(0)
+    half(resource.byteSwapped)
+  }
+
+  /// The whole change between a begin and an end; returns the sequence number of its last operation, which alone asks for
+  /// an acknowledgement.
+  mutating func transaction(_ change: FirewallChange, first: UInt32) -> UInt32 {
+    // A commit that fails is answered with the number of the begin, before any acknowledgement.
+    message(TableType.batchBegin, .request, sequence: first) { $0.tableHeader(family: 0, resource: 10) }
+    var next = first &+ 1
+    var start = 0
+    var sets: UInt32 = 0
+    for operation in change.operations {
+      if case .addSet = operation { sets += 1 }
+      add(operation, table: change.table, setIdentifier: sets, next: &next, start: &start)
+    }
+    requestAcknowledgement(ofMessageAt: start)
+    message(TableType.batchEnd, .request, sequence: next) { $0.tableHeader(family: 0, resource: 10) }
+    return next &- 1
+  }
+
+  private mutating func add(
+    _ operation: FirewallOperation, table: String, setIdentifier: UInt32, next: inout UInt32, start: inout Int
+  ) {
+    func one(_ type: UInt16, _ flags: RequestFlags, _ body: (inout MessageWriter) -> Void) {
+      start = bytes.count
+      message(type, [.request, flags], sequence: next) {
+        $0.tableHeader()
+        body(&$0)
+      }
+      next &+= 1
+    }
+    switch operation {
+    case .addTable: one(TableType.newTable, .create) { $0.attribute(1, text: table) }
+    case .deleteTable: one(TableType.deleteTable, []) { $0.attribute(1, text: table) }
+    case .addChain(let chain):
+      one(TableType.newChain, .create) {
+        $0.attribute(1, text: table)
+        $0.chain(chain)
+      }
+    case .addRule(let chain, let rule):
+      one(TableType.newRule, [.create, .append]) {
+        $0.attribute(1, text: table)
+        $0.attribute(2, text: chain)
+        $0.rule(rule)
+      }
+    case .addSet(let set):
+      one(TableType.newSet, .create) {
+        $0.attribute(1, text: table)
+        $0.set(set, identifier: setIdentifier)
+      }
+      let elements = set.keys
+      for start in stride(from: 0, to: elements.count, by: elementsInMessage) {
+        one(TableType.newElements, .create) {
+          $0.attribute(1, text: table)
+          $0.attribute(2, text: set.name)
+          $0.attribute(4, bigEndian: setIdentifier)
+          $0.elements(elements[start..<min(start + elementsInMessage, elements.count)])
+        }
+      }
+    }
+  }
+
+  private mutating func chain(_ chain: FirewallChain) {
+    let (kind, hook, priority): (String, UInt32, UInt32) =
+      switch chain.hook {
+      case .forward: ("filter", 2, 0)  // NF_INET_FORWARD, NF_IP_PRI_FILTER
+      case .postrouting: ("nat", 4, 100)  // NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC
+      }
+    attribute(3, text: chain.name)
+    nest(4) {
+      $0.attribute(1, bigEndian: hook)
+      $0.attribute(2, bigEndian: priority)
+    }
+    attribute(5, bigEndian: 1)  // NFTA_CHAIN_POLICY: NF_ACCEPT
+    attribute(7, text: kind)
+  }
+
+  private mutating func set(_ set: FirewallSet, identifier: UInt32) {
+    // Data types are nft's own numbering: the kernel only keeps them for who lists the set. A concatenation has six bits
+    // for each part.
+    let (type, length, flags, order): (UInt32, UInt32, UInt32, UInt8) =
+      switch set.elements {
+      case .interfaces: (41, 16, 0, 1)
+      case .interfacePairs: (41 << 6 | 41, 32, 0, 0)
+      case .prefixes: (7, 4, 4, 2)  // NFT_SET_INTERVAL
+      }
+    attribute(2, text: set.name)
+    attribute(3, bigEndian: flags)
+    attribute(4, bigEndian: type)
+    attribute(5, bigEndian: length)
+    attribute(10, bigEndian: identifier)
+    // nft's note to itself, without which it shows every name as "": the keys' byte order (1 the machine's, 2 network).
+    attribute(13, [0, 4, order, 0, 0, 0])
+  }
+
+  private mutating func elements(_ keys: ArraySlice<SetKey>) {
+    nest(3) {
+      for key in keys {
+        $0.nest(1) {
+          if key.endsInterval { $0.attribute(3, bigEndian: 1) }  // NFT_SET_ELEM_INTERVAL_END
+          $0.nest(1) { $0.attribute(1, key.bytes) }
+        }
+      }
+    }
+  }
+}
+
+/// An element as nf_tables has it. An interval is two: where it begins, and the first key behind its end.
+struct SetKey {
+  var bytes: [UInt8]
+  var endsInterval = false
+}
+
+extension FirewallSet {
+  var keys: [SetKey] {
+    switch elements {
+    case .interfaces(let names): return names.map { SetKey(bytes: interfaceKey($0)) }
+    case .interfacePairs(let pairs):
+      return pairs.map { SetKey(bytes: interfaceKey($0.input) + interfaceKey($0.output)) }
+    case .prefixes(let prefixes):
+      var keys: [SetKey] = []
+      for prefix in prefixes.sorted(by: { $0.first < $1.first }) {
+        keys.append(SetKey(bytes: prefix.first.bytes))
+        // An interval up to the last address has no end.
+        if prefix.last.value < .max {
+          keys.append(SetKey(bytes: bigEndianBytes(prefix.last.value + 1), endsInterval: true))
+        }
+      }
+      return keys
+    }
+  }
+}
+
+/// IFNAMSIZ bytes, filled up with zeros.
+private func interfaceKey(_ name: String) -> [UInt8] {
+  let bytes = Array(name.utf8.prefix(15))
+  return bytes + [UInt8](repeating: 0, count: 16 - bytes.count)
+}
+
+func bigEndianBytes(_ value: UInt32) -> [UInt8] {
+  [UInt8(value >> 24), UInt8(value >> 16 & 255), UInt8(value >> 8 & 255), UInt8(value & 255)]
+}

@@ -1,0 +1,158 @@
+import Firewall
+import Kernel
+import Steps
+import Testing
+
+private let missing =
+  namespacesAreMissing ?? (isInstalled("nft") ? nil : "nft is not installed (Debian package nftables)")
+
+/// What we write is what nft(8) reads back, and the same as what nft itself makes of our script.
+@Suite(.enabled(if: missing == nil, "\(missing ?? "")"))
+struct FirewallSocketTests {
+  /// One of everything.
+  static func change(_ networks: Int = 2) -> FirewallChange {
+    let bridges = (0..<networks).map { "br\($0)" }
+    let prefixes = (0..<networks).map { IPv4Prefix(IPv4Address(value: 0xac11_0000 + UInt32($0) << 8), length: 24) }
+    return FirewallChange(
+      table: "skiff",
+      [
+        .addTable, .deleteTable, .addTable,
+        .addSet(FirewallSet("bridges", .interfaces(bridges))),
+        .addSet(FirewallSet("within", .interfacePairs(bridges.map { InterfacePair(input: $0, output: $0) }))),
+        .addSet(
+          FirewallSet("subnets", .prefixes(prefixes))),
+        .addSet(FirewallSet("nothing", .interfaces([]))),
+        .addChain(FirewallChain("forward", .forward)),
+        .addRule(chain: "forward", FirewallRule([.path(inSet: "within")], .accept, comment: "one network")),
+        .addRule(
+          chain: "forward",
+          FirewallRule([.input(inSet: "bridges"), .output(inSet: "bridges")], .drop, comment: "apart")),
+        .addRule(
+          chain: "forward",
+          FirewallRule([.output(inSet: "bridges"), .establishedOrRelated], .accept, comment: "answers")),
+        .addChain(FirewallChain("postrouting", .postrouting)),
+        .addRule(
+          chain: "postrouting",
+          FirewallRule([.source(inSet: "subnets"), .outputNot(inSet: "bridges")], .masquerade, comment: "masquerade")),
+      ])
+  }
+
+  /// Elements of hashed sets come in any order.
+  private static func listing() throws -> [String] {
+    let lines = try run("nft", "list", "ruleset").split(separator: "\n").map(String.init)
+    return lines.map { line in
+      guard line.contains("elements") || line.contains("\"br") else { return line }
+      return line.split { " ,\t{}=".contains($0) }.sorted().joined(separator: " ")
+    }
+  }
+
+  @Test func theTableIsWhatNftMakesOfTheScript() throws {
+    let change = Self.change()
+    let ours = try inNewNamespace {
+      var socket = try FirewallSocket()
+      try socket.apply(change)
+      return try Self.listing()
+    }
+    let theirs = try inNewNamespace {
+      let file = try makeMemoryFile("script")
+      try file.borrowed.write(change.script)
+      try run("nft", "-f", "/proc/\(processIdentifier())/fd/\(file.rawValue)")
+      return try Self.listing()
+    }
+    #expect(ours == theirs)
+    #expect(ours.joined().contains("ip saddr @subnets oifname != @bridges masquerade comment \"masquerade\""))
+    #expect(ours.contains { $0.contains("172.17.0.0/23") || $0.contains("172.17.0.0/24") })
+  }
+
+  @Test func replacingIsAtomicAndLeavesOtherTablesAlone() throws {
+    try inNewNamespace {
+      try run("nft", "add", "table", "inet", "theirs")
+      var socket = try FirewallSocket()
+      try socket.apply(Self.change(2))
+      try socket.apply(Self.change(3))
+      let text = try run("nft", "list", "ruleset")
+      #expect(text.contains("table inet theirs") && text.contains("br2"))
+      #expect(text.components(of: "chain forward") == 1)
+
+      // The last operation of this one is refused: nothing of it may stay.
+      var broken = Self.change(9)
+      broken.operations.append(.addRule(chain: "nowhere", FirewallRule([], .drop, comment: "")))
+      let fault = #expect(throws: Fault.self) { try socket.apply(broken) }
+      #expect(fault?.errno == .noSuchFile && fault?.operation == "nf_tables")
+      #expect(try run("nft", "list", "ruleset") == text)
+
+      try socket.apply(FirewallChange(table: "skiff", [.deleteTable]))
+      #expect(try !run("nft", "list", "ruleset").contains("skiff"))
+      #expect(throws: Fault.self) { try socket.apply(FirewallChange(table: "skiff", [.deleteTable])) }
+    }
+  }
+
+  @Test func manyNetworksInOneTransaction() throws {
+    try inNewNamespace {
+      var socket = try FirewallSocket()
+      try socket.apply(Self.change(3000))
+      #expect(try run("nft", "list", "set", "inet", "skiff", "bridges").components(of: "\"br") == 3000)
+    }
+  }
+
+  @Test func theFingerprintSeesEveryChange() throws {
+    try inNewNamespace {
+      var socket = try FirewallSocket()
+      let sets = ["bridges", "within", "subnets"]
+      #expect(try socket.fingerprint(of: "skiff", sets: sets) == nil)
+      try socket.apply(Self.change())
+      let generation = try socket.generation()
+      let before = try #require(try socket.fingerprint(of: "skiff", sets: sets))
+      #expect(try socket.fingerprint(of: "skiff", sets: sets) == before)
+      #expect(try socket.generation() == generation)
+
+      // Another table's change is another generation, and not another table of ours.
+      try run("nft", "add", "table", "inet", "theirs")
+      #expect(try socket.generation() != generation)
+      #expect(try socket.fingerprint(of: "skiff", sets: sets) == before)
+
+      let damage: [[String]] = [
+        ["flush", "chain", "inet", "skiff", "forward"], ["add", "element", "inet", "skiff", "bridges", "{ eth9 }"],
+        ["delete", "element", "inet", "skiff", "subnets", "{ 172.17.0.0/24 }"],
+        ["add", "rule", "inet", "skiff", "forward", "accept"],
+        ["add", "chain", "inet", "skiff", "forward", "{ policy drop; }"], ["flush", "ruleset"],
+      ]
+      for command in damage {
+        try socket.apply(Self.change())
+        let whole = try #require(try socket.fingerprint(of: "skiff", sets: sets))
+        try run("nft", arguments: command)
+        #expect(try socket.fingerprint(of: "skiff", sets: sets) != whole, "\(command)")
+      }
+    }
+  }
+
+  /// nf_tables refuses a generation that another writer overtook; both writers must get their rules in all the same.
+  @Test func writersAtTheSameTimeDoNotFail() throws {
+    try inNewNamespace {
+      let namespace = try currentNamespace()
+      let here = namespace.borrowed
+      let other = background {
+        try joinNamespace(here, .network)
+        for round in 0..<60 { try run("nft", "add table inet t\(round); delete table inet t\(round)") }
+      }
+      var socket = try FirewallSocket()
+      for round in 0..<300 {
+        try socket.apply(Self.change(round % 5 + 1))
+        _ = try socket.fingerprint(of: "skiff", sets: ["bridges"])
+      }
+      try other()
+    }
+  }
+}
+
+extension String {
+  func components(of part: String) -> Int {
+    var count = 0
+    var rest = self[...]
+    while let found = rest.firstRange(of: part) {
+      count += 1
+      rest = rest[found.upperBound...]
+    }
+    return count
+  }
+}
