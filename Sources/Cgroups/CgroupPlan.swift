@@ -15,6 +15,9 @@ package struct CgroupPlan: Hashable, Sendable {
   package var groups: [Path]
   /// What was asked for and cannot be had in this version of cgroups, for a warning: `swappiness`.
   package var ignored: [String]
+
+  /// No group at all: the container stays in its maker's.
+  package static let none = CgroupPlan(before: [], make: [], join: [], intoCgroup: nil, groups: [], ignored: [])
 }
 
 /// The group's name, the same in each hierarchy, below the top of what is mounted.

@@ -79,3 +79,13 @@ package struct BorrowedDescriptor: Hashable, Sendable {
     }
   }
 }
+
+extension Descriptor? {
+  /// A view of the descriptor, where there is one: optional chaining would consume it.
+  package var view: BorrowedDescriptor? {
+    switch self {
+    case .some(let descriptor): descriptor.borrowed
+    case .none: nil
+    }
+  }
+}

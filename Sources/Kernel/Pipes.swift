@@ -1,7 +1,7 @@
 internal import CKernel
 
 /// The two ends of a pipe(2).
-package struct Pipe: ~Copyable {
+@frozen package struct Pipe: ~Copyable {
   package var reading: Descriptor
   package var writing: Descriptor
   package init(reading: consuming Descriptor, writing: consuming Descriptor) {

@@ -26,7 +26,7 @@ package struct MessageFlags: OptionSet, Hashable, Sendable {
 }
 
 /// The two connected ends of a socketpair(2).
-package struct SocketPair: ~Copyable {
+@frozen package struct SocketPair: ~Copyable {
   package var first: Descriptor
   package var second: Descriptor
   init(first: consuming Descriptor, second: consuming Descriptor) {

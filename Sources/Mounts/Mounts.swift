@@ -21,6 +21,9 @@ package struct MountExecutor: ~Copyable {
 
   package init() {}
 
+  /// Whether a step has made the new root already.
+  package var hasRoot: Bool { root != nil }
+
   /// - Parameter terminal: the pseudo terminal's own end, for `bindConsole`.
   package mutating func perform(_ step: MountStep, terminal: BorrowedDescriptor? = nil) throws(Fault) {
     // Modes of what is made are the plan's, whatever mask the caller has.

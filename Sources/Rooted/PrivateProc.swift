@@ -33,6 +33,9 @@ package struct PrivateProc: ~Copyable, Sendable {
     self.root = Root(directory, resolver: resolver)
   }
 
+  /// Its top directory.
+  package var directory: BorrowedDescriptor { root.descriptor }
+
   /// Opens a file of procfs, such as `self/attr/exec` or `sys/kernel/hostname`. What is mounted over it is refused with
   /// EXDEV: a write would go somewhere else.
   package func open(_ path: Path, _ flags: OpenFlags) throws(Fault) -> Descriptor {
