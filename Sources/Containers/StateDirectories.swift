@@ -19,9 +19,11 @@ package struct StateDirectories: Hashable, Sendable {
   package var networks: Path { root.appending("networks") }
   package var runningContainers: Path { run.appending("containers") }
   package var runningNetworks: Path { run.appending("networks") }
+  /// One lock file a container, made before anything else of it.
+  package var locks: Path { run.appending("locks") }
 
   /// The directories that must be there before anything is recorded, parents first.
-  package var all: [Path] { [root, containers, names, volumes, networks, run, runningContainers, runningNetworks] }
+  package var all: [Path] { [root, containers, names, volumes, networks, run, runningContainers, runningNetworks, locks] }
 }
 
 /// The files of one container.
@@ -33,6 +35,7 @@ package struct ContainerFiles: Hashable, Sendable {
   package init(_ identifier: ContainerIdentifier, in state: StateDirectories) {
     self.identifier = identifier
     directory = state.containers.appending(identifier.description)
+    lock = state.locks.appending(identifier.description)
     runDirectory = state.runningContainers.appending(identifier.description)
   }
 
@@ -43,8 +46,8 @@ package struct ContainerFiles: Hashable, Sendable {
   /// What became of it: running, exited and how.
   package var state: Path { directory.appending("state.json") }
   package var log: Path { directory.appending("log.json") }
-  /// Held by the supervisor as long as it lives.
-  package var lock: Path { directory.appending("lock") }
+  /// Held by the supervisor as long as it lives; outside of the directory, so that it can be held before there is one.
+  package let lock: Path
   package var upper: Path { directory.appending("upper") }
   package var work: Path { directory.appending("work") }
   package var hostname: Path { directory.appending("hostname") }

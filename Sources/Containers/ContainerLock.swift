@@ -1,0 +1,56 @@
+package import Kernel
+
+/// The lock of one container (flock(2)). Whoever holds it may change the container; the supervisor holds it from the
+/// start to the end, so a container whose lock is free has none.
+package struct ContainerLock: ~Copyable, Sendable {
+  package let descriptor: Descriptor
+  private let path: Path
+
+  /// Nil when somebody holds it.
+  package static func tryTake(_ files: ContainerFiles) throws(Fault) -> ContainerLock? {
+    while true {
+      let file = try open(files.lock, [.readWrite, .create, .noFollow], mode: 0o600)
+      guard try file.borrowed.tryLock(.exclusive) else { return nil }
+      if try isCurrent(file.borrowed, files.lock) { return ContainerLock(descriptor: file, path: files.lock) }
+    }
+  }
+
+  /// Waits for whoever holds it.
+  package static func take(_ files: ContainerFiles) throws(Fault) -> ContainerLock {
+    while true {
+      let file = try open(files.lock, [.readWrite, .create, .noFollow], mode: 0o600)
+      try file.borrowed.lock(.exclusive)
+      if try isCurrent(file.borrowed, files.lock) { return ContainerLock(descriptor: file, path: files.lock) }
+    }
+  }
+
+  /// Takes over a lock that was inherited held.
+  package init(inherited number: Int32, _ files: ContainerFiles) {
+    self.init(descriptor: Descriptor(owning: number), path: files.lock)
+  }
+
+  private init(descriptor: consuming Descriptor, path: Path) {
+    self.descriptor = descriptor
+    self.path = path
+  }
+
+  /// Waits until nobody holds it: until the supervisor has ended and tidied up.
+  package static func waitUntilFree(_ files: ContainerFiles) throws(Fault) {
+    do throws(Fault) {
+      let file = try open(files.lock, [.readOnly, .noFollow])
+      try file.borrowed.lock(.shared)
+    } catch {
+      if error.errno != .noSuchFile { throw error }
+    }
+  }
+
+  /// Removes the lock file while it is held: the last act on a container that is gone.
+  package consuming func remove() throws(Fault) { try removeFile(path) }
+
+  /// The file may have been removed between the open and the lock: then it locks nothing.
+  private static func isCurrent(_ file: BorrowedDescriptor, _ path: Path) throws(Fault) -> Bool {
+    let mine = try status(of: file)
+    guard let named = try? status(of: path, followLinks: false) else { return false }
+    return mine.inode == named.inode && mine.fileSystem == named.fileSystem
+  }
+}

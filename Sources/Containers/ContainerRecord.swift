@@ -1,0 +1,183 @@
+package import JSON
+package import Kernel
+
+/// What was asked for when the container was made. Written once, before anything runs; `update` and `rename` replace it.
+package struct ContainerRecord: Hashable, Sendable {
+  package var identifier: String
+  package var name: String
+  package var created: Timestamp
+  /// The reference as it was given, empty with --rootfs.
+  package var image = ""
+  /// The digest of the image's configuration.
+  package var imageIdentifier = ""
+  /// Unpacked layers, topmost first; empty with --rootfs.
+  package var lower: [String] = []
+  /// --rootfs.
+  package var rootDirectory = ""
+  package var command: [String] = []
+  package var labels: [String: String] = [:]
+  package var hasTerminal = false
+  package var isInteractive = false
+  package var removesItself = false
+  package var hasInit = false
+  package var isPrivileged = false
+  /// `bridge`, `none`, `host`, `container:ID` or a network's name.
+  package var networkMode = "bridge"
+  package var network: NetworkRecord?
+  package var stopSignal: Int32 = 15
+  package var stopTimeout = 10
+  /// `default`, `unconfined`, or the path of a profile.
+  package var seccomp = "default"
+  /// Limits as asked, for inspect; -1 and nil as in the request.
+  package var memory: Int64?
+  package var memorySwap: Int64?
+  package var cpuQuota: Int64?
+  package var cpuPeriod: UInt64?
+  package var cpuShares: UInt64?
+  package var processes: Int64?
+  /// Volumes made for this container alone: gone with it.
+  package var anonymousVolumes: [String] = []
+  package var logMaximumSize = 10 << 20
+  package var logMaximumFiles = 3
+  package var logIsOff = false
+
+  package init(identifier: String, name: String, created: Timestamp) {
+    self.identifier = identifier
+    self.name = name
+    self.created = created
+  }
+}
+
+/// A container's place on a bridge network.
+package struct NetworkRecord: Hashable, Sendable {
+  package var network: String
+  package var address: String
+  package var prefixLength: Int
+  package var gateway: String
+  package var hardwareAddress: String
+  package var hostLink: String
+  package var bridge: String
+
+  package init(
+    network: String, address: String, prefixLength: Int, gateway: String, hardwareAddress: String, hostLink: String,
+    bridge: String
+  ) {
+    self.network = network
+    self.address = address
+    self.prefixLength = prefixLength
+    self.gateway = gateway
+    self.hardwareAddress = hardwareAddress
+    self.hostLink = hostLink
+    self.bridge = bridge
+  }
+}
+
+extension NetworkRecord: JSONReadable, JSONWritable {
+  package init(from reader: inout JSONReader) throws(JSONError) {
+    self.init(
+      network: "", address: "", prefixLength: 0, gateway: "", hardwareAddress: "", hostLink: "", bridge: "")
+    try reader.beginObject()
+    while let key = try reader.nextMember() {
+      switch key {
+      case "network": network = try reader.string()
+      case "address": address = try reader.string()
+      case "prefixLength": prefixLength = try reader.integer()
+      case "gateway": gateway = try reader.string()
+      case "hardwareAddress": hardwareAddress = try reader.string()
+      case "hostLink": hostLink = try reader.string()
+      case "bridge": bridge = try reader.string()
+      default: try reader.skip()
+      }
+    }
+  }
+
+  package func write(to writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.member("network", network)
+      writer.member("address", address)
+      writer.member("prefixLength", prefixLength)
+      writer.member("gateway", gateway)
+      writer.member("hardwareAddress", hardwareAddress)
+      writer.member("hostLink", hostLink)
+      writer.member("bridge", bridge)
+    }
+  }
+}
+
+extension ContainerRecord: JSONReadable, JSONWritable {
+  package init(from reader: inout JSONReader) throws(JSONError) {
+    self.init(identifier: "", name: "", created: Timestamp(seconds: 0, nanoseconds: 0))
+    try reader.beginObject()
+    while let key = try reader.nextMember() {
+      switch key {
+      case "identifier": identifier = try reader.string()
+      case "name": name = try reader.string()
+      case "createdSeconds": created.seconds = try reader.integer()
+      case "createdNanoseconds": created.nanoseconds = try reader.integer()
+      case "image": image = try reader.string()
+      case "imageIdentifier": imageIdentifier = try reader.string()
+      case "lower": lower = try reader.strings()
+      case "rootDirectory": rootDirectory = try reader.string()
+      case "command": command = try reader.strings()
+      case "labels": labels = try reader.stringMap()
+      case "hasTerminal": hasTerminal = try reader.bool()
+      case "isInteractive": isInteractive = try reader.bool()
+      case "removesItself": removesItself = try reader.bool()
+      case "hasInit": hasInit = try reader.bool()
+      case "isPrivileged": isPrivileged = try reader.bool()
+      case "networkMode": networkMode = try reader.string()
+      case "network": network = try reader.value()
+      case "stopSignal": stopSignal = try reader.integer()
+      case "stopTimeout": stopTimeout = try reader.integer()
+      case "seccomp": seccomp = try reader.string()
+      case "memory": memory = try reader.integer()
+      case "memorySwap": memorySwap = try reader.integer()
+      case "cpuQuota": cpuQuota = try reader.integer()
+      case "cpuPeriod": cpuPeriod = try reader.integer()
+      case "cpuShares": cpuShares = try reader.integer()
+      case "processes": processes = try reader.integer()
+      case "anonymousVolumes": anonymousVolumes = try reader.strings()
+      case "logMaximumSize": logMaximumSize = try reader.integer()
+      case "logMaximumFiles": logMaximumFiles = try reader.integer()
+      case "logIsOff": logIsOff = try reader.bool()
+      // A newer Skiff may have written more than this one knows.
+      default: try reader.skip()
+      }
+    }
+  }
+
+  package func write(to writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.member("identifier", identifier)
+      writer.member("name", name)
+      writer.member("createdSeconds", created.seconds)
+      writer.member("createdNanoseconds", created.nanoseconds)
+      writer.member("image", image)
+      writer.member("imageIdentifier", imageIdentifier)
+      writer.member("lower", lower)
+      writer.member("rootDirectory", rootDirectory)
+      writer.member("command", command)
+      writer.member("labels", labels)
+      writer.member("hasTerminal", hasTerminal)
+      writer.member("isInteractive", isInteractive)
+      writer.member("removesItself", removesItself)
+      writer.member("hasInit", hasInit)
+      writer.member("isPrivileged", isPrivileged)
+      writer.member("networkMode", networkMode)
+      writer.member("network", network)
+      writer.member("stopSignal", stopSignal)
+      writer.member("stopTimeout", stopTimeout)
+      writer.member("seccomp", seccomp)
+      writer.member("memory", memory)
+      writer.member("memorySwap", memorySwap)
+      writer.member("cpuQuota", cpuQuota)
+      writer.member("cpuPeriod", cpuPeriod)
+      writer.member("cpuShares", cpuShares)
+      writer.member("processes", processes)
+      writer.member("anonymousVolumes", anonymousVolumes)
+      writer.member("logMaximumSize", logMaximumSize)
+      writer.member("logMaximumFiles", logMaximumFiles)
+      writer.member("logIsOff", logIsOff)
+    }
+  }
+}

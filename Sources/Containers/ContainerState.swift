@@ -1,0 +1,68 @@
+package import JSON
+package import Kernel
+
+/// What became of a container. Each change is a whole new file renamed into place, so a reader needs no lock.
+package struct ContainerState: Hashable, Sendable {
+  package enum Status: String, Hashable, Sendable { case created, running, exited }
+
+  package var status: Status
+  /// The first process, while it runs.
+  package var process: ProcessIdentity?
+  package var started: Timestamp?
+  package var finished: Timestamp?
+  package var exitCode: Int32 = 0
+  package var wasKilledForMemory = false
+  /// Why it ended or could not start, in words; empty when there is nothing to say.
+  package var message = ""
+
+  package init(status: Status) { self.status = status }
+}
+
+extension ContainerState: JSONReadable, JSONWritable {
+  package init(from reader: inout JSONReader) throws(JSONError) {
+    self.init(status: .created)
+    var pid: ProcessIdentifier = 0
+    var ticks: UInt64 = 0
+    try reader.beginObject()
+    while let key = try reader.nextMember() {
+      switch key {
+      case "status":
+        guard let status = Status(rawValue: try reader.string()) else { throw reader.error("an unknown status") }
+        self.status = status
+      case "pid": pid = try reader.integer()
+      case "startTicks": ticks = try reader.integer()
+      case "started": started = try reader.timestamp()
+      case "finished": finished = try reader.timestamp()
+      case "exitCode": exitCode = try reader.integer()
+      case "wasKilledForMemory": wasKilledForMemory = try reader.bool()
+      case "message": message = try reader.string()
+      default: try reader.skip()
+      }
+    }
+    if pid > 0 { process = ProcessIdentity(process: pid, startTicks: ticks) }
+  }
+
+  package func write(to writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.member("status", status.rawValue)
+      writer.member("pid", process?.process)
+      writer.member("startTicks", process?.startTicks)
+      writer.member("started", started.map(pair))
+      writer.member("finished", finished.map(pair))
+      writer.member("exitCode", exitCode)
+      writer.member("wasKilledForMemory", wasKilledForMemory)
+      writer.member("message", message)
+    }
+  }
+
+  private func pair(_ time: Timestamp) -> [Int64] { [time.seconds, Int64(time.nanoseconds)] }
+}
+
+extension JSONReader {
+  /// Seconds and nanoseconds.
+  fileprivate mutating func timestamp() throws(JSONError) -> Timestamp {
+    let parts: [Int64] = try integers()
+    guard parts.count == 2, let nanoseconds = UInt32(exactly: parts[1]) else { throw error("not a time") }
+    return Timestamp(seconds: parts[0], nanoseconds: nanoseconds)
+  }
+}

@@ -1,0 +1,51 @@
+internal import JSON
+package import Kernel
+
+/// Reads and writes what is known of containers.
+package struct ContainerStore: Sendable {
+  package let state: StateDirectories
+  package init(_ state: StateDirectories) { self.state = state }
+
+  package func files(of identifier: ContainerIdentifier) -> ContainerFiles { ContainerFiles(identifier, in: state) }
+
+  /// All containers that have a directory, in no order.
+  package func identifiers() throws(Fault) -> [ContainerIdentifier] {
+    do throws(Fault) {
+      return try entries(of: state.containers).compactMap { ContainerIdentifier($0.name.string) }
+    } catch {
+      if error.errno == .noSuchFile { return [] }
+      throw error
+    }
+  }
+
+  /// EBADMSG for a record that a crash or a hand has damaged.
+  package func record(of identifier: ContainerIdentifier) throws(Fault) -> ContainerRecord {
+    try decode(files(of: identifier).record)
+  }
+
+  /// Nil before the container has been started once.
+  package func state(of identifier: ContainerIdentifier) throws(Fault) -> ContainerState? {
+    do throws(Fault) { return try decode(files(of: identifier).state) } catch {
+      if error.errno == .noSuchFile { return nil }
+      throw error
+    }
+  }
+
+  /// Not synced: a state says what runs, and nothing that runs survives the loss of power.
+  package func write(_ state: ContainerState, of identifier: ContainerIdentifier) throws(Fault) {
+    try replaceFile(files(of: identifier).state, with: state.jsonBytes(), durable: false)
+  }
+
+  package func write(_ record: ContainerRecord, of identifier: ContainerIdentifier) throws(Fault) {
+    try replaceFile(files(of: identifier).record, with: record.jsonBytes(.pretty))
+  }
+
+  private func decode<Value: JSONReadable>(_ path: Path) throws(Fault) -> Value {
+    let bytes = try readFile(path)
+    do throws(JSONError) {
+      return try Value(parsing: bytes)
+    } catch {
+      throw Fault("read", .badMessage, arguments: path.quoted, hint: "\(error)")
+    }
+  }
+}

@@ -1,0 +1,184 @@
+package import Kernel
+package import Planning
+internal import Cgroups
+internal import Mounts
+internal import Netlink
+internal import Privileges
+internal import Rooted
+internal import Steps
+internal import Terminals
+
+/// What the program gets as its standard streams when it has no terminal. The launcher keeps them open across the clone.
+package struct StandardStreams: Sendable {
+  package var input: BorrowedDescriptor
+  package var output: BorrowedDescriptor
+  package var errors: BorrowedDescriptor
+  package init(input: BorrowedDescriptor, output: BorrowedDescriptor, errors: BorrowedDescriptor) {
+    self.input = input
+    self.output = output
+    self.errors = errors
+  }
+}
+
+/// The child after the clone: it performs its half of the plan and becomes the program, or reports why not.
+package struct ContainerProcess: ~Copyable {
+  private let plan: LaunchPlan
+  private let parent: BorrowedDescriptor
+  private let streams: StandardStreams
+  private let isTimed: Bool
+  private var mounts = MountExecutor()
+  /// For limits and scores, opened before anybody inside could mount over /proc.
+  private var proc: PrivateProc?
+  /// The terminal's own end, while `building` has opened it and the program does not have it yet.
+  private var terminal: Descriptor?
+
+  package init(plan: LaunchPlan, parent: BorrowedDescriptor, streams: StandardStreams, isTimed: Bool) {
+    self.plan = plan
+    self.parent = parent
+    self.streams = streams
+    self.isTimed = isTimed
+    self.proc = nil
+    self.terminal = nil
+  }
+
+  package consuming func run() -> Never {
+    perform(.building)
+    perform(.finishing)
+    // A plan ends in `execute`, which does not return.
+    exitNow(125)
+  }
+
+  private mutating func perform(_ phase: Phase) {
+    let steps = plan[phase]
+    for index in steps.indices {
+      passKillSwitch("\(phase)", index)
+      let begin = isTimed ? monotonicNanoseconds() : 0
+      do throws(Fault) {
+        try perform(steps[index], phase: phase, index: index)
+      } catch {
+        tell(.failed(phase: phase, index: index, error))
+        exitNow(125)
+      }
+      if isTimed { tell(.timing(phase: phase, index: index, nanoseconds: monotonicNanoseconds() - begin)) }
+    }
+  }
+
+  private func tell(_ message: ChildMessage) {
+    // A parent that is gone cannot be told; the exit says the rest.
+    _ = try? parent.sendMessage(message.bytes)
+  }
+
+  private mutating func perform(_ step: Step, phase: Phase, index: Int) throws(Fault) {
+    switch step {
+    case .mount(let step): try mounts.perform(step, terminal: terminal?.borrowed)
+    case .cgroup(let step): try Cgroups.perform(step)
+    case .network(let step): try Netlink.perform(step, container: nil)
+    case .file:
+      throw Fault("plan", .invalid, arguments: "a step on the host's files stands inside the container")
+    case .process(let step): try perform(step, phase: phase, index: index)
+    }
+  }
+
+  private mutating func perform(_ step: ProcessStep, phase: Phase, index: Int) throws(Fault) {
+    switch step {
+    case .clone, .mapIdentifiers:
+      throw Fault("plan", .invalid, arguments: "a step of the parent stands inside the container")
+    case .unshare(let namespaces): try unshare(namespaces)
+    case .joinNamespace(let namespaces, let path):
+      let file = try open(path, .readOnly)
+      try joinNamespace(file.borrowed, namespaces)
+    case .joinNamespaces(let namespaces, let process):
+      let pidfd = try openProcess(process)
+      try joinNamespace(pidfd.borrowed, namespaces)
+    case .awaitParent: try awaitParent()
+    case .setHostname(let name): try setHostname(name)
+    case .setDomainName(let name): try setDomainName(name)
+    case .setSysctl(let key, let value): try mounts.writeSysctl(key, value)
+    case .startSession: try startSession()
+    case .openTerminal(let rows, let columns): try openTerminal(rows: rows, columns: columns)
+    case .changeRoot(let path): try changeRoot(path)
+    case .changeDirectory(let path): try enterDirectory(path)
+    case .execute(let program, let arguments, let environment):
+      try connectStreams()
+      try closeDescriptors(from: 3, onExecute: true)
+      tell(.starting)
+      if plan.hasInit { try becomeInit() }
+      throw execute(program: program, arguments: arguments, environment: environment)
+    case .setResourceLimit, .setOomScoreAdjustment, .setUmask, .setNoNewPrivileges, .limitCapabilities, .setUser,
+      .setCapabilities, .loadFilter:
+      if proc == nil { proc = try PrivateProc() }
+      guard let procfs = proc?.directory else { return }
+      _ = try Privileges.perform(step, procfs: procfs)
+    }
+  }
+
+  /// The parent's one byte; its end of the socket closing means that it gave up or died, and so does the child.
+  private func awaitParent() throws(Fault) {
+    var byte: [UInt8] = [0]
+    if try parent.receive(into: &byte) == 0 { exitNow(125) }
+  }
+
+  /// The pair is made from the container's own devpts and the peer opened by its master, so no path of the image is
+  /// trusted (CVE-2025-52565). The master goes to the parent.
+  private mutating func openTerminal(rows: UInt16, columns: UInt16) throws(Fault) {
+    // In a container that runs already, as for exec, the root is the container's.
+    let devpts =
+      mounts.hasRoot
+      ? try mounts.openInRoot("/dev/pts", [.path, .directory]) : try open("/dev/pts", [.path, .directory, .noFollow])
+    let master = try openPseudoTerminal(in: devpts.borrowed, size: WindowSize(rows: rows, columns: columns))
+    let peer = try openPseudoTerminalPeer(of: master.borrowed)
+    _ = try parent.sendMessage(ChildMessage.terminal.bytes, descriptors: [master.borrowed])
+    terminal = consume peer
+  }
+
+  private mutating func connectStreams() throws(Fault) {
+    // The mask and the handlers of the supervisor are not the program's.
+    resetSignalDispositions()
+    try setSignalMask(.set, [])
+    if let peer = terminal.take() {
+      try makeControllingTerminal(peer.borrowed)
+      for number in Int32(0)...2 { try peer.borrowed.duplicate(asInherited: number) }
+    } else {
+      try streams.input.duplicate(asInherited: 0)
+      try streams.output.duplicate(asInherited: 1)
+      try streams.errors.duplicate(asInherited: 2)
+    }
+  }
+}
+
+/// chdir, and a look at where that led: a working directory outside of the root means that a descriptor leaked
+/// (CVE-2024-21626).
+func enterDirectory(_ path: Path) throws(Fault) {
+  try changeDirectory(path)
+  let here = try workingDirectory()
+  guard here.isAbsolute else {
+    throw Fault(
+      "chdir", .notPermitted, arguments: path.quoted,
+      hint: "the directory lies outside of the container's root; choose another working directory (-w)")
+  }
+}
+
+/// execve(2) with docker's search in PATH; returns only to say why not.
+func execute(program: Path, arguments: [Path], environment: [Path]) -> Fault {
+  if program.bytes.contains(UInt8(ascii: "/")) {
+    return Kernel.execute(program, arguments: arguments, environment: environment)
+  }
+  let prefix = Array("PATH=".utf8)
+  let search =
+    environment.last { $0.bytes.starts(with: prefix) }.map { $0.bytes.dropFirst(prefix.count) }
+    ?? Array("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".utf8)[...]
+  // As execvp(3): a candidate that may not be run is remembered, one that is missing is passed over.
+  var answer = Fault("execve", .noSuchFile, arguments: program.quoted)
+  for directory in search.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: true) {
+    guard let candidate = Path(bytes: directory)?.appending(program) else { continue }
+    let fault = Kernel.execute(candidate, arguments: arguments, environment: environment)
+    switch fault.errno {
+    case .noSuchFile, .notDirectory:
+      // The file is there and something that it needs is not: its interpreter.
+      if exists(candidate) { return fault }
+    case .accessDenied: answer = fault
+    default: return fault
+    }
+  }
+  return answer
+}

@@ -1,0 +1,125 @@
+package import Kernel
+package import Planning
+internal import Steps
+
+// The protocol between the parent (the supervisor) and the child (the container's first process), over one
+// SOCK_SEQPACKET pair, so that a message is never torn and its end is seen:
+//
+//   parent                         child
+//     │ ◄──────── terminal + fd ─────│   the pseudo terminal's other end, when there is one
+//     │ ◄──────── timing ────────────│   one a step, when asked for
+//     │                              │   (building)
+//     │ ───────── go ──────────────► │   cgroups, network and id maps are there
+//     │                              │   (finishing)
+//     │ ◄──────── starting ──────────│   all that is left is execve
+//     │ ◄──────── failed ────────────│   step, call, arguments, errno; then the child is gone
+//     │ ◄──────── end of file ───────│   execve closed the socket: the program runs
+//
+// With an id map to wait for, the child waits before `building` too: the same `go` byte is sent twice.
+
+/// What the child tells the parent.
+package enum ChildMessage: Hashable, Sendable {
+  /// The master's descriptor comes along as SCM_RIGHTS.
+  case terminal
+  case timing(phase: Phase, index: Int, nanoseconds: UInt64)
+  /// `exec` only: the process inside, which the one that joined has cloned; its pidfd comes along.
+  case process(ProcessIdentifier)
+  /// All that is left is execve: the end of the socket now means that the program runs.
+  case starting
+  case failed(phase: Phase, index: Int, Fault)
+}
+
+extension ChildMessage {
+  /// The longest message; arguments of a call are cut to fit.
+  package static let limit = 16_384
+
+  package var bytes: [UInt8] {
+    var writer = MessageWriter()
+    switch self {
+    case .terminal: writer.put(UInt8(1))
+    case .starting: writer.put(UInt8(4))
+    case .process(let process):
+      writer.put(UInt8(5))
+      writer.put(UInt64(UInt32(bitPattern: process)))
+    case .timing(let phase, let index, let nanoseconds):
+      writer.put(UInt8(2))
+      writer.put(phase.rawValue)
+      writer.put(UInt64(index))
+      writer.put(nanoseconds)
+    case .failed(let phase, let index, let fault):
+      writer.put(UInt8(3))
+      writer.put(phase.rawValue)
+      writer.put(UInt64(index))
+      writer.put(UInt64(UInt32(bitPattern: fault.errno.rawValue)))
+      writer.put(fault.operation, limit: 256)
+      writer.put(fault.arguments, limit: 8192)
+      writer.put(fault.hint ?? "", limit: 4096)
+    }
+    return writer.bytes
+  }
+
+  /// Nil when the bytes are not a message: the child is not trusted to be well.
+  package init?(bytes: some Collection<UInt8>) {
+    var reader = MessageReader(bytes)
+    switch reader.byte() {
+    case 1: self = .terminal
+    case 4: self = .starting
+    case 5:
+      guard let process = reader.word() else { return nil }
+      self = .process(ProcessIdentifier(truncatingIfNeeded: process))
+    case 2:
+      guard let phase = reader.byte().flatMap(Phase.init), let index = reader.word(), let time = reader.word(),
+        let index = Int(exactly: index)
+      else { return nil }
+      self = .timing(phase: phase, index: index, nanoseconds: time)
+    case 3:
+      guard let phase = reader.byte().flatMap(Phase.init), let index = reader.word(), let errno = reader.word(),
+        let operation = reader.text(), let arguments = reader.text(), let hint = reader.text(),
+        let index = Int(exactly: index)
+      else { return nil }
+      self = .failed(
+        phase: phase, index: index,
+        Fault(
+          operation: operation, Errno(rawValue: Int32(truncatingIfNeeded: errno)), arguments: arguments,
+          hint: hint.isEmpty ? nil : hint))
+    default: return nil
+    }
+  }
+}
+
+/// Fixed-width numbers and counted strings, little-endian.
+struct MessageWriter {
+  var bytes: [UInt8] = []
+  mutating func put(_ byte: UInt8) { bytes.append(byte) }
+  mutating func put(_ word: UInt64) {
+    for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) }
+  }
+  mutating func put(_ text: String, limit: Int) {
+    let cut = Array(text.utf8.prefix(limit))
+    put(UInt64(cut.count))
+    bytes.append(contentsOf: cut)
+  }
+}
+
+struct MessageReader {
+  private let bytes: [UInt8]
+  private var offset = 0
+  init(_ bytes: some Collection<UInt8>) { self.bytes = Array(bytes) }
+  mutating func byte() -> UInt8? {
+    guard offset < bytes.count else { return nil }
+    offset += 1
+    return bytes[offset - 1]
+  }
+  mutating func word() -> UInt64? {
+    guard bytes.count - offset >= 8 else { return nil }
+    var value: UInt64 = 0
+    for index in 0..<8 { value |= UInt64(bytes[offset + index]) << UInt64(8 * index) }
+    offset += 8
+    return value
+  }
+  mutating func text() -> String? {
+    guard let count = word(), count <= UInt64(bytes.count - offset) else { return nil }
+    defer { offset += Int(count) }
+    return String(decoding: bytes[offset..<(offset + Int(count))], as: UTF8.self)
+  }
+}

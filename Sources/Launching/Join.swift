@@ -1,0 +1,122 @@
+package import Inside
+package import Kernel
+package import Planning
+internal import Cgroups
+internal import Steps
+
+// `exec`: one more program in a running container. Planning/ExecPlan.swift draws who clones whom.
+
+/// A program that was started in a running container; the caller reaps it.
+@frozen package struct JoinedProcess: ~Copyable {
+  package var process: ProcessIdentifier
+  package var pidfd: Descriptor
+  /// The caller's end of its pseudo terminal.
+  package var terminal: Descriptor?
+}
+
+/// Performs the plan up to the running program. The caller is single-threaded and runs from a sealed executable.
+package func join(_ plan: ExecPlan, streams: StandardStreams) throws(PlanFailure) -> JoinedProcess {
+  let pair = try described(plan) { () throws(Fault) in try makeSocketPair(.sequencedPacket) }
+  let result = try described(plan) { () throws(Fault) in try clone(namespaces: []) }
+  switch consume result {
+  case .child:
+    try? Descriptor(owning: pair.first.release()).close()
+    let end = BorrowedDescriptor(rawValue: pair.second.release())
+    Joiner(plan: plan, parent: end, streams: streams).run()
+  case .parent(_, let joiner):
+    let channel = pair.first
+    try? Descriptor(owning: pair.second.release()).close()
+    // The joiner leaves as soon as its sibling is born or the plan has failed.
+    defer { _ = try? wait(for: .pidfd(joiner.borrowed)) }
+    return try listen(to: channel.borrowed, plan)
+  }
+}
+
+private func listen(to channel: BorrowedDescriptor, _ plan: ExecPlan) throws(PlanFailure) -> JoinedProcess {
+  var process: ProcessIdentifier?
+  var pidfd: Descriptor? = nil
+  var terminal: Descriptor? = nil
+  var isStarting = false
+  var buffer = [UInt8](repeating: 0, count: ChildMessage.limit)
+  while true {
+    var message = try described(plan) { () throws(Fault) in try receiveFromChild(channel, into: &buffer) }
+    guard message.count > 0 else { break }
+    switch ChildMessage(bytes: buffer[..<message.count]) {
+    case .process(let identifier):
+      process = identifier
+      pidfd = message.descriptors.take()
+    case .terminal: terminal = message.descriptors.take()
+    case .starting: isStarting = true
+    case .timing, nil: break
+    case .failed(let phase, let index, let fault):
+      if let pidfd { _ = try? wait(for: .pidfd(pidfd.borrowed)) }
+      let steps = phase == .building ? plan.joining : plan.finishing
+      throw PlanFailure(
+        phase: phase, index: index, step: steps.indices.contains(index) ? steps[index] : nil, fault: fault)
+    }
+  }
+  guard let process, let pidfd = pidfd.take(), isStarting else {
+    throw PlanFailure(
+      phase: .clone, index: 0, step: nil,
+      fault: Fault(
+        "clone3", .noSuchProcess, arguments: "the new process of the container",
+        hint: "it was killed before its program started: the container may have ended meanwhile"))
+  }
+  return JoinedProcess(process: process, pidfd: pidfd, terminal: terminal)
+}
+
+private func described<Value: ~Copyable>(
+  _ plan: ExecPlan, _ body: () throws(Fault) -> Value
+) throws(PlanFailure) -> Value {
+  do throws(Fault) { return try body() } catch {
+    throw PlanFailure(phase: .clone, index: 0, step: nil, fault: error)
+  }
+}
+
+/// The process that joins: it enters cgroups and namespaces, clones the program's process, and is gone.
+private struct Joiner {
+  let plan: ExecPlan
+  let parent: BorrowedDescriptor
+  let streams: StandardStreams
+
+  consuming func run() -> Never {
+    // Nobody inside may look into this process through ptrace or /proc before it is the program (CVE-2019-5736).
+    try? setDumpable(false)
+    // By now, while paths still mean the host's.
+    let cgroup: Descriptor?
+    do throws(Fault) {
+      if let path = plan.cgroup { cgroup = try open(path, [.path, .directory]) } else { cgroup = nil }
+    } catch { fail(.clone, 0, error) }
+    for index in plan.joining.indices {
+      passKillSwitch("joining", index)
+      do throws(Fault) { try perform(plan.joining[index]) } catch { fail(.building, index, error) }
+    }
+    do throws(Fault) { try cloneProgram(in: cgroup.view) } catch { fail(.clone, 0, error) }
+    exitNow(0)
+  }
+
+  private func perform(_ step: Step) throws(Fault) {
+    switch step {
+    case .cgroup(let step): try Cgroups.perform(step)
+    case .process(.joinNamespaces(let namespaces, let process)):
+      let pidfd = try openProcess(process)
+      try joinNamespace(pidfd.borrowed, namespaces)
+    default: throw Fault("plan", .invalid, arguments: "this step does not join anything")
+    }
+  }
+
+  private func cloneProgram(in cgroup: BorrowedDescriptor?) throws(Fault) {
+    switch try clone(namespaces: [], cgroup: cgroup, isSibling: true) {
+    case .child:
+      let program = LaunchPlan(finishing: plan.finishing, hasTerminal: plan.hasTerminal)
+      ContainerProcess(plan: program, parent: parent, streams: streams, isTimed: false).run()
+    case .parent(let process, let pidfd):
+      _ = try parent.sendMessage(ChildMessage.process(process).bytes, descriptors: [pidfd.borrowed])
+    }
+  }
+
+  private func fail(_ phase: Phase, _ index: Int, _ fault: Fault) -> Never {
+    _ = try? parent.sendMessage(ChildMessage.failed(phase: phase, index: index, fault).bytes)
+    exitNow(125)
+  }
+}

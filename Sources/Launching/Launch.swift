@@ -1,0 +1,189 @@
+package import Inside
+package import Kernel
+package import Planning
+package import Steps
+
+// The parent's half. The protocol is drawn in Inside/SyncProtocol.swift, the phases in Planning/LaunchPlan.swift.
+
+/// A container whose program runs.
+@frozen package struct LaunchedContainer: ~Copyable {
+  package var process: ProcessIdentifier
+  package var pidfd: Descriptor
+  /// The supervisor's end of the pseudo terminal.
+  package var terminal: Descriptor?
+  /// What takes back everything that the launch made on the host, in the order to perform.
+  package var undo: [Step]
+  /// How long each step took, when the launch was timed.
+  package var timings: [StepTiming]
+}
+
+package struct StepTiming: Hashable, Sendable {
+  package var phase: Phase
+  package var index: Int
+  package var nanoseconds: UInt64
+}
+
+/// Performs the plan up to the running program. When anything fails, all that was made is taken back before the failure
+/// is thrown; what could not be taken back is named in its hint.
+///
+/// The caller must be single-threaded: the child is a fork that goes on in ordinary Swift.
+package func launch(
+  _ plan: LaunchPlan, streams: StandardStreams, isTimed: Bool = false
+) throws(PlanFailure) -> LaunchedContainer {
+  var launcher = Launcher(plan: plan, isTimed: isTimed)
+  do throws(PlanFailure) {
+    return try launcher.run(streams: streams)
+  } catch {
+    throw launcher.abandon(because: error)
+  }
+}
+
+/// The child and the parent's end of the socket to it.
+private struct Child: ~Copyable {
+  var process: ProcessIdentifier
+  var channel: Descriptor
+}
+
+private struct Launcher: ~Copyable {
+  let plan: LaunchPlan
+  let isTimed: Bool
+  /// Undo of what was done, latest last.
+  var done: [Step] = []
+  var timings: [StepTiming] = []
+  /// The child while it may have to be killed: until its program runs.
+  var child: Descriptor?
+
+  init(plan: LaunchPlan, isTimed: Bool) {
+    self.plan = plan
+    self.isTimed = isTimed
+  }
+
+  mutating func run(streams: StandardStreams) throws(PlanFailure) -> LaunchedContainer {
+    try perform(.host, container: nil, notify: nil)
+    let child = try cloneChild(streams: streams)
+    let (process, channel) = (child.process, child.channel.borrowed)
+    let namespace = try at(.clone, 0) { () throws(Fault) in try networkNamespace(of: process) }
+    try perform(.wiring, container: Container(process: process, network: namespace.borrowed), notify: channel)
+    // A child that has failed meanwhile has closed its end: its message says why, not this send.
+    _ = try? channel.sendMessage([1])
+    let terminal = try listen(to: channel)
+    guard let pidfd = self.child.take() else { preconditionFailure("the child was cloned above") }
+    return LaunchedContainer(
+      process: process, pidfd: pidfd, terminal: terminal, undo: done.reversed(), timings: timings)
+  }
+
+  /// Takes back what was done, and says so when that fails too.
+  mutating func abandon(because failure: PlanFailure) -> PlanFailure {
+    var failure = failure
+    if let pidfd = child.take() {
+      // The child waits for a go that will not come, or has ended already.
+      try? sendSignal(9, to: pidfd.borrowed)
+      _ = try? wait(for: .pidfd(pidfd.borrowed))
+    }
+    for fault in performUndo(done.reversed()) {
+      failure.fault.hint = [failure.fault.hint, "and to take it back failed: \(fault)"].compactMap { $0 }
+        .joined(separator: "; ")
+    }
+    done = []
+    return failure
+  }
+
+  private mutating func cloneChild(
+    streams: StandardStreams
+  ) throws(PlanFailure) -> Child {
+    passKillSwitch("clone", 0)
+    let begin = monotonicNanoseconds()
+    let pair = try at(.clone, 0) { () throws(Fault) in try makeSocketPair(.sequencedPacket) }
+    let plan = plan
+    let result = try at(.clone, 0) { () throws(Fault) in
+      let cgroup: Descriptor?
+      if let path = plan.cgroup { cgroup = try open(path, [.path, .directory]) } else { cgroup = nil }
+      return try clone(namespaces: plan.namespaces, cgroup: cgroup.view)
+    }
+    switch consume result {
+    case .child:
+      // Given up rather than borrowed: with its owner's other half consumed, a view would outlive the descriptor.
+      let end = BorrowedDescriptor(rawValue: pair.second.release())
+      // The parent's end must not live on in the child, or its death would never be seen.
+      try? Descriptor(owning: pair.first.release()).close()
+      ContainerProcess(plan: plan, parent: end, streams: streams, isTimed: isTimed).run()
+    case .parent(let process, let pidfd):
+      child = consume pidfd
+      if isTimed {
+        timings.append(StepTiming(phase: .clone, index: 0, nanoseconds: monotonicNanoseconds() - begin))
+      }
+      return Child(process: process, channel: pair.first)
+    }
+  }
+
+  private mutating func perform(
+    _ phase: Phase, container: Container?, notify channel: BorrowedDescriptor?
+  ) throws(PlanFailure) {
+    let steps = plan[phase]
+    for index in steps.indices {
+      passKillSwitch("\(phase)", index)
+      let begin = isTimed ? monotonicNanoseconds() : 0
+      let step = steps[index]
+      let isNew = try at(phase, index) { () throws(Fault) in try performOnHost(step, container: container) }
+      if isNew, let undo = step.undo { done.append(undo) }
+      if isTimed {
+        timings.append(StepTiming(phase: phase, index: index, nanoseconds: monotonicNanoseconds() - begin))
+      }
+      // A child in a user namespace can do nothing before its ids are mapped: it waits for a go of its own.
+      if case .process(.mapIdentifiers) = step, let channel { _ = try? channel.sendMessage([1]) }
+    }
+  }
+
+  /// Reads what the child says until its program runs (end of file) or it reports a fault.
+  private mutating func listen(to channel: BorrowedDescriptor) throws(PlanFailure) -> Descriptor? {
+    var terminal: Descriptor? = nil
+    var isStarting = false
+    var buffer = [UInt8](repeating: 0, count: ChildMessage.limit)
+    while true {
+      var message = try at(.finishing, 0) { () throws(Fault) in try receiveFromChild(channel, into: &buffer) }
+      guard message.count > 0 else { break }
+      switch ChildMessage(bytes: buffer[..<message.count]) {
+      case .terminal: terminal = message.descriptors.take()
+      case .starting: isStarting = true
+      case .process: break
+      case .timing(let phase, let index, let nanoseconds):
+        timings.append(StepTiming(phase: phase, index: index, nanoseconds: nanoseconds))
+      case .failed(let phase, let index, let fault):
+        let steps = plan[phase]
+        throw PlanFailure(
+          phase: phase, index: index, step: steps.indices.contains(index) ? steps[index] : nil, fault: fault)
+      case nil:
+        throw PlanFailure(
+          phase: .finishing, index: 0, step: nil, fault: Fault("receive", .badMessage, arguments: "from the container"))
+      }
+    }
+    // The end of the socket is the exec; before the last message it is the child's death without a word.
+    guard isStarting else {
+      throw PlanFailure(
+        phase: .finishing, index: 0, step: nil,
+        fault: Fault(
+          "clone3", .noSuchProcess, arguments: "the container's first process",
+          hint: "it was killed before its program started; the kernel log (dmesg) may say why"))
+    }
+    return terminal
+  }
+
+  private func at<Value: ~Copyable>(
+    _ phase: Phase, _ index: Int, _ body: () throws(Fault) -> Value
+  ) throws(PlanFailure) -> Value {
+    do throws(Fault) { return try body() } catch {
+      let steps = plan[phase]
+      throw PlanFailure(
+        phase: phase, index: index, step: steps.indices.contains(index) ? steps[index] : nil, fault: error)
+    }
+  }
+}
+
+/// The child's next message. A child that ends without having read its "go" leaves ECONNRESET, once, before what it had
+/// sent: its last words are still to be read.
+func receiveFromChild(_ channel: BorrowedDescriptor, into buffer: inout [UInt8]) throws(Fault) -> ReceivedMessage {
+  do throws(Fault) { return try channel.receiveMessage(into: &buffer, descriptorLimit: 1) } catch {
+    if error.errno != .connectionReset { throw error }
+    return try channel.receiveMessage(into: &buffer, descriptorLimit: 1)
+  }
+}

@@ -1,0 +1,126 @@
+internal import Cgroups
+internal import Kernel
+internal import Mounts
+internal import Privileges
+internal import RuntimeSpec
+internal import Steps
+
+/// Compiles a configuration into the steps that make it true. Pure: what a host cannot do and the configuration alone
+/// shows is refused here, before anything is made.
+package func compile(_ request: LaunchRequest) throws(PlanningError) -> LaunchPlan {
+  try PlanCompiler(request).compile()
+}
+
+struct PlanCompiler {
+  let request: LaunchRequest
+  let spec: Spec
+  let linux: Spec.Linux
+  let process: Spec.Process
+  /// Namespaces to make; those to join stand apart.
+  let created: Namespaces
+  let joined: [(namespace: Namespaces, path: Path)]
+
+  init(_ request: LaunchRequest) throws(PlanningError) {
+    self.request = request
+    spec = request.spec
+    linux = request.spec.linux ?? Spec.Linux()
+    guard let process = request.spec.process else { throw PlanningError("process", "is missing: there is nothing to run") }
+    guard !process.args.isEmpty else { throw PlanningError("process.args", "is empty: there is nothing to run") }
+    guard process.cwd.hasPrefix("/") else {
+      throw PlanningError("process.cwd", "\"\(process.cwd)\" is not an absolute path")
+    }
+    self.process = process
+    var created: Namespaces = []
+    var joined: [(Namespaces, Path)] = []
+    for namespace in linux.namespaces {
+      let flag = namespace.type.flag
+      if created.contains(flag) || joined.contains(where: { $0.0 == flag }) {
+        throw PlanningError("linux.namespaces", "\"\(namespace.type.rawValue)\" stands there twice")
+      }
+      if let path = namespace.path { joined.append((flag, Path(path))) } else { created.insert(flag) }
+    }
+    guard created.contains(.mount) else {
+      throw PlanningError("linux.namespaces", "a mount namespace of its own is missing: the host's mounts would change")
+    }
+    self.created = created
+    self.joined = joined
+  }
+
+  var hasUserNamespace: Bool { created.contains(.user) }
+
+  func compile() throws(PlanningError) -> LaunchPlan {
+    var plan = LaunchPlan(hasTerminal: process.terminal, hasInit: request.hasInit)
+    // A cgroup namespace shows as its root what its maker is in, so it is made after the child has joined its groups; a
+    // time namespace takes its offsets before anybody is in it.
+    plan.namespaces = created.subtracting([.cgroup, .time])
+    let groups = try cgroups()
+    plan.host = groups.before.map(Step.cgroup)
+    plan.cgroup = groups.intoCgroup
+    plan.wiring = identifierMaps() + groups.make.map(Step.cgroup) + request.wiring.map(Step.network)
+    plan.building = entering() + root() + (try mounts()) + (try devices()) + terminal() + workingDirectory()
+    plan.finishing = [.process(.awaitParent)] + joining(groups) + request.inside.map(Step.network)
+    plan.finishing += names() + closing() + (try identity())
+    return plan
+  }
+
+  // MARK: - Groups and ids
+
+  private func cgroups() throws(PlanningError) -> CgroupPlan {
+    guard let group = request.group else { return .none }
+    let resources = try Resources(linux.resources ?? Spec.Resources())
+    do throws(CgroupError) { return try request.layout.plan(for: resources, group: group) } catch {
+      throw PlanningError("", "\(error)", hint: error.hint)
+    }
+  }
+
+  private func identifierMaps() -> [Step] {
+    guard hasUserNamespace else { return [] }
+    func maps(_ list: [Spec.IDMapping]) -> [IdentifierMap] {
+      list.map { IdentifierMap(container: $0.containerID, host: $0.hostID, count: $0.size) }
+    }
+    return [.process(.mapIdentifiers(users: maps(linux.uidMappings), groups: maps(linux.gidMappings)))]
+  }
+
+  /// The child waits for its id maps first: before them it is nobody and may do nothing.
+  private func entering() -> [Step] {
+    var steps: [Step] = []
+    if hasUserNamespace {
+      steps.append(.process(.awaitParent))
+      steps.append(.process(.setUser(user: 0, group: 0, supplementary: [])))
+    }
+    steps += joined.map { .process(.joinNamespace($0.namespace, $0.path)) }
+    // Device nodes and mount points get the modes that they are made with.
+    steps.append(.process(.setUmask(0)))
+    return steps
+  }
+
+  private func joining(_ groups: CgroupPlan) -> [Step] {
+    var steps = groups.join.map(Step.cgroup)
+    if created.contains(.cgroup) { steps.append(.process(.unshare(.cgroup))) }
+    return steps + cgroupMounts()
+  }
+
+  private func names() -> [Step] {
+    var steps: [Step] = []
+    if created.contains(.uts) {
+      if let name = spec.hostname, !name.isEmpty { steps.append(.process(.setHostname(name))) }
+      if let name = spec.domainname, !name.isEmpty { steps.append(.process(.setDomainName(name))) }
+    }
+    return steps
+  }
+}
+
+extension Spec.NamespaceType {
+  var flag: Namespaces {
+    switch self {
+    case .pid: .process
+    case .network: .network
+    case .mount: .mount
+    case .ipc: .ipc
+    case .uts: .uts
+    case .user: .user
+    case .cgroup: .cgroup
+    case .time: .time
+    }
+  }
+}

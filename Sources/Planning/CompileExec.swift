@@ -1,0 +1,41 @@
+package import Cgroups
+package import Kernel
+package import RuntimeSpec
+package import Steps
+
+/// Compiles one more process into a running container, whose configuration is `spec` and whose first process is `pid`.
+package func compileExec(
+  _ process: Spec.Process, in spec: Spec, pid: ProcessIdentifier, group: String?, layout: CgroupLayout,
+  filter: SystemCallFilter?
+) throws(PlanningError) -> ExecPlan {
+  var spec = spec
+  spec.process = process
+  var request = LaunchRequest(spec: spec, root: .directory("/"), rootfs: "/", group: group, layout: layout)
+  request.filter = filter
+  let compiler = try PlanCompiler(request)
+  var joining: [Step] = []
+  var cgroup: Path?
+  if let group {
+    do throws(CgroupError) {
+      // cgroup v2 by CLONE_INTO_CGROUP; the joiner, who is only passing through, enters those of v1.
+      joining = try layout.join(group, includingUnified: false).map(Step.cgroup)
+    } catch { throw PlanningError("", "\(error)", hint: error.hint) }
+    cgroup = layout.unified.map { $0.mount.appending(Path(group)) }
+  }
+  joining.append(.process(.joinNamespaces(compiler.allNamespaces, of: pid)))
+  var finishing = try compiler.identity()
+  if process.terminal {
+    let size = process.consoleSize
+    finishing.insert(
+      .process(.openTerminal(rows: UInt16(clamping: size?.height ?? 0), columns: UInt16(clamping: size?.width ?? 0))),
+      at: 1)
+  }
+  return ExecPlan(joining: joining, finishing: finishing, cgroup: cgroup, hasTerminal: process.terminal)
+}
+
+extension PlanCompiler {
+  /// Made or joined, a running container is in all of these.
+  var allNamespaces: Namespaces {
+    joined.reduce(created) { $0.union($1.namespace) }.subtracting(.time)
+  }
+}

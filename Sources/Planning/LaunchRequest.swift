@@ -1,0 +1,52 @@
+package import Cgroups
+package import Kernel
+package import RuntimeSpec
+package import Steps
+
+/// What a plan is compiled from: the OCI configuration, and what stands around it that the specification has no word for.
+package struct LaunchRequest: Sendable {
+  /// What the root is made of.
+  package enum Root: Hashable, Sendable {
+    case directory(Path)
+    case overlay(OverlayMount)
+  }
+
+  package var spec: Spec
+  package var root: Root
+  /// An empty directory of the host; in the container's own mount namespace its root is mounted there.
+  package var rootfs: Path
+  /// The name of the container's control group, `skiff/ID`; nil leaves it in the caller's.
+  package var group: String?
+  package var layout: CgroupLayout
+  /// In the parent beside the building child: links and rules.
+  package var wiring: [NetworkStep] = []
+  /// In the child once the wires are there: addresses and routes.
+  package var inside: [NetworkStep] = []
+  /// A compiled filter; nil is unconfined.
+  package var filter: SystemCallFilter?
+  package var hasInit = false
+  /// Limits that a person did not ask for: kept as far as a host without CAP_SYS_RESOURCE allows.
+  package var limitsAreDefaults = true
+
+  package init(spec: Spec, root: Root, rootfs: Path, group: String?, layout: CgroupLayout) {
+    self.spec = spec
+    self.root = root
+    self.rootfs = rootfs
+    self.group = group
+    self.layout = layout
+  }
+}
+
+/// Why a configuration is refused, before anything was made.
+package struct PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// Where in the configuration: `linux.resources.memory.limit`.
+  package var path: String
+  package var reason: String
+  package var hint: String?
+  package init(_ path: String, _ reason: String, hint: String? = nil) {
+    self.path = path
+    self.reason = reason
+    self.hint = hint
+  }
+  package var description: String { path.isEmpty ? reason : "\(path): \(reason)" }
+}
