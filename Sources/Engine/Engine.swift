@@ -1,1 +1,79 @@
-/// Names, records, run, stop, rm, commit: the only place that knows all of it.
+package import Containers
+package import Kernel
+internal import Arguments
+
+/// What Skiff does with containers, over the files that it keeps. No daemon: every command makes one of these.
+package struct Engine: Sendable {
+  package let state: StateDirectories
+  package var store: ContainerStore { ContainerStore(state) }
+  package var names: ContainerNames { ContainerNames(in: state) }
+
+  package init(_ state: StateDirectories) { self.state = state }
+
+  /// The directories that everything else stands in. Nobody but root looks inside (CVE-2021-41091).
+  package func prepareDirectories() throws(Failure) {
+    guard effectiveUser() == 0 else {
+      throw Failure(
+        .host, "this needs root: namespaces, mounts and control groups are the kernel's", hint: "run it with sudo")
+    }
+    for directory in state.all {
+      do throws(Fault) { try makeDirectories(directory, mode: 0o700) } catch {
+        throw Failure("cannot keep state in \(directory)", error)
+      }
+    }
+  }
+
+  /// A container by its name, its identifier, or a prefix of that which no other has.
+  package func find(_ word: String) throws(Failure) -> ContainerIdentifier {
+    if !word.isEmpty, !word.contains("/"), let identifier = names.identifier(of: word),
+      exists(store.files(of: identifier).directory)
+    {
+      return identifier
+    }
+    let all = try containers()
+    if let exact = ContainerIdentifier(word), all.contains(exact) { return exact }
+    let matches = word.isEmpty ? [] : all.filter { $0.description.hasPrefix(word) }
+    if matches.count == 1 { return matches[0] }
+    if matches.count > 1 {
+      throw Failure(
+        .usage, "\"\(word)\" is the start of \(matches.count) containers' ids", hint: "give more digits of the id")
+    }
+    let known = ((try? names.all()) ?? []).map(\.name)
+    throw Failure(
+      .notFound, "no such container: \(word)",
+      hint: nearest(to: word, in: known).map { "did you mean \($0)?" } ?? "skiff ps -a lists all of them")
+  }
+
+  package func containers() throws(Failure) -> [ContainerIdentifier] {
+    do throws(Fault) { return try store.identifiers() } catch { throw Failure("cannot list containers", error) }
+  }
+
+  package func record(of identifier: ContainerIdentifier) throws(Failure) -> ContainerRecord {
+    do throws(Fault) { return try store.record(of: identifier) } catch {
+      throw Failure("cannot read the record of container \(identifier.short)", error)
+    }
+  }
+
+  package func containerState(of identifier: ContainerIdentifier) throws(Failure) -> ContainerState {
+    do throws(Fault) { return try store.state(of: identifier) ?? ContainerState(status: .created) } catch {
+      throw Failure("cannot read the state of container \(identifier.short)", error)
+    }
+  }
+
+  /// The first process of a running container, or the failure that says it does not run.
+  package func runningProcess(
+    of identifier: ContainerIdentifier, named word: String
+  ) throws(Failure) -> RunningProcess {
+    let state = try containerState(of: identifier)
+    guard state.status == .running, let process = state.process, let pidfd = process.open() else {
+      throw Failure(.conflict, "container \(word) is not running", hint: "skiff ps -a shows how it ended")
+    }
+    return RunningProcess(identity: process, pidfd: pidfd)
+  }
+}
+
+/// A container's first process, held by a pidfd so that its number cannot come to mean another one.
+package struct RunningProcess: ~Copyable {
+  package let identity: ProcessIdentity
+  package let pidfd: Descriptor
+}

@@ -8,7 +8,7 @@ struct Program {
 }
 
 /// The names that come before any command.
-let programs: [Program] = []
+let programs: [Program] = [MonitorProgram.program]
 
 /// Headings of the program's help, in its order.
 enum CommandGroup {
@@ -22,6 +22,16 @@ enum CommandGroup {
 /// Every command. Each entry's file holds its options; they are built when it is called.
 func commandTable() -> [CommandEntry] {
   [
+    RunCommand.entry(RunCommand.perform),
+    ExecCommand.entry(ExecCommand.perform),
+    PsCommand.entry(PsCommand.perform),
+    LogsCommand.entry(LogsCommand.perform),
+    StopCommand.entry(StopCommand.perform),
+    KillCommand.entry(KillCommand.perform),
+    WaitCommand.entry(WaitCommand.perform),
+    RmCommand.entry(RmCommand.perform),
+    InspectCommand.entry(InspectCommand.perform),
+    AttachCommand.entry(AttachCommand.perform),
     VersionCommand.entry,
     CompletionCommand.entry,
     ManCommand.entry,

@@ -1,0 +1,226 @@
+package import Containers
+internal import Kernel
+internal import Cgroups
+internal import JSON
+internal import Networks
+internal import Privileges
+internal import Rooted
+internal import RuntimeSpec
+package import Steps
+
+// From a request to a container on disk, ready for its supervisor.
+
+/// What a container is made from when it is made from an image.
+struct ImageDefaults {
+  var entrypoint: [String] = []
+  var command: [String] = []
+  var environment: [String] = []
+  var workingDirectory = ""
+  var user = ""
+  var labels: [String: String] = [:]
+  var stopSignal: String?
+  var volumes: [String] = []
+  /// The configuration's digest.
+  var identifier = ""
+  /// Unpacked layers, topmost first.
+  var lower: [Path] = []
+  /// The reference as the store knows it.
+  var reference = ""
+}
+
+/// A container that has been thought through and not been made: its record, its configuration and the steps that would
+/// put them on disk.
+package struct PreparedContainer: Sendable {
+  package var identifier: ContainerIdentifier
+  package var record: ContainerRecord
+  package var steps: [Step]
+  var spec: Spec
+  var network: NetworkUse
+}
+
+/// A container on disk, its lock held.
+package struct CreatedContainer: ~Copyable {
+  package var identifier: ContainerIdentifier
+  package var record: ContainerRecord
+  package var lock: ContainerLock
+}
+
+extension Engine {
+  /// Thinks the whole request through: everything that can be refused is refused here, and nothing is made but, unless it
+  /// is only a rehearsal, the address lease.
+  package func prepare(_ request: RunRequest, rehearsal: Bool = false) throws(Failure) -> PreparedContainer {
+    let identifier: ContainerIdentifier
+    let name: String
+    do throws(Fault) {
+      identifier = try .random()
+      if let asked = request.name { name = asked } else { name = try freeRandomName() }
+    } catch { throw Failure("cannot name a container", error) }
+    guard isValidContainerName(name) else {
+      throw Failure(
+        .usage, "\"\(name)\" is no container name", hint: "letters, digits, _ . and -, starting with a letter or digit")
+    }
+    var request = request
+    let files = store.files(of: identifier)
+    let image = try imageDefaults(of: request)
+    try resolveMounts(&request, image)
+    let user = try user(of: request, image)
+    let hostname = request.hostname ?? identifier.short
+    let network = try prepareNetwork(request.network, identifier, name: name, hostname: hostname, rehearsal: rehearsal)
+    do throws(Failure) {
+      let hasOwnFiles = request.network != .host
+      let builder = SpecBuilder(
+        request: request, image: image,
+        files: .init(
+          hostname: files.hostname, hosts: files.hosts, resolvConf: files.resolvConf, rootfs: files.rootfs),
+        hostname: request.sharesHostNames || !hasOwnFiles ? hostname : hostname, user: user,
+        sharedNetwork: network.sharedNamespace)
+      let spec = try builder.build()
+      let record = record(identifier, name, request, image, spec, network)
+      let steps = preparationSteps(files, record, spec, request, image, hostname: hostname, network: network)
+      return PreparedContainer(identifier: identifier, record: record, steps: steps, spec: spec, network: network)
+    } catch {
+      releaseNetwork(of: identifier, record: nil)
+      throw error
+    }
+  }
+
+  /// Puts a prepared container on disk. When a step fails, those before it are taken back.
+  package func create(_ prepared: PreparedContainer) throws(Failure) -> CreatedContainer {
+    let files = store.files(of: prepared.identifier)
+    let lock: ContainerLock
+    do throws(Fault) {
+      // Before the first directory: whoever sees that and can take the lock knows that we are dead.
+      guard let taken = try ContainerLock.tryTake(files) else {
+        throw Fault("flock", .again, arguments: files.lock.quoted)
+      }
+      lock = taken
+    } catch {
+      releaseNetwork(of: prepared.identifier, record: nil)
+      throw Failure("cannot lock container \(prepared.identifier.short)", error)
+    }
+    do throws(StepFailure) {
+      try performAll(prepared.steps, phase: "preparation")
+    } catch {
+      releaseNetwork(of: prepared.identifier, record: prepared.record)
+      try? lock.remove()
+      throw creationFailure(prepared.record.name, error)
+    }
+    return CreatedContainer(identifier: prepared.identifier, record: prepared.record, lock: lock)
+  }
+
+  private func creationFailure(_ name: String, _ failure: StepFailure) -> Failure {
+    if case .file(.makeSymbolicLink(let path, _)) = failure.step, failure.fault.errno == .exists {
+      let holder = names.identifier(of: path.name)
+      return Failure(
+        .conflict, "the name \(name) is taken by container \(holder?.short ?? "another")",
+        hint: "choose another --name, or remove that one: skiff rm -f \(name)")
+    }
+    return Failure("cannot create \(name)", failure.fault)
+  }
+
+  private func freeRandomName() throws(Fault) -> String {
+    for _ in 0..<20 {
+      let name = try RandomName.make()
+      if names.identifier(of: name) == nil { return name }
+    }
+    return try RandomName.make() + "_" + ContainerIdentifier.random().short.prefix(6)
+  }
+
+  // MARK: - Record and steps
+
+  private func record(
+    _ identifier: ContainerIdentifier, _ name: String, _ request: RunRequest, _ image: ImageDefaults, _ spec: Spec,
+    _ network: NetworkUse
+  ) -> ContainerRecord {
+    var record = ContainerRecord(identifier: identifier.description, name: name, created: now())
+    switch request.root {
+    case .image: record.image = image.reference
+    case .directory(let path): record.rootDirectory = path.string
+    }
+    record.imageIdentifier = image.identifier
+    record.lower = image.lower.map(\.string)
+    record.command = spec.process?.args ?? []
+    record.labels = image.labels.merging(request.labels.map { ($0.name, $0.value) }) { $1 }
+    record.hasTerminal = request.hasTerminal
+    record.isInteractive = request.isInteractive
+    record.removesItself = request.removesItself
+    record.hasInit = request.hasInit
+    record.isPrivileged = request.isPrivileged
+    record.networkMode = network.mode
+    record.network = network.record
+    record.stopSignal = request.stopSignal ?? image.stopSignal.flatMap { SignalName.number($0) } ?? Signal.terminate
+    record.stopTimeout = request.stopTimeout ?? 10
+    record.seccomp = seccompWord(request)
+    record.memory = request.resources.memory
+    record.memorySwap = request.resources.memorySwap
+    record.cpuQuota = request.resources.cpuQuota
+    record.cpuPeriod = request.resources.cpuPeriod
+    record.cpuShares = request.resources.cpuShares
+    record.processes = request.resources.processes
+    record.anonymousVolumes = anonymousVolumes(of: request)
+    record.logMaximumSize = request.logging.maximumSize
+    record.logMaximumFiles = request.logging.maximumFiles
+    record.logIsOff = request.logging.isOff
+    return record
+  }
+
+  private func seccompWord(_ request: RunRequest) -> String {
+    if request.isPrivileged { return "unconfined" }
+    switch request.security.seccomp {
+    case .standard: return "default"
+    case .unconfined: return "unconfined"
+    case .file(let path): return path.string
+    }
+  }
+
+  private func preparationSteps(
+    _ files: ContainerFiles, _ record: ContainerRecord, _ spec: Spec, _ request: RunRequest, _ image: ImageDefaults,
+    hostname: String, network: NetworkUse
+  ) -> [Step] {
+    var steps: [FileStep] = [
+      .makeDirectory(files.directory, mode: 0o700),
+      // The name right after: of two at once, symlink(2) lets one have it, before either has made much.
+      .makeSymbolicLink(names.path(of: record.name), target: Path(files.identifier.description)),
+    ]
+    if !image.lower.isEmpty {
+      let top = try? status(of: image.lower[0])
+      steps.append(.makeDirectory(files.upper, mode: top?.mode ?? 0o755))
+      steps.append(.makeDirectory(files.work, mode: 0o700))
+    }
+    steps += [
+      .writeFile(files.hostname, contents: Array((hostname + "\n").utf8), mode: 0o644),
+      .writeFile(files.hosts, contents: network.hosts(request.extraHosts), mode: 0o644),
+      .writeFile(files.resolvConf, contents: network.resolvConf(request.dnsServers), mode: 0o644),
+      .writeFile(files.record, contents: record.jsonBytes(.pretty), mode: 0o600),
+      .writeFile(files.configuration, contents: spec.jsonBytes(), mode: 0o600),
+      .makeDirectory(files.runDirectory, mode: 0o700),
+      .makeDirectory(files.rootfs, mode: 0o700),
+    ]
+    return steps.map(Step.file)
+  }
+
+  // MARK: - Users
+
+  private func user(of request: RunRequest, _ image: ImageDefaults) throws(Failure) -> ResolvedUser {
+    let text = request.user ?? image.user
+    return try user(
+      text.isEmpty ? "0" : text, root: rootReader(of: request, image), added: request.supplementaryGroups)
+  }
+
+  /// Numbers for the names in `-u`, from the passwd and group files of the root; bounded, and never through a link out of
+  /// it.
+  func user(_ text: String, root: RootReader, added: [String] = []) throws(Failure) -> ResolvedUser {
+    do {
+      let database = try UserDatabase(
+        passwd: try root.file("/etc/passwd", limit: UserDatabase.fileLimit),
+        group: try root.file("/etc/group", limit: UserDatabase.fileLimit))
+      return try database.resolve(try UserReference(text), added: try added.map { try .init($0) })
+    } catch let error as UserError {
+      throw Failure(.usage, "\(error)", hint: "give numbers (-u 1000:1000), or a name that /etc/passwd in the image has")
+    } catch let error as Fault {
+      throw Failure("cannot read the users of the image", error)
+    } catch {
+      throw Failure(.usage, "\(error)")
+    }
+  }
+}

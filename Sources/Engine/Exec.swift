@@ -1,0 +1,92 @@
+internal import Cgroups
+internal import Containers
+package import Inside
+internal import JSON
+package import Kernel
+internal import Launching
+package import Planning
+internal import Privileges
+internal import RuntimeSpec
+internal import Steps
+
+/// What `exec` was asked for.
+package struct ExecRequest: Sendable {
+  package var command: [String]
+  package var environment: [String] = []
+  package var workingDirectory: String?
+  package var user: String?
+  package var hasTerminal = false
+  package var isInteractive = false
+  package var isPrivileged = false
+  package init(command: [String]) { self.command = command }
+}
+
+/// A program that `exec` started.
+package struct ExecutedProcess: ~Copyable {
+  package let pidfd: Descriptor
+  package var terminal: Descriptor?
+
+  /// Waits for its end.
+  package borrowing func exitCode() -> Int32 {
+    ((try? wait(for: .pidfd(pidfd.borrowed))) ?? nil)?.status.code ?? 137
+  }
+}
+
+extension Engine {
+  /// The plan of one more program in a running container.
+  package func execPlan(_ request: ExecRequest, in word: String) throws(Failure) -> ExecPlan {
+    let identifier = try find(word)
+    let running = try runningProcess(of: identifier, named: word)
+    let record = try record(of: identifier)
+    let spec = try specification(of: record, store.files(of: identifier))
+    var process = spec.process ?? Spec.Process()
+    process.args = request.command
+    process.terminal = request.hasTerminal
+    if let directory = request.workingDirectory { process.cwd = directory }
+    let pid = running.identity.process
+    if let user = request.user {
+      let resolved = try self.user(user, root: RootReader(layers: ["/proc/\(pid)/root"]))
+      process.user = Spec.User(uid: resolved.user, gid: resolved.group, additionalGids: resolved.supplementary)
+      set("HOME=\(resolved.home)", in: &process.env)
+    }
+    if request.hasTerminal { set("TERM=xterm", in: &process.env) }
+    for entry in request.environment { set(entry, in: &process.env) }
+    process.capabilities = capabilities(of: process, privileged: request.isPrivileged)
+    let filter = request.isPrivileged ? nil : try self.filter(of: record, spec)
+    let layout = try layout()
+    do throws(PlanningError) {
+      return try compileExec(
+        process, in: spec, pid: pid, group: cgroupName(of: identifier), layout: layout, filter: filter)
+    } catch { throw Failure(.usage, "cannot execute in \(word): \(error)", hint: error.hint) }
+  }
+
+  /// Performs the plan up to the running program. The calling process runs from a sealed executable.
+  package func execute(_ plan: ExecPlan, streams: StandardStreams, in word: String) throws(Failure) -> ExecutedProcess {
+    let joined: JoinedProcess
+    do throws(PlanFailure) { joined = try join(plan, streams: streams) } catch {
+      throw failure("cannot execute in \(word)", error)
+    }
+    return ExecutedProcess(pidfd: joined.pidfd, terminal: joined.terminal)
+  }
+
+  /// Of another user, or with --privileged, the sets differ from those that the container was started with.
+  private func capabilities(of process: Spec.Process, privileged: Bool) -> Spec.CapabilityLists {
+    var lists = process.capabilities ?? Spec.CapabilityLists()
+    if privileged { lists.bounding = boundingCapabilities().names }
+    let granted = lists.bounding.reduce(into: CapabilitySet()) { $0.formUnion(CapabilitySet(name: $1) ?? []) }
+    let sets = Capabilities(granted: granted, user: process.user.uid)
+    lists.effective = sets.effective.names
+    lists.permitted = sets.permitted.names
+    return lists
+  }
+
+  private func set(_ entry: String, in environment: inout [String]) {
+    let name = String(entry.prefix { $0 != "=" }) + "="
+    environment.removeAll { $0.hasPrefix(name) }
+    environment.append(entry)
+  }
+
+  func layout() throws(Failure) -> CgroupLayout {
+    do throws(Fault) { return try .detect() } catch { throw Failure("cannot read the control groups", error) }
+  }
+}

@@ -1,0 +1,123 @@
+package import Containers
+package import JSON
+internal import Kernel
+
+// What `inspect` says of a container, in docker's words and shape.
+
+extension Engine {
+  package func inspection(of identifier: ContainerIdentifier) throws(Failure) -> JSONValue {
+    let record = try record(of: identifier)
+    let state = try containerState(of: identifier)
+    let files = store.files(of: identifier)
+    let configuration = try configuration(of: files)
+    return [
+      "Id": .string(identifier.description),
+      "Created": .string(record.created.rfc3339),
+      "Path": .string(record.command.first ?? ""),
+      "Args": .array(record.command.dropFirst().map(JSONValue.string)),
+      "State": description(of: state),
+      "Image": .string(record.imageIdentifier),
+      "ResolvConfPath": .string(files.resolvConf.string),
+      "HostnamePath": .string(files.hostname.string),
+      "HostsPath": .string(files.hosts.string),
+      "LogPath": .string(files.log.string),
+      "Name": .string("/" + record.name),
+      "HostConfig": hostConfiguration(of: record),
+      "GraphDriver": [
+        "Name": record.lower.isEmpty ? "directory" : "overlay",
+        "Data": [
+          "LowerDir": .string(record.lower.joined(separator: ":")), "UpperDir": .string(files.upper.string),
+          "WorkDir": .string(files.work.string), "Root": .string(record.rootDirectory),
+        ],
+      ],
+      "Mounts": mounts(in: configuration),
+      "Config": [
+        "Hostname": configuration["hostname"] ?? "",
+        "User": .string(user(in: configuration)),
+        "Tty": .bool(record.hasTerminal), "OpenStdin": .bool(record.isInteractive),
+        "Env": configuration["process"]?["env"] ?? [],
+        "Cmd": .array(record.command.map(JSONValue.string)),
+        "Image": .string(record.image),
+        "WorkingDir": configuration["process"]?["cwd"] ?? "/",
+        "Labels": .object(object(record.labels)),
+        "StopSignal": .string("\(record.stopSignal)"), "StopTimeout": .number(.integer(Int64(record.stopTimeout))),
+      ],
+      "NetworkSettings": networkSettings(of: record, state),
+    ]
+  }
+
+  private func description(of state: ContainerState) -> JSONValue {
+    let zero = "0001-01-01T00:00:00Z"
+    return [
+      "Status": .string(state.status.rawValue), "Running": .bool(state.status == .running),
+      "OOMKilled": .bool(state.wasKilledForMemory),
+      "Pid": .number(.integer(Int64(state.process?.process ?? 0))),
+      "ExitCode": .number(.integer(Int64(state.exitCode))), "Error": .string(state.message),
+      "StartedAt": .string(state.started?.rfc3339 ?? zero), "FinishedAt": .string(state.finished?.rfc3339 ?? zero),
+    ]
+  }
+
+  private func hostConfiguration(of record: ContainerRecord) -> JSONValue {
+    func number(_ value: (some BinaryInteger)?) -> JSONValue { .number(.integer(Int64(clamping: value ?? 0))) }
+    return [
+      "NetworkMode": .string(record.networkMode), "AutoRemove": .bool(record.removesItself),
+      "Privileged": .bool(record.isPrivileged), "Init": .bool(record.hasInit),
+      "Memory": number(record.memory), "MemorySwap": number(record.memorySwap), "CpuShares": number(record.cpuShares),
+      "CpuQuota": number(record.cpuQuota), "CpuPeriod": number(record.cpuPeriod),
+      "PidsLimit": record.processes.map { .number(.integer($0)) } ?? nil,
+      "SecurityOpt": record.seccomp == "default" ? [] : [.string("seccomp=" + record.seccomp)],
+      "LogConfig": [
+        "Type": record.logIsOff ? "none" : "json-file",
+        "Config": [
+          "max-size": .string("\(record.logMaximumSize)"), "max-file": .string("\(record.logMaximumFiles)"),
+        ],
+      ],
+    ]
+  }
+
+  private func networkSettings(of record: ContainerRecord, _ state: ContainerState) -> JSONValue {
+    guard let network = record.network, state.status == .running else {
+      return ["IPAddress": "", "Gateway": "", "MacAddress": "", "Networks": [:]]
+    }
+    let endpoint: JSONValue = [
+      "IPAddress": .string(network.address), "IPPrefixLen": .number(.integer(Int64(network.prefixLength))),
+      "Gateway": .string(network.gateway), "MacAddress": .string(network.hardwareAddress),
+    ]
+    return [
+      "Bridge": .string(network.bridge), "IPAddress": .string(network.address),
+      "IPPrefixLen": .number(.integer(Int64(network.prefixLength))), "Gateway": .string(network.gateway),
+      "MacAddress": .string(network.hardwareAddress), "Networks": [network.network: endpoint],
+    ]
+  }
+
+  private func configuration(of files: ContainerFiles) throws(Failure) -> JSONValue {
+    do {
+      return try JSONValue(parsing: try readFile(files.configuration))
+    } catch {
+      throw Failure(.host, "cannot read \(files.configuration): \(error)")
+    }
+  }
+
+  private func mounts(in configuration: JSONValue) -> JSONValue {
+    let bound = (configuration["mounts"]?.array ?? []).filter { $0["type"]?.string == "bind" }
+    return .array(
+      bound.map { mount in
+        let options = (mount["options"]?.array ?? []).compactMap(\.string)
+        return [
+          "Type": "bind", "Source": mount["source"] ?? "", "Destination": mount["destination"] ?? "",
+          "Mode": .string(options.joined(separator: ",")), "RW": .bool(!options.contains("ro")),
+        ]
+      })
+  }
+
+  private func user(in configuration: JSONValue) -> String {
+    let user = configuration["process"]?["user"]
+    return "\(user?["uid"]?.integer ?? 0):\(user?["gid"]?.integer ?? 0)"
+  }
+
+  private func object(_ labels: [String: String]) -> JSONObject {
+    var object = JSONObject()
+    for (name, value) in labels.sorted(by: { $0.key < $1.key }) { object[name] = .string(value) }
+    return object
+  }
+}

@@ -1,0 +1,53 @@
+internal import Cgroups
+package import Containers
+internal import JSON
+internal import Kernel
+internal import Launching
+package import Planning
+internal import RuntimeSpec
+internal import Seccomp
+internal import Steps
+
+// From a container on disk to its plan: the same for the supervisor, which performs it, and for --explain, which prints it.
+
+extension Engine {
+  package func launchPlan(of record: ContainerRecord, _ files: ContainerFiles) throws(Failure) -> LaunchPlan {
+    try launchPlan(of: record, try specification(of: record, files), files)
+  }
+
+  func specification(of record: ContainerRecord, _ files: ContainerFiles) throws(Failure) -> Spec {
+    do { return try Spec(parsing: try readFile(files.configuration)) } catch {
+      throw Failure(.host, "cannot read the configuration of \(record.name): \(error)")
+    }
+  }
+
+  package func launchPlan(of prepared: PreparedContainer) throws(Failure) -> LaunchPlan {
+    try launchPlan(of: prepared.record, prepared.spec, store.files(of: prepared.identifier))
+  }
+
+  private func launchPlan(
+    of record: ContainerRecord, _ spec: Spec, _ files: ContainerFiles
+  ) throws(Failure) -> LaunchPlan {
+    let layout: CgroupLayout
+    do throws(Fault) { layout = try CgroupLayout.detect() } catch { throw Failure("cannot read the control groups", error) }
+    var request = LaunchRequest(
+      spec: spec, root: root(of: record, files), rootfs: files.rootfs, group: cgroupName(of: files.identifier),
+      layout: layout)
+    request.hasInit = record.hasInit
+    request.limitsAreDefaults = false
+    request.filter = try filter(of: record, spec)
+    let network = try networkSteps(of: record)
+    request.wiring = network.wiring
+    request.inside = network.inside
+    do throws(PlanningError) { return try compile(request) } catch {
+      throw Failure(.usage, "cannot start \(record.name): \(error)", hint: error.hint)
+    }
+  }
+
+  private func root(of record: ContainerRecord, _ files: ContainerFiles) -> LaunchRequest.Root {
+    if record.lower.isEmpty { return .directory(Path(record.rootDirectory)) }
+    return .overlay(
+      OverlayMount(
+        target: files.rootfs, lower: record.lower.map { Path($0) }, upper: files.upper, work: files.work, isVolatile: record.removesItself))
+  }
+}

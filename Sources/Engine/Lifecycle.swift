@@ -1,0 +1,80 @@
+internal import Containers
+internal import Kernel
+
+// stop, kill, wait, rm: what happens to a container after `run`.
+
+extension Engine {
+  /// Sends a signal to the first process.
+  package func kill(_ word: String, signal: Int32) throws(Failure) {
+    let running = try runningProcess(of: try find(word), named: word)
+    do throws(Fault) { try sendSignal(signal, to: running.pidfd.borrowed) } catch {
+      throw Failure("cannot signal container \(word)", error)
+    }
+  }
+
+  /// The stop signal, then, after the timeout, SIGKILL; returns when its supervisor has tidied up. A container that does
+  /// not run is fine, as with docker.
+  ///
+  /// - Parameter timeout: in seconds; nil is the container's own, a negative one waits for ever.
+  package func stop(_ word: String, signal: Int32?, timeout: Int?) throws(Failure) {
+    let identifier = try find(word)
+    let record = try record(of: identifier)
+    let state = try containerState(of: identifier)
+    guard state.status == .running, let pidfd = state.process?.open() else { return }
+    let timeout = timeout ?? record.stopTimeout
+    do throws(Fault) {
+      try sendSignal(signal ?? record.stopSignal, to: pidfd.borrowed)
+      let milliseconds = timeout < 0 ? nil : min(timeout, Int(Int32.max) / 1000) * 1000
+      if try poll(pidfd.borrowed, .readable, milliseconds: milliseconds).isEmpty {
+        try sendSignal(Signal.kill, to: pidfd.borrowed)
+      }
+      try ContainerLock.waitUntilFree(store.files(of: identifier))
+    } catch {
+      // It ended on its own between the look and the signal.
+      if error.errno != .noSuchProcess { throw Failure("cannot stop container \(word)", error) }
+    }
+  }
+
+  /// Removes a container that does not run; with `force`, kills it first.
+  package func remove(_ word: String, force: Bool, withVolumes: Bool) throws(Failure) {
+    let identifier = try find(word)
+    let files = store.files(of: identifier)
+    if try containerState(of: identifier).status == .running {
+      if let running = try? runningProcess(of: identifier, named: word) {
+        guard force else {
+          throw Failure(
+            .conflict, "container \(word) is running", hint: "stop it first (skiff stop \(word)), or use skiff rm -f")
+        }
+        try? sendSignal(Signal.kill, to: running.pidfd.borrowed)
+      }
+    }
+    do throws(Fault) {
+      let lock = try ContainerLock.take(files)
+      // With --rm its supervisor may have removed it while we waited.
+      guard exists(files.directory) else {
+        try lock.remove()
+        return
+      }
+      let record = try? store.record(of: identifier)
+      if withVolumes { for name in record?.anonymousVolumes ?? [] { removeAnonymousVolume(name) } }
+      try erase(files, record: record)
+      try lock.remove()
+    } catch {
+      throw Failure("cannot remove container \(word)", error)
+    }
+  }
+
+  /// Takes away all that is on disk of a container whose lock the caller holds: the name last but one, so that it is not
+  /// free while anything of the old one is left.
+  func erase(_ files: ContainerFiles, record: ContainerRecord?) throws(Fault) {
+    try removeTree(files.runDirectory)
+    try removeTree(files.directory)
+    if let record {
+      try names.release(record.name, of: files.identifier)
+    } else {
+      for entry in try names.all() where entry.identifier == files.identifier {
+        try names.release(entry.name, of: files.identifier)
+      }
+    }
+  }
+}

@@ -1,0 +1,60 @@
+package import Containers
+internal import JSON
+package import Kernel
+internal import Monitoring
+
+// Starting a supervisor and connecting to one.
+
+extension Engine {
+  /// Starts the supervisor of a created container. The socket is where it reports, and where an attached command talks.
+  package func start(_ created: consuming CreatedContainer, isTimed: Bool) throws(Failure) -> Descriptor {
+    do throws(Fault) {
+      let pair = try makeSocketPair(.stream)
+      let arguments: [Path] =
+        ["skiff-monitor", Path(created.identifier.description), state.root, state.run] + (isTimed ? ["--timings"] : [])
+      let pidfd = try startSupervisor(
+        arguments: arguments, environment: supervisorEnvironment(), client: pair.second.borrowed,
+        lock: created.lock.descriptor.borrowed)
+      _ = consume pidfd
+      return pair.first
+    } catch { throw Failure("cannot start the supervisor of \(created.record.name)", error) }
+  }
+
+  /// The user's environment is none of the supervisor's affair.
+  private func supervisorEnvironment() -> [Path] {
+    // A backtrace would be written by a second process that knows nothing of namespaces.
+    var kept: [Path] = ["SWIFT_BACKTRACE=enable=no", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+    if let kill = environment("SKIFF_KILL_AT") { kept.append(Path("SKIFF_KILL_AT=\(kill)")) }
+    return kept
+  }
+
+  /// Connects to the supervisor of a running container.
+  package func connect(to identifier: ContainerIdentifier, named word: String) throws(Failure) -> Descriptor {
+    do throws(Fault) { return try connectUnix(store.files(of: identifier).attachSocket) } catch {
+      if error.errno == .noSuchFile || error.errno == .connectionRefused {
+        throw Failure(.conflict, "container \(word) is not running", hint: "skiff ps -a shows how it ended")
+      }
+      throw Failure("cannot attach to \(word)", error)
+    }
+  }
+
+  /// Blocks until the container has ended; its exit code. One that ended earlier answers at once.
+  package func waitForExit(of word: String) throws(Failure) -> Int32 {
+    let identifier = try find(word)
+    let files = store.files(of: identifier)
+    // With --rm the record is gone when it has ended: the supervisor's last word is then the only one.
+    if let socket = try? connect(to: identifier, named: word) {
+      var received: [UInt8] = []
+      var buffer = [UInt8](repeating: 0, count: 4096)
+      while let count = try? socket.borrowed.receive(into: &buffer), count > 0 {
+        received.append(contentsOf: buffer[..<count])
+        for frame in Frame.take(from: &received) ?? [] {
+          if case .exited(let code, _) = frame { return code }
+        }
+      }
+    }
+    do throws(Fault) { try ContainerLock.waitUntilFree(files) } catch { throw Failure("cannot wait for \(word)", error) }
+    heal()
+    return try containerState(of: identifier).exitCode
+  }
+}

@@ -1,0 +1,258 @@
+internal import Cgroups
+internal import ImageSpec
+internal import Kernel
+internal import Privileges
+internal import RuntimeSpec
+internal import Steps
+
+/// An image's configuration and a request become the OCI configuration of a container.
+struct SpecBuilder {
+  let request: RunRequest
+  let image: ImageDefaults
+  let files: PreparedFiles
+  let hostname: String
+  let user: ResolvedUser
+  /// Where the network namespace is joined from, or nil for a new one.
+  let sharedNetwork: Path?
+
+  /// The files of the host that stand in /etc of the container.
+  struct PreparedFiles {
+    var hostname: Path
+    var hosts: Path?
+    var resolvConf: Path?
+    var rootfs: Path
+  }
+
+  func build() throws(Failure) -> Spec {
+    var spec = Spec()
+    spec.root = Spec.Root(path: files.rootfs.string, isReadOnly: request.rootIsReadOnly)
+    if !request.sharesHostNames { spec.hostname = hostname }
+    spec.domainname = request.domainName
+    spec.process = try process()
+    spec.mounts = DefaultSpec.mounts(sharedMemory: request.sharedMemorySize ?? 64 << 20)
+    if request.sharesHostIPC { shareIPC(&spec) }
+    if request.isPrivileged { makeWritable(&spec) }
+    spec.mounts += etcFiles() + (try userMounts())
+    spec.linux = try linux()
+    return spec
+  }
+
+  // MARK: - Process
+
+  private func process() throws(Failure) -> Spec.Process {
+    var process = Spec.Process()
+    process.terminal = request.hasTerminal
+    process.args = try command()
+    process.env = environment()
+    process.cwd = request.workingDirectory ?? (image.workingDirectory.isEmpty ? "/" : image.workingDirectory)
+    process.user = Spec.User(uid: user.user, gid: user.group, additionalGids: user.supplementary)
+    process.noNewPrivileges = request.security.noNewPrivileges
+    process.oomScoreAdj = request.oomScoreAdjustment
+    process.capabilities = try capabilities()
+    process.rlimits = request.limits.map { Spec.ResourceLimit(type: $0.name, soft: $0.soft, hard: $0.hard) }
+    return process
+  }
+
+  /// Docker's rule: what follows the image replaces CMD; `--entrypoint` replaces both.
+  private func command() throws(Failure) -> [String] {
+    let command: [String]
+    if let entrypoint = request.entrypoint {
+      command = (entrypoint.isEmpty ? [] : [entrypoint]) + request.command
+    } else {
+      command = image.entrypoint + (request.command.isEmpty ? image.command : request.command)
+    }
+    guard let first = command.first, !first.isEmpty else {
+      throw Failure(
+        .usage, "no command is given, and the image has none", hint: "name one: skiff run … IMAGE COMMAND")
+    }
+    return command
+  }
+
+  /// Later ones win; the order of the first mention stays.
+  private func environment() -> [String] {
+    var order: [String] = []
+    var values: [String: String] = [:]
+    func set(_ entry: String) {
+      let name = String(entry.prefix { $0 != "=" })
+      if values[name] == nil { order.append(name) }
+      values[name] = entry
+    }
+    set(DefaultSpec.path)
+    set("HOSTNAME=\(hostname)")
+    if request.hasTerminal { set("TERM=xterm") }
+    set("HOME=\(user.home)")
+    for entry in image.environment { set(entry) }
+    for entry in request.environment { set(entry) }
+    return order.compactMap { values[$0] }
+  }
+
+  private func capabilities() throws(Failure) -> Spec.CapabilityLists {
+    let asked = CapabilityRequest(
+      add: request.addedCapabilities, drop: request.droppedCapabilities, isPrivileged: request.isPrivileged)
+    let granted: CapabilitySet
+    do throws(CapabilityError) { granted = try asked.granted(available: boundingCapabilities()) } catch {
+      throw Failure(.usage, "\(error)", hint: error.hint)
+    }
+    let sets = Capabilities(granted: granted, user: user.user)
+    var lists = Spec.CapabilityLists()
+    lists.bounding = granted.names
+    lists.effective = sets.effective.names
+    lists.permitted = sets.permitted.names
+    // Inheritable stays empty: CVE-2022-24769.
+    return lists
+  }
+
+  // MARK: - Mounts
+
+  private func etcFiles() -> [Spec.Mount] {
+    func bind(_ source: Path?, _ target: String) -> Spec.Mount? {
+      source.map { Spec.Mount(destination: target, type: "bind", source: $0.string, options: ["bind", "rprivate"]) }
+    }
+    return [
+      bind(files.resolvConf, "/etc/resolv.conf"), bind(files.hostname, "/etc/hostname"), bind(files.hosts, "/etc/hosts"),
+    ].compactMap { $0 }
+  }
+
+  private func userMounts() throws(Failure) -> [Spec.Mount] {
+    request.mounts.map { mount in
+      switch mount {
+      case .bind(let source, let target, let options, _):
+        Spec.Mount(
+          destination: target.string, type: "bind", source: source.string, options: ["rbind"] + propagated(options))
+      case .volume(let name, let target, let options):
+        // The engine has put the volume's directory in place of its name.
+        Spec.Mount(
+          destination: target.string, type: "bind", source: name ?? "", options: ["rbind"] + propagated(options))
+      case .tmpfs(let target, let options):
+        Spec.Mount(
+          destination: target.string, type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", "noexec"] + options)
+      }
+    }
+  }
+
+  private func propagated(_ options: [String]) -> [String] {
+    options.contains { $0.hasSuffix("private") || $0.hasSuffix("shared") || $0.hasSuffix("slave") }
+      ? options : options + ["rprivate"]
+  }
+
+  private func shareIPC(_ spec: inout Spec) {
+    spec.mounts.removeAll { $0.destination == "/dev/shm" || $0.destination == "/dev/mqueue" }
+    for path in ["/dev/shm", "/dev/mqueue"] where exists(Path(path)) {
+      spec.mounts.append(
+        Spec.Mount(
+          destination: path, type: "bind", source: path, options: ["rbind", "nosuid", "noexec", "nodev", "rprivate"]))
+    }
+  }
+
+  private func makeWritable(_ spec: inout Spec) {
+    for index in spec.mounts.indices where spec.mounts[index].destination.hasPrefix("/sys") {
+      spec.mounts[index].options = spec.mounts[index].options.map { $0 == "ro" ? "rw" : $0 }
+    }
+  }
+
+  // MARK: - Linux
+
+  private func linux() throws(Failure) -> Spec.Linux {
+    var linux = Spec.Linux()
+    linux.namespaces = namespaces()
+    if let users = request.userNamespace {
+      func mappings(_ maps: [IdentifierMap]) -> [Spec.IDMapping] {
+        maps.map { Spec.IDMapping(containerID: $0.container, hostID: $0.host, size: $0.count) }
+      }
+      linux.uidMappings = mappings(users.users)
+      linux.gidMappings = mappings(users.groups)
+    }
+    linux.devices = try devices()
+    linux.resources = try resources()
+    linux.sysctl = Dictionary(request.sysctls.map { ($0.name, $0.value) }) { $1 }
+    if !request.isPrivileged && !request.security.pathsAreOpen {
+      linux.maskedPaths = DefaultSpec.maskedPaths
+      linux.readonlyPaths = DefaultSpec.readonlyPaths
+    }
+    return linux
+  }
+
+  private func namespaces() -> [Spec.Namespace] {
+    var list = [Spec.Namespace(.mount)]
+    if !request.sharesHostNames { list.append(Spec.Namespace(.uts)) }
+    if !request.sharesHostIPC { list.append(Spec.Namespace(.ipc)) }
+    if !request.sharesHostProcesses { list.append(Spec.Namespace(.pid)) }
+    if request.network != .host { list.append(Spec.Namespace(.network, path: sharedNetwork?.string)) }
+    list.append(Spec.Namespace(.cgroup))
+    if request.userNamespace != nil { list.append(Spec.Namespace(.user)) }
+    return list
+  }
+
+  private func devices() throws(Failure) -> [Spec.Device] {
+    var devices: [Spec.Device] = []
+    for device in request.devices {
+      devices.append(try node(device.source, as: device.target))
+    }
+    if request.isPrivileged { devices += hostDevices() }
+    return devices
+  }
+
+  private func node(_ source: Path, as target: Path) throws(Failure) -> Spec.Device {
+    do throws(Fault) {
+      let status = try status(of: source)
+      guard status.kind == .characterDevice || status.kind == .blockDevice else {
+        throw Fault("stat", .noSuchDevice, arguments: source.quoted)
+      }
+      return Spec.Device(
+        path: target.string, type: status.kind == .blockDevice ? "b" : "c", major: Int64(status.device.major),
+        minor: Int64(status.device.minor), fileMode: status.mode.rawValue, uid: status.owner, gid: status.group)
+    } catch { throw Failure("cannot give the container \(source)", error) }
+  }
+
+  /// All that the host has right below /dev, for --privileged; terminals and what is mounted there are the container's own.
+  private func hostDevices() -> [Spec.Device] {
+    ((try? entries(of: "/dev")) ?? []).filter {
+      ($0.kind == .characterDevice || $0.kind == .blockDevice) && !["console", "ptmx", "tty"].contains($0.name.string)
+    }.compactMap { entry in
+      let path = Path("/dev").appending(entry.name)
+      return try? node(path, as: path)
+    }.filter { device in
+      !["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"].contains(device.path)
+    }
+  }
+
+  private func resources() throws(Failure) -> Spec.Resources {
+    var resources = Spec.Resources()
+    resources.devices = request.isPrivileged ? DefaultSpec.allDevices : DefaultSpec.deviceRules
+    for device in request.devices {
+      let node = try node(device.source, as: device.target)
+      resources.devices.append(
+        Spec.DeviceRule(allow: true, type: node.type, major: node.major, minor: node.minor, access: device.access))
+    }
+    request.resources.apply(to: &resources)
+    return resources
+  }
+}
+
+extension ResourceRequest {
+  /// Writes what was asked for into the specification's words.
+  func apply(to resources: inout Spec.Resources) {
+    if memory != nil || memorySwap != nil || memoryReservation != nil {
+      var limits = resources.memory ?? Spec.Memory()
+      limits.limit = memory ?? limits.limit
+      limits.reservation = memoryReservation ?? limits.reservation
+      limits.swap = memorySwap ?? limits.swap
+      resources.memory = limits
+    }
+    if cpuShares != nil || cpuPeriod != nil || cpuQuota != nil || cpusetCpus != nil || cpusetMems != nil {
+      var limits = resources.cpu ?? Spec.CPU()
+      limits.shares = cpuShares ?? limits.shares
+      limits.period = cpuPeriod ?? limits.period
+      limits.quota = cpuQuota ?? limits.quota
+      limits.cpus = cpusetCpus ?? limits.cpus
+      limits.mems = cpusetMems ?? limits.mems
+      resources.cpu = limits
+    }
+    if let processes { resources.pids = Spec.Pids(limit: processes) }
+    if let blockWeight {
+      var limits = resources.blockIO ?? Spec.BlockIO()
+      limits.weight = blockWeight
+      resources.blockIO = limits
+    }
+  }
+}

@@ -1,0 +1,141 @@
+package import Containers
+internal import Kernel
+internal import Launching
+internal import Monitoring
+internal import Planning
+internal import Steps
+
+// The supervisor's whole life, in the process that `startSupervisor` made: start, watch, tidy up.
+
+extension Engine {
+  /// Runs one container to its end. What happens is told to the command at the other end of the inherited socket, and
+  /// written down for every later one. Returns the container's exit code, or ours.
+  package func supervise(_ identifier: ContainerIdentifier, isTimed: Bool) -> Int32 {
+    setProcessName("skiff-monitor")
+    let files = store.files(of: identifier)
+    let lock = ContainerLock(inherited: SupervisorDescriptor.lock, files)
+    let client = Descriptor(owning: SupervisorDescriptor.client)
+    do throws(Failure) {
+      let record = try record(of: identifier)
+      // A copy for the one message that a failed start sends; a started container's supervisor owns the socket.
+      var watched = try start(record, files, client: try copy(of: client.borrowed), isTimed: isTimed)
+      try? client.close()
+      let end = watch(&watched, record, files)
+      tidyUp(record, files, end, undo: watched.undo, lock: lock)
+      watched.supervisor.report(.exited(code: end.exitCode, message: end.message))
+      return end.exitCode
+    } catch {
+      abandon(files, lock: lock)
+      let frame = Frame.failed(code: error.exitCode, message: error.message, hint: error.hint ?? "")
+      _ = try? client.borrowed.send(frame.bytes)
+      return error.exitCode
+    }
+  }
+
+  /// The container runs: what watches over it, and what takes back what its start made on the host.
+  private struct Watched: ~Copyable {
+    var supervisor: Supervisor
+    var undo: [Step]
+    var state: ContainerState
+  }
+
+  private func copy(of client: BorrowedDescriptor) throws(Failure) -> Descriptor {
+    do throws(Fault) { return try client.duplicate() } catch { throw Failure("cannot start the supervisor", error) }
+  }
+
+  private func start(
+    _ record: ContainerRecord, _ files: ContainerFiles, client: consuming Descriptor, isTimed: Bool
+  ) throws(Failure) -> Watched {
+    let plan = try launchPlan(of: record, files)
+    let ends: Ends
+    do throws(Fault) { ends = try openEnds(record, files) } catch { throw Failure("cannot start \(record.name)", error) }
+    let launched: LaunchedContainer
+    do throws(PlanFailure) { launched = try launch(plan, streams: ends.streams.inside, isTimed: isTimed) } catch {
+      throw failure(toStart: record, error)
+    }
+    let undo = launched.undo
+    do throws(Fault) {
+      var state = ContainerState(status: .running)
+      state.process = try ProcessIdentity(of: launched.process)
+      state.started = now()
+      try store.write(state, of: files.identifier)
+      for timing in launched.timings { _ = try client.borrowed.send(Frame.timing(line(timing)).bytes) }
+      _ = try client.borrowed.send(Frame.started(launched.process).bytes)
+      announce(record, files)
+      let process = launched.process
+      let watched = ends.streams.supervised(
+        process, pidfd: launched.pidfd, terminal: launched.terminal, listener: ends.listener, log: ends.log)
+      let supervisor = try Supervisor.watching(watched, client: client, clientWantsOutput: true)
+      return Watched(supervisor: supervisor, undo: undo, state: state)
+    } catch {
+      // It runs, and nobody could watch it: it is not to run.
+      killAll(of: files.identifier)
+      _ = performUndo(undo)
+      throw Failure("cannot watch over \(record.name)", error)
+    }
+  }
+
+  /// What must be open before the clone.
+  private struct Ends: ~Copyable {
+    var listener: Descriptor
+    var streams: ContainerStreams
+    var log: LogWriter?
+  }
+
+  private func openEnds(_ record: ContainerRecord, _ files: ContainerFiles) throws(Fault) -> Ends {
+    let listener = try listenUnix(files.attachSocket)
+    let streams = try ContainerStreams(hasTerminal: record.hasTerminal, isInteractive: record.isInteractive)
+    return Ends(listener: listener, streams: streams, log: try openLog(record, files))
+  }
+
+  /// Until the first process ends; then how it ended, in words where there is something to say.
+  private func watch(_ watched: inout Watched, _ record: ContainerRecord, _ files: ContainerFiles) -> ContainerState {
+    var end = watched.state
+    end.status = .exited
+    do throws(Fault) {
+      let status = try watched.supervisor.run()
+      end.exitCode = status.code
+      if let kill = memoryKill(of: record, files) {
+        end.wasKilledForMemory = true
+        end.message = kill
+      }
+    } catch {
+      killAll(of: files.identifier)
+      end.exitCode = 137
+      end.message = "its supervisor failed: \(error)"
+    }
+    watched.supervisor.closeLog()
+    end.process = nil
+    end.finished = now()
+    return end
+  }
+
+  /// The record of the end comes first: killed right after it, there is nothing left to heal but leftovers.
+  private func tidyUp(
+    _ record: ContainerRecord, _ files: ContainerFiles, _ end: ContainerState, undo: [Step],
+    lock: consuming ContainerLock
+  ) {
+    if !record.removesItself { try? store.write(end, of: files.identifier) }
+    passKillSwitch("ending", 0)
+    _ = performUndo(undo)
+    passKillSwitch("ending", 1)
+    releaseNetwork(of: files.identifier, record: record)
+    passKillSwitch("ending", 2)
+    guard record.removesItself else {
+      try? removeTree(files.runDirectory)
+      return
+    }
+    for name in record.anonymousVolumes { removeAnonymousVolume(name) }
+    try? erase(files, record: record)
+    try? lock.remove()
+  }
+
+  /// A start that failed leaves nothing: docker keeps a corpse in state "created", which is only in the way of its name.
+  private func abandon(_ files: ContainerFiles, lock: consuming ContainerLock) {
+    let record = try? store.record(of: files.identifier)
+    releaseNetwork(of: files.identifier, record: record)
+    for name in record?.anonymousVolumes ?? [] { removeAnonymousVolume(name) }
+    try? erase(files, record: record)
+    try? lock.remove()
+  }
+}

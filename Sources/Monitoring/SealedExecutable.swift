@@ -1,0 +1,34 @@
+package import Kernel
+
+/// This program's own file, as something that a container cannot write to: what enters a container runs from it
+/// (CVE-2019-5736: `/proc/self/exe` opened for writing from inside).
+///
+/// It is a detached, read-only clone of the mount that the executable lies on, which no path leads to and no other mount
+/// namespace can remount. Where the kernel or a filter has no open_tree, it is a sealed copy in memory.
+package func openSealedExecutable() throws(Fault) -> Descriptor {
+  do throws(Fault) {
+    let clone = try cloneMount("/proc/self/exe", recursive: false)
+    try setMountAttributes(of: clone.borrowed, set: [.readOnly], recursive: false)
+    return clone
+  } catch {
+    if error.errno != .noSystemCall && error.errno != .notPermitted { throw error }
+    return try copyExecutableToSealedMemory()
+  }
+}
+
+/// Whether this process already runs from such a file: then `/proc/self/exe` is on a read-only mount or in memory.
+package func runsFromSealedExecutable() -> Bool {
+  guard let file = try? open("/proc/self/exe", .path), let status = try? fileSystemStatus(of: file.borrowed) else {
+    return false
+  }
+  return status.isReadOnly || status.type == .tmpfs
+}
+
+private func copyExecutableToSealedMemory() throws(Fault) -> Descriptor {
+  let source = try open("/proc/self/exe", .readOnly)
+  let copy = try makeMemoryFile("skiff")
+  while try copyRange(from: source.borrowed, to: copy.borrowed, count: 1 << 30) > 0 {}
+  try sealMemoryFile(copy.borrowed)
+  // A descriptor that may write would make execve answer ETXTBSY.
+  return try open("/proc/self/fd/\(copy.rawValue)", .readOnly)
+}

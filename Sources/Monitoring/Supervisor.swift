@@ -1,0 +1,304 @@
+package import Kernel
+
+/// What a supervisor watches over.
+package struct Supervised: ~Copyable {
+  package var process: ProcessIdentifier
+  package var pidfd: Descriptor
+  /// The pseudo terminal's master, or the reading ends of the pipes, and the writing end of standard input.
+  package var terminal: Descriptor?
+  package var output: Descriptor?
+  package var errors: Descriptor?
+  package var input: Descriptor?
+  /// Where `attach` and `wait` connect.
+  package var listener: Descriptor
+  package var log: LogWriter?
+
+  package init(
+    process: ProcessIdentifier, pidfd: consuming Descriptor, terminal: consuming Descriptor?,
+    output: consuming Descriptor?, errors: consuming Descriptor?, input: consuming Descriptor?,
+    listener: consuming Descriptor, log: consuming LogWriter?
+  ) {
+    self.process = process
+    self.pidfd = pidfd
+    self.terminal = terminal
+    self.output = output
+    self.errors = errors
+    self.input = input
+    self.listener = listener
+    self.log = log
+  }
+}
+
+/// One container's supervisor: it moves the container's streams to the log and to whoever is attached, and waits for its
+/// end. It sleeps in epoll_wait; nothing here polls.
+package struct Supervisor: ~Copyable {
+  private var container: Supervised
+  private var poller: Poller
+  private var clients: [Client] = []
+  /// Bytes for the container's standard input that it has not taken yet.
+  private var pendingInput: [UInt8] = []
+  private var inputIsAtEnd = false
+  /// A client is so far behind that output waits for it, as it would for a slow terminal.
+  private var outputIsPaused = false
+  private var buffer = [UInt8](repeating: 0, count: 16_384)
+  private let signals: SignalDescriptor
+
+  /// How far a client may be behind before the container's output waits.
+  private let clientLimit = 1 << 20
+
+  private enum Token {
+    static let exit: UInt64 = 1
+    static let signal: UInt64 = 2
+    static let output: UInt64 = 3
+    static let errors: UInt64 = 4
+    static let terminal: UInt64 = 5
+    static let listener: UInt64 = 6
+    static let input: UInt64 = 7
+    static let firstClient: UInt64 = 1 << 32
+  }
+
+  /// - Parameter client: the command that started the container, already connected.
+  package static func watching(
+    _ container: consuming Supervised, client: consuming Descriptor, clientWantsOutput: Bool
+  ) throws(Fault) -> Supervisor {
+    let poller = try Poller()
+    // A supervisor leaves only with its container; what asks it to stop is passed on to that.
+    let passedOn = SignalSet(Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.quit)
+    try setSignalMask(.block, passedOn)
+    try ignoreSignal(Signal.pipe)
+    let signals = try SignalDescriptor(passedOn)
+    try poller.add(container.pidfd.borrowed, .readable, token: Token.exit)
+    try poller.add(signals.borrowed, .readable, token: Token.signal)
+    try poller.add(container.listener.borrowed, .readable, token: Token.listener)
+    for (descriptor, token) in [
+      (container.terminal.view, Token.terminal), (container.output.view, Token.output),
+      (container.errors.view, Token.errors),
+    ] {
+      guard let descriptor else { continue }
+      try descriptor.setNonblocking(true)
+      try poller.add(descriptor, .readable, token: token)
+    }
+    try container.input.view?.setNonblocking(true)
+    var supervisor = Supervisor(container, poller: poller, signals: signals)
+    try supervisor.admit(client, wantsOutput: clientWantsOutput)
+    return supervisor
+  }
+
+  private init(
+    _ container: consuming Supervised, poller: consuming Poller, signals: consuming SignalDescriptor
+  ) {
+    self.container = container
+    self.poller = poller
+    self.signals = signals
+  }
+
+  private mutating func admit(_ descriptor: consuming Descriptor, wantsOutput: Bool) throws(Fault) {
+    let client = Client(taking: descriptor, wantsOutput: wantsOutput)
+    clients.append(client)
+    try poller.add(client.descriptor, [.readable], token: Token.firstClient + UInt64(client.number))
+  }
+
+  /// Until the container's first process has ended and all that it said has been passed on.
+  package mutating func run() throws(Fault) -> ExitStatus {
+    while true {
+      for report in try poller.wait() {
+        switch report.token {
+        case Token.exit:
+          guard let ended = try wait(for: .pidfd(container.pidfd.borrowed), block: false) else { continue }
+          drain()
+          return ended.status
+        case Token.signal:
+          while let signal = try signals.next() { try? sendSignal(signal.signal, to: container.pidfd.borrowed) }
+        case Token.output: copyOutput(from: Token.output)
+        case Token.errors: copyOutput(from: Token.errors)
+        case Token.terminal:
+          if report.events.contains(.readable) || report.events.contains(.hungUp) { copyOutput(from: Token.terminal) }
+          if report.events.contains(.writable) { feedInput() }
+        case Token.input: feedInput()
+        case Token.listener: acceptClient()
+        default: serve(report)
+        }
+      }
+      settle()
+    }
+  }
+
+  /// Tells everyone who is connected how it ended; the sockets take what they take within a second.
+  package mutating func report(_ frame: Frame) {
+    for index in clients.indices {
+      clients[index].send(frame)
+      var attempts = 0
+      while !clients[index].pending.isEmpty && !clients[index].isGone && attempts < 10 {
+        _ = try? poll(clients[index].descriptor, .writable, milliseconds: 100)
+        clients[index].flush()
+        attempts += 1
+      }
+    }
+  }
+
+  /// Ends the log, so that its last line is whole.
+  package mutating func closeLog() { container.log?.finish() }
+
+  // MARK: - Output
+
+  private func source(of token: UInt64) -> BorrowedDescriptor? {
+    switch token {
+    case Token.output: container.output.view
+    case Token.errors: container.errors.view
+    default: container.terminal.view
+    }
+  }
+
+  /// One buffer from the container. False when there is no more for now.
+  @discardableResult
+  private mutating func copyOutput(from token: UInt64) -> Bool {
+    guard let source = source(of: token) else { return false }
+    let count: Int
+    do throws(Fault) {
+      count = try source.read(into: &buffer)
+    } catch {
+      // EIO is how a pseudo terminal says that its other end is closed.
+      if error.errno != .again { closeSource(token) }
+      return false
+    }
+    if count == 0 {
+      closeSource(token)
+      return false
+    }
+    let isError = token == Token.errors
+    container.log?.append(buffer[..<count], stream: isError ? .errors : .output)
+    let bytes = Array(buffer[..<count])
+    for index in clients.indices where clients[index].wantsOutput {
+      clients[index].send(isError ? .errors(bytes) : .output(bytes))
+    }
+    return true
+  }
+
+  private mutating func closeSource(_ token: UInt64) {
+    if let source = source(of: token) { try? poller.remove(source) }
+    switch token {
+    case Token.output: container.output = nil
+    case Token.errors: container.errors = nil
+    default: container.terminal = nil
+    }
+  }
+
+  /// What the container wrote before it ended is still in the pipes. Processes of a shared pid namespace may hold them
+  /// open: those are not waited for.
+  private mutating func drain() {
+    for token in [Token.output, Token.errors, Token.terminal] {
+      while copyOutput(from: token) {}
+      // The kernel closes the files of the last process shortly after the first one's end is seen.
+      var attempts = 0
+      while let source = source(of: token), attempts < 5 {
+        let events = (try? poll(source, .readable, milliseconds: 20)) ?? []
+        if events.isEmpty { break }
+        while copyOutput(from: token) {}
+        attempts += 1
+      }
+    }
+  }
+
+  // MARK: - Clients
+
+  private mutating func acceptClient() {
+    guard let socket = try? container.listener.borrowed.accept(nonBlocking: true) else { return }
+    // The directory is 0700; this is the second lock on the same door.
+    guard let peer = try? socket.borrowed.peerCredentials(), peer.user == 0 || peer.user == effectiveUser(),
+      clients.count < 64
+    else { return }
+    try? admit(socket, wantsOutput: false)
+  }
+
+  private mutating func serve(_ report: PollReport) {
+    guard let index = clients.firstIndex(where: { Token.firstClient + UInt64($0.number) == report.token }) else { return }
+    if report.events.contains(.writable) { clients[index].flush() }
+    guard report.events.contains(.readable) || report.events.contains(.hungUp) || report.events.contains(.failed) else {
+      return
+    }
+    guard let frames = clients[index].receive() else {
+      clients[index].isGone = true
+      return
+    }
+    for frame in frames { obey(frame, from: index) }
+  }
+
+  private mutating func obey(_ frame: Frame, from index: Int) {
+    switch frame {
+    case .subscribe: clients[index].wantsOutput = true
+    case .input(let bytes):
+      pendingInput.append(contentsOf: bytes)
+      feedInput()
+    case .inputEnd:
+      inputIsAtEnd = true
+      feedInput()
+    case .resize(let rows, let columns):
+      if let terminal = container.terminal.view {
+        try? setWindowSize(of: terminal, to: WindowSize(rows: rows, columns: columns))
+      }
+    case .signal(let signal): try? sendSignal(signal, to: container.pidfd.borrowed)
+    case .started, .failed, .output, .errors, .exited, .timing:
+      // These are ours to say: whoever sends them is no client.
+      clients[index].isGone = true
+    }
+  }
+
+  // MARK: - Input
+
+  private mutating func feedInput() {
+    let target = container.terminal.view ?? container.input.view
+    guard let target else {
+      pendingInput = []
+      return
+    }
+    while !pendingInput.isEmpty {
+      do throws(Fault) {
+        pendingInput.removeFirst(try target.writeSome(pendingInput[...]))
+      } catch {
+        // EPIPE, EIO: nobody reads any more.
+        if error.errno != .again { pendingInput = [] }
+        break
+      }
+    }
+    if pendingInput.isEmpty && inputIsAtEnd && container.terminal == nil { container.input = nil }
+  }
+
+  // MARK: - Interest
+
+  /// After each round: who has left, what is waited for.
+  private mutating func settle() {
+    for client in clients where client.isGone {
+      try? poller.remove(client.descriptor)
+      client.close()
+    }
+    clients.removeAll { $0.isGone }
+    let inputIsFull = pendingInput.count > clientLimit
+    for client in clients {
+      var events: PollEvents = inputIsFull ? [] : [.readable]
+      if !client.pending.isEmpty { events.insert(.writable) }
+      try? poller.modify(client.descriptor, events, token: Token.firstClient + UInt64(client.number))
+    }
+    let paused = clients.contains { $0.pending.count > clientLimit }
+    let inputWaits = !pendingInput.isEmpty
+    if let terminal = container.terminal.view {
+      var events: PollEvents = paused ? [] : [.readable]
+      if inputWaits { events.insert(.writable) }
+      try? poller.modify(terminal, events, token: Token.terminal)
+    } else if let input = container.input.view {
+      if inputWaits {
+        if (try? poller.modify(input, .writable, token: Token.input)) == nil {
+          try? poller.add(input, .writable, token: Token.input)
+        }
+      } else {
+        try? poller.remove(input)
+      }
+    }
+    if paused != outputIsPaused {
+      outputIsPaused = paused
+      for token in [Token.output, Token.errors] {
+        guard let source = source(of: token) else { continue }
+        try? poller.modify(source, paused ? [] : .readable, token: token)
+      }
+    }
+  }
+}

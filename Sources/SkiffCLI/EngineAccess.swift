@@ -1,0 +1,51 @@
+internal import Arguments
+internal import Engine
+internal import Kernel
+internal import Terminals
+
+extension ParsedArguments {
+  /// The engine over this call's state, with what earlier calls left behind healed first.
+  var engine: Engine {
+    get throws {
+      let engine = Engine(try state)
+      try engine.prepareDirectories()
+      engine.heal()
+      return engine
+    }
+  }
+
+  /// The engine without the healing, for a command that starts a container and heals while that runs.
+  var unhealedEngine: Engine {
+    get throws {
+      let engine = Engine(try state)
+      try engine.prepareDirectories()
+      return engine
+    }
+  }
+
+  /// Nil where the usual keys hold.
+  var detachKeys: DetachKeys? {
+    get throws(UsageError) {
+      guard let text = string("detach-keys") else { return nil }
+      guard let keys = DetachKeys(text) else {
+        throw bad("detach-keys", text, "keys are letters or ctrl-LETTER, with commas between")
+      }
+      return keys
+    }
+  }
+
+  func signal(_ name: String) throws(UsageError) -> Int32? {
+    guard let text = string(name) else { return nil }
+    guard let number = SignalName.number(text) else { throw bad(name, text, "no such signal") }
+    return number
+  }
+}
+
+/// Does it for each name, goes on past a failure, and exits with 1 when there was one, as docker does.
+func forEach(_ words: [String], _ body: (String) throws -> Void) -> Int32 {
+  var code: Int32 = 0
+  for word in words {
+    do { try body(word) } catch { code = report(error, failureCode: 1) }
+  }
+  return code
+}

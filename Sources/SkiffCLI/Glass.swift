@@ -1,0 +1,77 @@
+internal import Arguments
+internal import Engine
+internal import Explain
+internal import Kernel
+internal import Planning
+internal import Steps
+
+/// What a call wants to see of its own steps: `--explain`, `--dry-run`, `--timings`.
+struct Glass {
+  enum Form { case text, shell, json }
+
+  private let form: Form?
+  let isRehearsal: Bool
+  let isTimed: Bool
+
+  init() {
+    form = nil
+    isRehearsal = false
+    isTimed = false
+  }
+
+  init(_ arguments: ParsedArguments) throws(UsageError) {
+    switch try arguments.choice("explain", of: ["text", "shell", "json"]) {
+    case "text": form = .text
+    case "shell": form = .shell
+    case "json": form = .json
+    default: form = nil
+    }
+    isRehearsal = arguments.flag("dry-run")
+    isTimed = arguments.flag("timings")
+  }
+
+  /// Whether there is something to print before the first step: a rehearsal without a word would be useless.
+  var isWanted: Bool { form != nil || isRehearsal }
+
+  /// A container's whole plan: what the command does to make it, then what its supervisor does.
+  func show(preparation: [Step], plan: LaunchPlan, title: String) throws {
+    try show(
+      ExplainedRun(
+        title: title, host: preparation + plan.host, namespaces: plan.namespaces, cgroup: plan.cgroup,
+        wiring: plan.wiring, building: plan.building, finishing: plan.finishing))
+  }
+
+  func show(_ plan: ExecPlan, title: String) throws {
+    try show(ExplainedRun(title: title, finishing: plan.joining + plan.finishing))
+  }
+
+  /// The lines of a supervisor, `PHASE INDEX NANOSECONDS`, as a table of steps.
+  func showTimings(_ lines: [String], of plan: LaunchPlan, total: UInt64) throws {
+    guard isTimed else { return }
+    var parts: [PartTimings] = []
+    for phase in Phase.allCases {
+      let steps = plan[phase]
+      let timings = lines.compactMap { line -> Explain.StepTiming? in
+        let words = line.split(separator: " ").compactMap { UInt64($0) }
+        guard words.count == 3, words[0] == UInt64(phase.rawValue), let index = Int(exactly: words[1]),
+          steps.indices.contains(index)
+        else { return nil }
+        return Explain.StepTiming(step: steps[index], nanoseconds: words[2])
+      }
+      if !timings.isEmpty { parts.append(PartTimings(title: "\(phase)", timings: timings)) }
+    }
+    try BorrowedDescriptor.standardError.write(ExplanationText().timings(parts, totalNanoseconds: total))
+  }
+
+  func show(_ run: ExplainedRun) throws {
+    _ = try printing { out in
+      let text = ExplanationText(hasColours: out.colours.isOn)
+      switch form {
+      case .shell: out.print(run.script)
+      case .json: out.print(bytes: run.json)
+      case .text: out.print(text.text(of: run))
+      case nil: out.print(text.dryRun(of: run))
+      }
+    }
+  }
+}

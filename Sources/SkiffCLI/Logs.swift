@@ -1,0 +1,57 @@
+internal import Arguments
+internal import Containers
+internal import Engine
+internal import Kernel
+internal import Monitoring
+
+extension LogsCommand {
+  static let perform: Perform = { arguments in
+    let engine = try arguments.engine
+    let identifier = try engine.find(arguments.positionals[0])
+    let files = engine.store.files(of: identifier)
+    let record = try engine.record(of: identifier)
+    if record.logIsOff {
+      throw Failure(.conflict, "container \(record.name) keeps no log", hint: "it was started with --log-driver none")
+    }
+    let query = LogQuery(
+      tail: try tail(arguments), since: try time("since", arguments), until: try time("until", arguments))
+    let showsTimes = arguments.flag("timestamps")
+    var reader = LogReader(files.log, query)
+    func show(_ entry: LogEntry) throws(Fault) {
+      let text = showsTimes ? "\(entry.time.rfc3339) \(entry.text)" : entry.text
+      let stream: BorrowedDescriptor = entry.stream == .errors ? .standardError : .standardOutput
+      try stream.write(text)
+    }
+    guard arguments.flag("follow") else {
+      try reader.read(show)
+      return 0
+    }
+    // The supervisor's socket is readable when it has its last word to say, and closed when it is gone.
+    let supervisor = try? engine.connect(to: identifier, named: record.name)
+    guard let supervisor else {
+      try reader.read(show)
+      return 0
+    }
+    try reader.follow(until: supervisor.borrowed, show)
+    return 0
+  }
+
+  /// RFC 3339, seconds since the epoch, or how long ago.
+  private static func time(_ name: String, _ arguments: ParsedArguments) throws -> Timestamp? {
+    guard let text = arguments.string(name) else { return nil }
+    if let time = Timestamp(rfc3339: text) { return time }
+    if let seconds = Double(text), seconds >= 0, seconds < 1e11 {
+      return Timestamp(seconds: Int64(seconds), nanoseconds: UInt32((seconds - Double(Int64(seconds))) * 1e9))
+    }
+    guard let ago = try arguments.duration(name) else { return nil }
+    var time = now()
+    time.seconds -= ago / 1_000_000_000
+    return time
+  }
+
+  private static func tail(_ arguments: ParsedArguments) throws -> Int? {
+    guard let text = arguments.string("tail"), text != "all" else { return nil }
+    guard let count = Int(text) else { throw arguments.bad("tail", text, "not a number of lines, nor \"all\"") }
+    return count < 0 ? nil : count
+  }
+}

@@ -1,0 +1,15 @@
+internal import Containers
+internal import Engine
+internal import Kernel
+
+/// What this program is when it was started as `skiff-monitor ID ROOT STATE [--timings]`: a container's supervisor.
+enum MonitorProgram {
+  static let program = Program(name: "skiff-monitor") { words in
+    guard words.count >= 3, let identifier = ContainerIdentifier(words[0]) else {
+      complain("skiff-monitor is what skiff run starts; it is not for people")
+      return 125
+    }
+    let engine = Engine(StateDirectories(root: Path(words[1]), run: Path(words[2])))
+    return engine.supervise(identifier, isTimed: words.dropFirst(3).contains("--timings"))
+  }
+}

@@ -1,0 +1,126 @@
+internal import Arguments
+internal import Containers
+internal import Engine
+internal import Kernel
+internal import Monitoring
+internal import Planning
+internal import Steps
+internal import Terminals
+
+extension RunCommand {
+  static let perform: Perform = { arguments in
+    let engine = try arguments.unhealedEngine
+    let request = try RunRequest(arguments)
+    let glass = try Glass(arguments)
+    let prepared = try engine.prepare(request, rehearsal: glass.isRehearsal)
+    // The same pure compilation that the supervisor performs: what is printed is what runs.
+    let plan = glass.isWanted || glass.isTimed ? try engine.launchPlan(of: prepared) : LaunchPlan()
+    if glass.isWanted {
+      try glass.show(preparation: prepared.steps, plan: plan, title: "skiff run, container \(prepared.record.name)")
+    }
+    if glass.isRehearsal { return 0 }
+    let begin = monotonicNanoseconds()
+    let created = try engine.create(prepared)
+    let record = created.record
+    let socket = try engine.start(created, isTimed: glass.isTimed)
+    // What earlier calls left behind is taken away while the container starts, on the other processor.
+    engine.heal()
+    if let file = arguments.string("cidfile") { try writeIdentifier(record.identifier, to: Path(file)) }
+    if request.isDetached { return try detach(socket, record) { try glass.showTimings($0, of: plan, total: monotonicNanoseconds() - begin) } }
+    return try attach(
+      socket, record,
+      AttachOptions(
+        sendsInput: request.isInteractive, hasTerminal: request.hasTerminal,
+        forwardsSignals: arguments.optionalFlag("sig-proxy") ?? true),
+      keys: try arguments.detachKeys
+    ) { try glass.showTimings($0, of: plan, total: monotonicNanoseconds() - begin) }
+  }
+
+  /// `-d`: returns when the program runs.
+  private static func detach(
+    _ socket: consuming Descriptor, _ record: ContainerRecord, showTimings: ([String]) throws -> Void
+  ) throws -> Int32 {
+    var timings: [String] = []
+    var received: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let count = try socket.borrowed.receive(into: &buffer)
+      guard count > 0 else { throw lostSupervisor(record) }
+      received.append(contentsOf: buffer[..<count])
+      guard let frames = Frame.take(from: &received) else { throw lostSupervisor(record) }
+      for frame in frames {
+        switch frame {
+        case .timing(let line): timings.append(line)
+        case .failed(let code, let message, let hint): return fail(code, message, hint)
+        case .started:
+          try showTimings(timings)
+          return try printing { $0.line(record.identifier) }
+        case .exited, .output, .errors, .subscribe, .input, .inputEnd, .resize, .signal: break
+        }
+      }
+    }
+  }
+
+  private static func writeIdentifier(_ identifier: String, to path: Path) throws {
+    let file = try open(path, [.writeOnly, .create, .exclusive], mode: 0o644)
+    try file.borrowed.write(identifier)
+    try file.close()
+  }
+}
+
+extension AttachCommand {
+  static let perform: Perform = { arguments in
+    let engine = try arguments.engine
+    let word = arguments.positionals[0]
+    let identifier = try engine.find(word)
+    let record = try engine.record(of: identifier)
+    let socket = try engine.connect(to: identifier, named: word)
+    _ = try socket.borrowed.send(Frame.subscribe.bytes)
+    return try attach(
+      socket, record,
+      AttachOptions(
+        sendsInput: record.isInteractive && !arguments.flag("no-stdin"), hasTerminal: record.hasTerminal,
+        forwardsSignals: arguments.optionalFlag("sig-proxy") ?? true),
+      keys: try arguments.detachKeys)
+  }
+}
+
+/// Connects the user's streams to a container until one of the two ends it; the exit code.
+func attach(
+  _ socket: consuming Descriptor, _ record: ContainerRecord, _ options: AttachOptions, keys: DetachKeys?,
+  showTimings: ([String]) throws -> Void = { _ in }
+) throws -> Int32 {
+  if options.hasTerminal && options.sendsInput && !isTerminal(.standardInput) {
+    throw Failure(.usage, "the input device is not a TTY", hint: "leave out -t when input comes from a pipe or a file")
+  }
+  let end: AttachEnd
+  let timings: [String]
+  do {
+    // Given back on every way out of this scope.
+    let raw = options.hasTerminal && options.sendsInput ? try RawTerminal(.standardInput) : nil
+    var client = try AttachClient(socket, options, keys: keys)
+    end = client.run()
+    timings = client.timings
+    try raw?.restore()
+  }
+  try showTimings(timings)
+  switch end {
+  case .exited(let code, let message):
+    if !message.isEmpty { complain("\(record.name): \(message)") }
+    return code
+  case .failed(let code, let message, let hint): return fail(code, message, hint)
+  case .detached: return 0
+  case .lost: throw lostSupervisor(record)
+  }
+}
+
+private func fail(_ code: Int32, _ message: String, _ hint: String) -> Int32 {
+  complain(message, hint: hint.isEmpty ? nil : hint)
+  return code
+}
+
+private func lostSupervisor(_ record: ContainerRecord) -> Failure {
+  Failure(
+    .host, "the supervisor of \(record.name) was killed",
+    hint: "the next skiff command takes away what it left behind")
+}

@@ -1,0 +1,100 @@
+internal import JSON
+
+/// The part of Go's text templates that people put into `--format`: fields (`{{.State.Pid}}`), `{{json .Labels}}`,
+/// `{{.}}`, and the text around them. The word `json` alone is the whole value.
+struct Template {
+  private enum Part {
+    case text(String)
+    case field([String], asJSON: Bool)
+  }
+  private var parts: [Part] = []
+
+  struct Failure: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  init(_ format: String) throws(Failure) {
+    if format == "json" {
+      parts = [.field([], asJSON: true)]
+      return
+    }
+    // What a shell passes on as `\t` and `\n` is meant as such.
+    var rest = Template.unescaped(format)[...]
+    while let opening = rest.firstRange(of: "{{") {
+      if opening.lowerBound > rest.startIndex { parts.append(.text(String(rest[..<opening.lowerBound]))) }
+      guard let closing = rest[opening.upperBound...].firstRange(of: "}}") else {
+        throw Failure(description: "--format: \"{{\" without \"}}\"")
+      }
+      parts.append(try Template.action(String(rest[opening.upperBound..<closing.lowerBound])))
+      rest = rest[closing.upperBound...]
+    }
+    if !rest.isEmpty { parts.append(.text(String(rest))) }
+  }
+
+  private static func action(_ text: String) throws(Failure) -> Part {
+    let words = text.split(separator: " ").map(String.init)
+    let asJSON = words.first == "json"
+    guard let field = asJSON ? words.dropFirst().first : words.first, words.count == (asJSON ? 2 : 1),
+      field.hasPrefix(".")
+    else {
+      throw Failure(description: "--format: cannot read {{\(text)}}; there are {{.Field}} and {{json .Field}}")
+    }
+    return .field(field.split(separator: ".").map(String.init), asJSON: asJSON)
+  }
+
+  private static func unescaped(_ text: String) -> String {
+    var result = ""
+    var isEscaped = false
+    for character in text {
+      if isEscaped {
+        result += character == "t" ? "\t" : character == "n" ? "\n" : "\\\(character)"
+        isEscaped = false
+      } else if character == "\\" {
+        isEscaped = true
+      } else {
+        result.append(character)
+      }
+    }
+    return isEscaped ? result + "\\" : result
+  }
+
+  func text(_ value: JSONValue) throws(Failure) -> String {
+    var result = ""
+    for part in parts {
+      switch part {
+      case .text(let text): result += text
+      case .field(let path, let asJSON):
+        var found = value
+        for name in path {
+          guard let next = found[name] else {
+            throw Failure(description: "--format: there is no field \".\(path.joined(separator: "."))\" here")
+          }
+          found = next
+        }
+        result += asJSON ? found.jsonString() : Template.plain(found)
+      }
+    }
+    return result
+  }
+
+  /// As Go prints it: strings bare, the rest as JSON.
+  private static func plain(_ value: JSONValue) -> String {
+    switch value {
+    case .string(let text): text
+    case .null: "<nil>"
+    default: value.jsonString()
+    }
+  }
+}
+
+extension StringProtocol {
+  /// The first place of a pattern.
+  fileprivate func firstRange(of pattern: String) -> Range<Index>? {
+    var start = startIndex
+    while start < endIndex {
+      if self[start...].hasPrefix(pattern) { return start..<index(start, offsetBy: pattern.count) }
+      start = index(after: start)
+    }
+    return nil
+  }
+}
