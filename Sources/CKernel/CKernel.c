@@ -18,3 +18,14 @@ char **ckernel_environment(void)
 {
     return environ;
 }
+
+int ckernel_processor_level(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("x86-64-v4")) return 4;
+    if (__builtin_cpu_supports("x86-64-v3")) return 3;
+    if (__builtin_cpu_supports("x86-64-v2")) return 2;
+#endif
+    return 1;
+}

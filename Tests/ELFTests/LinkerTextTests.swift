@@ -90,17 +90,18 @@ import Testing
   }
 
   @Test func processorsHaveLevels() {
-    let v2 = "cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3"
-    let v3 = v2 + " avx avx2 bmi1 bmi2 f16c fma abm movbe xsave"
-    func names(_ flags: String, _ architecture: Architecture = .amd64) -> [String] {
-      HardwareCapabilities.names(
-        cpuInformation: Array("processor\t: 0\nflags\t\t: fpu \(flags)\n".utf8), for: architecture)
-    }
-    #expect(names("sse2") == [])
-    #expect(names(v2) == ["x86-64-v2"])
-    #expect(names(v3) == ["x86-64-v3", "x86-64-v2"])
-    #expect(names(v3 + " avx512f avx512bw avx512cd avx512dq") == ["x86-64-v3", "x86-64-v2"])
-    #expect(names(v3, .arm64) == [])
+    #expect(HardwareCapabilities.names(level: 1, for: .amd64) == [])
+    #expect(HardwareCapabilities.names(level: 3, for: .amd64) == ["x86-64-v3", "x86-64-v2"])
+    #expect(HardwareCapabilities.names(level: 4, for: .arm64) == [])
+  }
+
+  @Test(.enabled(if: Architecture.host == .amd64, "glibc-hwcaps has names for x86-64 only"))
+  func theLinkerSeesTheSameLevel() throws {
+    // Its help lists each level: `x86-64-v3 (supported, searched)`.
+    let help = try LibraryCacheTests.run("/lib64/ld-linux-x86-64.so.2", "--help")
+    try #require(help.contains("glibc-hwcaps"))
+    let supported = ["x86-64-v4", "x86-64-v3", "x86-64-v2"].filter { help.contains("\($0) (supported, searched)") }
+    #expect(HardwareCapabilities.names(level: processorLevel(), for: .amd64) == supported)
   }
 }
 

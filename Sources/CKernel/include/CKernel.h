@@ -53,3 +53,6 @@ long ckernel_clone3(const void *arguments, unsigned long size);
 
 /// The environment as the kernel handed it over.
 char **ckernel_environment(void);
+
+/// The level of the x86-64 psABI, 1 to 4, that this processor has (and the kernel lets programs use); 1 on other machines.
+int ckernel_processor_level(void);
