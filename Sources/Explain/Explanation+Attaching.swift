@@ -10,7 +10,9 @@ extension Explanation {
       self.init(
         name: "mount.bindRoot",
         sentence: "Take the directory \(Trace.clean(path)) as the container's root, as a mount of its own.",
-        calls: [Trace.tree(path, recursive: true, root: false), Trace.move(to: "", from: "<tree>")],
+        calls: [
+          Trace.tree(path, recursive: true, root: false), Trace.move(to: path, from: "<tree>", host: true),
+        ],
         shell: ["mount --rbind \(ShellWord(path)) \"$root\""])
     case .mount(let mount): self.init(mounting: mount)
     case .bind(let bind): self.init(binding: bind)
@@ -20,12 +22,20 @@ extension Explanation {
   }
 
   private init(mounting overlay: OverlayMount) {
+    if overlay.upper == nil, overlay.lower.count == 1 {
+      self.init(bindingLayer: overlay.lower[0], at: overlay.target)
+      return
+    }
     var options = ["lowerdir=" + overlay.lower.map(\.overlayEscaped).joined(separator: ":")]
-    var settings = overlay.lower.map { ("lowerdir+", $0.string) }
+    var settings = [("source", "overlay")] + overlay.lower.map { ("lowerdir+", $0.string) }
     if let upper = overlay.upper, let work = overlay.work {
       options += ["upperdir=" + upper.overlayEscaped, "workdir=" + work.overlayEscaped]
       settings += [("upperdir", upper.string), ("workdir", work.string)]
     }
+    // What would make a layer depend on other files than its own is off, whatever the distribution's default.
+    let plain = [("redirect_dir", "nofollow"), ("metacopy", "off"), ("index", "off"), ("xino", "off")]
+    options += plain.map { $0.0 + "=" + $0.1 }
+    settings += plain
     if overlay.isVolatile { options.append("volatile") }
     if overlay.usesUserAttributes { options.append("userxattr") }
     let flags = (overlay.isVolatile ? ["volatile"] : []) + (overlay.usesUserAttributes ? ["userxattr"] : [])
@@ -36,10 +46,23 @@ extension Explanation {
         ? "Lay \(layers) over each other as one read-only tree: the container's root."
         : "Lay \(layers) over each other as one tree, with an empty directory on top that takes every change: "
           + "the image itself is never written.",
-      calls: Trace.mounting(type: "overlay", settings: settings, flags: flags, attributes: []) + [Trace.move(to: "")],
+      calls: Trace.mounting(type: "overlay", settings: settings, flags: flags, attributes: [])
+        + [Trace.move(to: overlay.target, host: true)],
       shell: [
         command("mount -t overlay overlay -o", ShellWord(options.joined(separator: ",")).description, "\"$root\"")
       ])
+  }
+
+  /// One layer and nothing above it needs no overlay.
+  private init(bindingLayer layer: Path, at target: Path) {
+    self.init(
+      name: "mount.mountOverlay",
+      sentence: "Take the image's layer as it is, read-only: the container's root.",
+      calls: [
+        Trace.tree(layer, recursive: false, root: false), Trace.attributes("<tree>", set: .readOnly),
+        Trace.move(to: target, from: "<tree>", host: true),
+      ],
+      shell: ["mount --bind \(ShellWord(layer)) \"$root\"", remount("\"$root\"", [.readOnly])])
   }
 
   private init(mounting mount: FileSystemMount) {
@@ -47,7 +70,7 @@ extension Explanation {
     let options = (mount.attributes.names + mount.options.map(\.string)).joined(separator: ",")
     let words = command(
       "mount -t", ShellWord(mount.type).description, options.isEmpty ? "" : "-o \(ShellWord(options))",
-      ShellWord(mount.source).description)
+      ShellWord(mount.source.isEmpty ? mount.type : mount.source).description)
     var shell = ["mkdir -p \(target)"]
     if mount.copiesUp {
       shell += [
@@ -67,7 +90,9 @@ extension Explanation {
       name: "mount.mount",
       sentence: Self.meaning(of: mount.type, at: mount.target),
       calls: Trace.mounting(
-        type: mount.type, settings: [("source", mount.source.string)] + pairs.compactMap { $0 }, flags: flags,
+        type: mount.type,
+        settings: [("source", (mount.source.isEmpty ? mount.type : mount.source).string)] + pairs.compactMap { $0 },
+        flags: flags,
         attributes: mount.attributes) + [Trace.move(to: mount.target)],
       shell: shell)
   }

@@ -10,7 +10,7 @@ extension Explanation {
       self.init(
         name: "mount.setPropagation",
         sentence: "Keep what is mounted in here from showing up on the host: every mount becomes \(propagation.name).",
-        calls: [Trace.call("mount", "NULL", "\"/\"", "NULL", "MS_REC|\(propagation.flag)", "NULL")],
+        calls: [Trace.call("mount", "\"\"", "\"/\"", "NULL", "MS_REC|\(propagation.flag)", "NULL")],
         shell: ["mount --make-r\(propagation.name) /"])
     case .makeDevice(let node):
       self.init(making: node)
@@ -19,7 +19,7 @@ extension Explanation {
         name: "mount.makeSymbolicLink",
         sentence: "Make \(Trace.clean(path)) a link to \(Trace.clean(target)), where programs look for it.",
         calls: [Trace.call("symlinkat", Trace.path(target), "<root>", Trace.path(path))],
-        shell: ["ln -sfn \(ShellWord(target)) \(ShellWord.inRoot(path))"])
+        already: "[ -L \(ShellWord.inRoot(path)) ]", shell: ["ln -s \(ShellWord(target)) \(ShellWord.inRoot(path))"])
     case .makeDirectory(let path, let mode):
       self.init(
         name: "mount.makeDirectory",
@@ -60,14 +60,14 @@ extension Explanation {
           + "no path leads back to the host's files.",
         calls: [
           Trace.call("fchdir", "<root>"), Trace.call("pivot_root", "\".\"", "\".\""),
-          Trace.call("umount2", "\".\"", "MNT_DETACH"), Trace.call("chdir", "\"/\""),
+          Trace.call("umount2", "\".\"", "MNT_DETACH|UMOUNT_NOFOLLOW"), Trace.call("chdir", "\"/\""),
         ],
         shell: ["cd \"$root\"", "pivot_root . .", "umount -l ."])
     case .setRootPropagation(let propagation):
       self.init(
         name: "mount.setRootPropagation",
         sentence: "Let mounts travel between here and the host as asked for: the root becomes \(propagation.name).",
-        calls: [Trace.call("mount", "NULL", "\"/\"", "NULL", propagation.flag, "NULL")],
+        calls: [Trace.call("mount", "\"\"", "\"/\"", "NULL", propagation.flag, "NULL")],
         shell: ["mount --make-\(propagation.name) /"])
     }
   }
@@ -116,7 +116,7 @@ extension Explanation {
         Trace.move(to: path),
       ],
       shell: [
-        "if [ -d \(target) ]; then mount -t tmpfs -o ro,size=0k tmpfs \(target); "
+        "if [ -d \(target) ]; then mount -t tmpfs -o ro,nosuid,nodev,noexec,nr_blocks=1,nr_inodes=1,mode=755 tmpfs \(target); "
           + "elif [ -e \(target) ]; then mount --bind /dev/null \(target); fi"
       ])
   }
@@ -178,8 +178,9 @@ extension Trace {
   }
 
   /// The target was opened by Rooted, so that no path is resolved a second time.
-  static func move(to target: Path, from mount: String = "<mount>") -> String {
+  static func move(to target: Path, from mount: String = "<mount>", host: Bool = false) -> String {
     call(
-      "move_mount", mount, "\"\"", "<root:\(clean(target))>", "\"\"", "MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH")
+      "move_mount", mount, "\"\"", host ? "<\(clean(target))>" : "<root:\(clean(target))>", "\"\"",
+      "MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH")
   }
 }

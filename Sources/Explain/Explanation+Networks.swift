@@ -97,7 +97,7 @@ extension Explanation {
         "Keep IPv6 off where nobody asked for it: the kernel would otherwise make an address by itself."
       default: "Set the kernel parameter \(Trace.clean(key)) to \(Trace.clean(value))."
       }
-    let path = Path("/proc/sys/" + (key.contains("/") ? key : String(key.map { $0 == "." ? "/" : $0 })))
+    let path = Trace.sysctlPath(key)
     self.init(
       name: "network.setSysctl", sentence: meaning, calls: Trace.write(path, value),
       shell: ["sysctl -q -w \(ShellWord(key + "=" + value))"])

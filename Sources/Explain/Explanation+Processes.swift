@@ -19,7 +19,7 @@ extension Explanation {
         calls: [Trace.call("setdomainname", Trace.string(name), "\(name.utf8.count)")],
         shell: ["domainname \(ShellWord(name))"])
     case .setSysctl(let key, let value):
-      let path = Path("/proc/sys/" + String(key.map { $0 == "." ? "/" : $0 }))
+      let path = Trace.sysctlPath(key)
       self.init(
         name: "process.setSysctl",
         sentence:
@@ -50,7 +50,10 @@ extension Explanation {
           Trace.call("ioctl", "<ptmx>", "TIOCSWINSZ", "{ws_row=\(rows), ws_col=\(columns)}"),
           Trace.call("ioctl", "<pts>", "TIOCSCTTY", "0"), Trace.call("dup3", "<pts>", "0 and 1 and 2", "0"),
         ],
-        shell: ["stty rows \(rows) columns \(columns) # on the terminal that the shell already has"])
+        shell: [
+          "# a script has the terminal that it was started on",
+          "if tty -s; then stty rows \(rows) columns \(columns); fi",
+        ])
     case .changeRoot(let path):
       self.init(
         name: "process.changeRoot",

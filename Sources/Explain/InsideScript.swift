@@ -8,12 +8,16 @@ struct InsideScript {
   private(set) var pivots = false
   private(set) var rootPropagation: Propagation?
   private var stage = 1
+  private var hasTerminal = false
 
   init(_ run: ExplainedRun) {
     lines += ["set -eu", "stage_1() {"]
     // Its number as the host counts: procfs is still the host's.
     write(["read -r pid rest < /proc/self/stat", "echo \"pid $pid\" >&6"])
     if let cgroup = run.cgroup { write(Step.cgroup(.join(cgroup, isV2: true))) }
+    hasTerminal = (run.building + run.finishing).contains {
+      if case .process(.openTerminal) = $0 { true } else { false }
+    }
     for step in run.building { write(step) }
     write(["read -r go <&7"])
     var last: [ProcessStep] = []
@@ -42,6 +46,11 @@ struct InsideScript {
       rootPropagation = propagation
     case .process(.awaitParent):
       break
+    case .process(.setUser):
+      // Before the mounts this is a new user namespace's own root, which nsenter(1) has become already.
+      break
+    case .process(.startSession) where hasTerminal:
+      write(["# No session of its own: the terminal belongs to the one that the script was started in."])
     case .process(.unshare), .process(.joinNamespace), .process(.joinNamespaces), .process(.startSession):
       let explanation = Explanation(of: step)
       write(["# " + explanation.sentence])

@@ -21,7 +21,8 @@ struct ShellScript {
       script.writeContainer()
     } else {
       for step in run.host { script.writeCommands(of: step) }
-      script.lines += ProcessChain(run.finishing).commands
+      let entering = run.cgroup.map { [Step.cgroup(.join($0, isV2: true))] } ?? []
+      script.lines += ProcessChain(entering + run.finishing).commands
     }
     return script.lines.joined(separator: "\n") + "\n"
   }

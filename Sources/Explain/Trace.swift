@@ -41,6 +41,12 @@ enum Trace {
 
   static func write(_ path: Path, _ value: String) -> [String] { write(path, Array(value.utf8)) }
 
+  /// `net.ipv4.ip_forward` → its file. A name that has a slash before any dot is a path already (sysctl(8)).
+  static func sysctlPath(_ key: String) -> Path {
+    if key.first(where: { $0 == "." || $0 == "/" }) == "/" { return Path("/proc/sys/" + key) }
+    return Path("/proc/sys/" + String(key.map { $0 == "." ? "/" : $0 == "/" ? "." : $0 }))
+  }
+
   /// A path inside of running text: nothing in it can move the cursor of a terminal or end the line.
   static func clean(_ path: Path) -> String { clean(path.string) }
 
