@@ -80,7 +80,7 @@ let package = Package(
     room("Layers", "Blobs", "Archive", "ImageSpec", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
     room("Staging", "Layers", "Launching", "ELF", "Arguments", "ImageSpec", "Rooted", "JSON", "Steps", "Kernel"),
     room("Networks", "Launching", "Netlink", "Firewall", "JSON", "Steps", "Kernel"),
-    room("Volumes", "JSON", "Rooted", "Steps", "Kernel"),
+    room("Volumes", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
     room(
       "Engine", "Staging", "Networks", "Volumes", "Layers", "Blobs", "Monitoring", "Containers", "Launching",
       "Planning", "Privileges", "Seccomp", "Cgroups", "RuntimeSpec", "ImageSpec", "JSON", "Arguments", "Rooted",

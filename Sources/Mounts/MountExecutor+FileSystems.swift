@@ -18,6 +18,10 @@ extension MountExecutor {
       if let propagation = mount.propagation {
         try setMountAttributes(of: made.borrowed, propagation: propagation, recursive: false)
       }
+      // The container's own procfs, by the descriptor of the mount that was just made, is as private as any.
+      if mount.type == "proc", mount.options.isEmpty, mount.attributes.isDisjoint(with: .readOnly), proc == nil {
+        proc = try PrivateProc(made)
+      }
     } catch {
       guard error.isMissingCall else { throw error }
       try classicMount(mount, on: target.borrowed)

@@ -24,7 +24,7 @@ extension MountExecutor {
     do throws(Fault) {
       do throws(Fault) {
         try requireMoving(onto: target.borrowed)
-        let mount = try makeOverlay(overlay)
+        let mount = try makeOverlay(overlay, attributes: [])
         try moveMount(mount.borrowed, onto: target.borrowed)
         root = Root(mount)
       } catch {
@@ -35,7 +35,7 @@ extension MountExecutor {
         root = Root(try classicOverlay(overlay, on: target.borrowed))
       }
     } catch {
-      throw error.hinted(Self.overlayHint(error.errno))
+      throw error.hinted(overlayHint(error.errno))
     }
   }
 
@@ -45,28 +45,6 @@ extension MountExecutor {
     // A directory that is no mount cannot be moved: EINVAL is the answer of a kernel that has the call.
     do throws(Fault) { try moveMount(target, onto: target) } catch { if error.isMissingCall { throw error } }
   }
-
-  private func makeOverlay(_ overlay: OverlayMount) throws(Fault) -> Descriptor {
-    let context = try openFileSystem("overlay")
-    do throws(Fault) {
-      try configure(context.borrowed, "source", "overlay")
-      for layer in overlay.lower { try configure(context.borrowed, "lowerdir+", layer) }
-      if let upper = overlay.upper { try configure(context.borrowed, "upperdir", upper) }
-      if let work = overlay.work { try configure(context.borrowed, "workdir", work) }
-      for option in Self.plainOptions { try configure(context.borrowed, option.key, option.value) }
-      if overlay.isVolatile { try configure(context.borrowed, "volatile", nil) }
-      if overlay.usesUserAttributes { try configure(context.borrowed, "userxattr", nil) }
-      return try createMount(of: context.borrowed, attributes: [])
-    } catch {
-      throw error.hinted(messages(of: context.borrowed))
-    }
-  }
-
-  /// What would make a layer depend on other files than its own, or follow what a hostile layer says, is off; distributions
-  /// differ in their defaults. (Documentation/filesystems/overlayfs.rst)
-  private static let plainOptions: [(key: Path, value: Path)] = [
-    ("redirect_dir", "nofollow"), ("metacopy", "off"), ("index", "off"), ("xino", "off"),
-  ]
 
   /// The data of mount(2) is one page, so layers go by the numbers of their descriptors.
   private mutating func classicOverlay(
@@ -81,7 +59,7 @@ extension MountExecutor {
       try layers.append(work)
       options.append("workdir=\(layers.numbers.last ?? -1)")
     }
-    options += Self.plainOptions.map { "\($0.key)=\($0.value)" }
+    options += plainOverlayOptions.map { "\($0.key)=\($0.value)" }
     if overlay.isVolatile { options.append("volatile") }
     if overlay.usesUserAttributes { options.append("userxattr") }
     let data = options.joined(separator: ",")
@@ -95,17 +73,6 @@ extension MountExecutor {
       throw Fault("mount", .busy, arguments: overlay.target.quoted)
     }
     return mounted
-  }
-
-  private static func overlayHint(_ errno: Errno) -> String? {
-    switch errno {
-    case .noSuchDevice: "this kernel has no overlay file system: load the module `overlay`, or use --rootfs"
-    case .noSuchFile: "a layer of the image is missing on the disk"
-    case .invalid:
-      "overlay refuses these directories: upper and work must lie on one file system that keeps extended attributes"
-    case .notPermitted: "overlay in a user namespace needs Linux 5.11"
-    default: nil
-    }
   }
 
   mutating func bindRoot(_ path: Path) throws(Fault) {

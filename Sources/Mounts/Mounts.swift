@@ -63,7 +63,12 @@ package struct MountExecutor: ~Copyable {
       throw Fault("write", .invalid, arguments: "\"\(key)\"", hint: "a sysctl is a name such as net.ipv4.ip_forward")
     }
     try openProc()
-    try proc?.write(path, value)
+    do throws(Fault) { try proc?.write(path, value) } catch {
+      // The container's procfs has its read-only parts already: another one has none.
+      guard error.errno == .crossDevice else { throw error }
+      proc = try PrivateProc()
+      try proc?.write(path, value)
+    }
   }
 
   /// Names are written with dots; one that has a slash before any dot is a path already (sysctl(8)).

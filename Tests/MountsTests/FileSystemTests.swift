@@ -185,6 +185,14 @@ struct FileSystemTests {
         try executor.perform(.bindRoot(fixture.layer))
         try executor.writeSysctl("kernel.msgmax", "4321")
         try require(try readText("/proc/sys/kernel/msgmax") == "4321", "written")
+        // The container's own procfs, and then one whose read-only parts would refuse.
+        var other = MountExecutor()
+        try other.perform(.bindRoot(fixture.layer))
+        try other.perform(.mount(FileSystemMount(type: "proc", source: "proc", target: "/proc")))
+        try other.writeSysctl("kernel.msgmax", "4322")
+        try other.perform(.makeReadOnly("/proc/sys"))
+        try other.writeSysctl("kernel.msgmax", "4323")
+        try require(try readText("/proc/sys/kernel/msgmax") == "4323", "written")
         try require(
           try errno { try executor.writeSysctl("kernel/../../self/oom_score_adj", "1") } == .invalid, "no way out")
       }
