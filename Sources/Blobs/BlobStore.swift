@@ -1,0 +1,97 @@
+package import ImageSpec
+internal import JSON
+package import Kernel
+
+/// An image layout in a directory.
+package struct BlobStore: Sendable {
+  package let root: Path
+
+  /// - Parameter root: made, for root's eyes only, when it is missing.
+  package init(root: Path) throws(StoreError) {
+    self.root = root
+    try storing("cannot make the image store \(root)") { () throws(Fault) in
+      let layout = root.appending("oci-layout")
+      if exists(layout) { return }
+      try makeDirectories(root, mode: 0o700)
+      for name in ["blobs", "blobs/sha256", "ingest"] {
+        do throws(Fault) { try makeDirectory(root.appending(name), mode: 0o700) } catch {
+          if error.errno != .exists { throw error }
+        }
+      }
+      // Last, so that its presence says that the rest is there.
+      try replaceFile(layout, with: Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8))
+    }
+  }
+
+  package func path(of digest: Digest) -> Path { root.appending("blobs/sha256/\(digest.hex)") }
+
+  package func contains(_ digest: Digest) -> Bool { exists(path(of: digest)) }
+
+  // MARK: Reading
+
+  /// The blob, its size checked; whoever reads it all checks the digest.
+  package func open(_ blob: ContentDescriptor) throws(StoreError) -> Descriptor {
+    do throws(Fault) {
+      let file = try Kernel.open(path(of: blob.digest), [.readOnly, .noFollow])
+      let size = try status(of: file.borrowed).size
+      if Int64(size) == blob.size { return file }
+    } catch {
+      if error.errno == .noSuchFile { throw StoreError(.notFound, "blob \(blob.digest) is not in the store") }
+      throw StoreError("cannot open blob \(blob.digest)", error)
+    }
+    throw StoreError(.damaged, "blob \(blob.digest) is damaged: it has not the \(blob.size) bytes that it should have")
+  }
+
+  /// The whole blob, proved to be what its descriptor says.
+  package func read(_ blob: ContentDescriptor, limit: Int = 16 << 20) throws(StoreError) -> [UInt8] {
+    guard blob.size <= limit else {
+      throw StoreError(.invalid, "blob \(blob.digest) has \(blob.size) bytes; at most \(limit) are read")
+    }
+    let file = try open(blob)
+    let bytes = try storing("cannot read blob \(blob.digest)") { () throws(Fault) in
+      try file.borrowed.readAll(limit: limit)
+    }
+    guard SHA256.digest(of: bytes) == blob.digest else {
+      throw StoreError(.damaged, "blob \(blob.digest) is damaged: its contents have another digest")
+    }
+    return bytes
+  }
+
+  // MARK: Writing
+
+  /// Adds content; the same content twice is one blob.
+  package func put(_ bytes: [UInt8], mediaType: MediaType) throws(StoreError) -> ContentDescriptor {
+    let digest = SHA256.digest(of: bytes)
+    if contains(digest) { return ContentDescriptor(mediaType: mediaType, digest: digest, size: Int64(bytes.count)) }
+    var writer = try BlobWriter(store: self)
+    try writer.write(bytes[...])
+    return try writer.finish(mediaType: mediaType)
+  }
+
+  /// Removes blobs. Under `whileRemoving` only.
+  package func remove(_ digest: Digest) throws(StoreError) {
+    do throws(Fault) { try removeFile(path(of: digest)) } catch {
+      if error.errno != .noSuchFile { throw StoreError("cannot remove blob \(digest)", error) }
+    }
+  }
+
+  // MARK: Locks
+
+  /// Nothing that `body` finds or adds is removed meanwhile. Many may add at once.
+  package func whileAdding<Result>(_ body: () throws(StoreError) -> Result) throws(StoreError) -> Result {
+    try holding(try lock("removal.lock", .shared), body)
+  }
+
+  /// Nobody adds meanwhile, so what no image refers to belongs to nobody.
+  package func whileRemoving<Result>(_ body: () throws(StoreError) -> Result) throws(StoreError) -> Result {
+    try holding(try lock("removal.lock", .exclusive), body)
+  }
+
+  func lock(_ name: String, _ kind: LockKind) throws(StoreError) -> Descriptor {
+    do throws(Fault) {
+      let file = try Kernel.open(root.appending(name), [.readWrite, .create, .noFollow], mode: 0o600)
+      try file.borrowed.lock(kind)
+      return file
+    } catch { throw StoreError("cannot lock the image store \(root)", error) }
+  }
+}

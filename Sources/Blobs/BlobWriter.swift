@@ -1,0 +1,100 @@
+package import ImageSpec
+internal import Kernel
+
+/// Writes one blob whose digest is known only at the end: a locked file in `ingest`, then fsync, then rename to its digest.
+/// Until then nobody sees it. Dropped unfinished, it leaves nothing.
+package struct BlobWriter: ~Copyable {
+  private let store: BlobStore
+  private let file: LockedFile
+  private var hash = SHA256()
+  private var size: Int64 = 0
+  private var buffer: [UInt8] = []
+  private static let bufferSize = 1 << 18
+
+  package init(store: BlobStore) throws(StoreError) {
+    self.store = store
+    self.file = try LockedFile(in: store.root.appending("ingest"))
+    buffer.reserveCapacity(Self.bufferSize)
+  }
+
+  deinit { try? removeFile(file.name) }
+
+  package mutating func write(_ bytes: ArraySlice<UInt8>) throws(StoreError) {
+    hash.update(bytes)
+    size += Int64(bytes.count)
+    if buffer.count + bytes.count <= Self.bufferSize {
+      buffer.append(contentsOf: bytes)
+      return
+    }
+    try flush()
+    if bytes.count >= Self.bufferSize { try put(bytes) } else { buffer.append(contentsOf: bytes) }
+  }
+
+  /// Bytes so far.
+  package var count: Int64 { size }
+
+  private mutating func flush() throws(StoreError) {
+    try put(buffer[...])
+    buffer.removeAll(keepingCapacity: true)
+  }
+
+  private func put(_ bytes: ArraySlice<UInt8>) throws(StoreError) {
+    try storing("cannot write to the image store") { () throws(Fault) in try file.descriptor.borrowed.write(bytes) }
+  }
+
+  /// The blob is in the store and on the disk when this returns.
+  package consuming func finish(mediaType: MediaType) throws(StoreError) -> ContentDescriptor {
+    try flush()
+    let digest = hash.finish()
+    let blob = ContentDescriptor(mediaType: mediaType, digest: digest, size: size)
+    try storing("cannot write blob \(digest)") { () throws(Fault) in
+      try file.descriptor.borrowed.synchronize()
+      // The same bytes may be there already: then they are replaced by themselves.
+      try rename(file.name, to: store.path(of: digest))
+      let directory = try Kernel.open(store.root.appending("blobs/sha256"), [.readOnly, .directory])
+      try directory.borrowed.synchronize()
+    }
+    return blob
+  }
+}
+
+/// A new file that its maker holds the lock of. Healing takes away what is not locked, perhaps between our two calls: then
+/// the file that we locked has no name any more, and another is made.
+private struct LockedFile: ~Copyable {
+  let name: Path
+  let descriptor: Descriptor
+
+  init(in directory: Path) throws(StoreError) {
+    do throws(Fault) {
+      for attempt in 1... {
+        let name = directory.appending("\(processIdentifier()).\(monotonicNanoseconds()).\(attempt)")
+        let descriptor: Descriptor
+        do throws(Fault) {
+          descriptor = try Kernel.open(name, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600)
+        } catch {
+          if error.errno == .exists && attempt < 1000 { continue }
+          throw error
+        }
+        guard try descriptor.borrowed.tryLock(.exclusive), try status(of: descriptor.borrowed).linkCount > 0 else {
+          continue
+        }
+        self.name = name
+        self.descriptor = descriptor
+        return
+      }
+      throw Fault("open", .exists, arguments: directory.quoted)
+    } catch { throw StoreError("cannot write to the image store", error) }
+  }
+}
+
+extension BlobStore {
+  /// Takes away what writers that died left behind.
+  package func heal() {
+    guard let names = try? entries(of: root.appending("ingest")) else { return }
+    for entry in names {
+      let path = root.appending("ingest").appending(entry.name)
+      guard let file = try? Kernel.open(path, [.readOnly, .noFollow]) else { continue }
+      if (try? file.borrowed.tryLock(.exclusive)) == true { try? removeFile(path) }
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import Blobs
+import Foundation
+import ImageSpec
+import JSON
+import Kernel
+import Testing
+
+private func withScratch<Result>(_ body: (Path) throws -> Result) throws -> Result {
+  let directory = FileManager.default.temporaryDirectory.appending(path: "skiff-blobs-\(UUID().uuidString)")
+  try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(at: directory) }
+  return try body(Path(directory.path))
+}
+
+private func run(_ line: String) throws -> String {
+  let process = Process()
+  process.executableURL = URL(filePath: "/bin/sh")
+  process.arguments = ["-ec", line]
+  let pipe = Pipe()
+  process.standardOutput = pipe
+  try process.run()
+  let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
+  process.waitUntilExit()
+  return String(decoding: output, as: UTF8.self)
+}
+
+@Suite struct SHA256Tests {
+  private func random(_ count: Int, seed: UInt64) -> [UInt8] {
+    var state = seed
+    return (0..<count).map { _ in
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return UInt8(truncatingIfNeeded: state >> 33)
+    }
+  }
+
+  /// Every length around the block's and the padding's edges, and some larger, against the program.
+  @Test func isWhatTheProgramSays() throws {
+    try withScratch { scratch in
+      var inputs = (0...300).map { random($0, seed: UInt64($0)) }
+      inputs += [1 << 16, (1 << 20) - 1, (1 << 20) + 1, 3_000_001].map { random($0, seed: UInt64($0)) }
+      for (index, input) in inputs.enumerated() {
+        try Data(input).write(to: URL(filePath: "\(scratch)/\(1000 + index)"))
+      }
+      let theirs = try run("cd \(scratch) && sha256sum *").split(separator: "\n").map { String($0.prefix(64)) }
+      #expect(theirs.count == inputs.count)
+      for (input, expected) in zip(inputs, theirs) {
+        #expect(SHA256.digest(of: input).hex == expected, "\(input.count) bytes")
+      }
+    }
+  }
+
+  @Test func piecesOfAnySizeAreTheSame() {
+    let input = random(5000, seed: 3)
+    for piece in [1, 3, 63, 64, 65, 127, 128, 1000] {
+      var hash = SHA256()
+      for start in stride(from: 0, to: input.count, by: piece) {
+        hash.update(input[start..<min(start + piece, input.count)])
+      }
+      #expect(hash.finish() == SHA256.digest(of: input), "\(piece)")
+    }
+  }
+}
+
+@Suite struct BlobStoreTests {
+  @Test func whatIsPutCanBeRead() throws {
+    try withScratch { scratch in
+      let store = try BlobStore(root: scratch.appending("images"))
+      let blob = try store.put(Array("hello".utf8), mediaType: .ociConfig)
+      #expect(blob.digest.description == "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
+      #expect(blob.size == 5)
+      #expect(try store.put(Array("hello".utf8), mediaType: .ociConfig) == blob)
+      #expect(try store.read(blob) == Array("hello".utf8))
+      #expect(try BlobStore(root: scratch.appending("images")).contains(blob.digest))
+      #expect(try status(of: store.root).mode == 0o700)
+      try store.remove(blob.digest)
+      try store.remove(blob.digest)
+      #expect(throws: StoreError.self) { try store.read(blob) }
+    }
+  }
+
+  @Test func aWriterStreamsAndLeavesNothingWhenDropped() throws {
+    try withScratch { scratch in
+      let store = try BlobStore(root: scratch)
+      let piece = [UInt8](repeating: 7, count: 100_000)
+      var writer = try BlobWriter(store: store)
+      for _ in 0..<30 { try writer.write(piece[...]) }
+      let blob = try writer.finish(mediaType: .ociLayer)
+      #expect(blob.size == 3_000_000)
+      #expect(try store.read(blob) == [UInt8](repeating: 7, count: 3_000_000))
+      do {
+        var dropped = try BlobWriter(store: store)
+        try dropped.write(piece[...])
+      }
+      #expect(try entries(of: scratch.appending("ingest")).isEmpty)
+      #expect(try entries(of: scratch.appending("blobs/sha256")).count == 1)
+    }
+  }
+
+  @Test func damageIsSeen() throws {
+    try withScratch { scratch in
+      let store = try BlobStore(root: scratch)
+      let blob = try store.put(Array("hello".utf8), mediaType: .ociConfig)
+      try Data("jello".utf8).write(to: URL(filePath: store.path(of: blob.digest).string))
+      #expect(throws: StoreError.self) { try store.read(blob) }
+      try Data("hello!".utf8).write(to: URL(filePath: store.path(of: blob.digest).string))
+      #expect(throws: StoreError.self) { try store.open(blob) }
+      try removeFile(store.path(of: blob.digest))
+      try makeSymbolicLink(store.path(of: blob.digest), to: "/etc/passwd")
+      #expect(throws: StoreError.self) { try store.open(blob) }
+      var huge = blob
+      huge.size = 1 << 40
+      #expect(throws: StoreError.self) { try store.read(huge) }
+    }
+  }
+
+  /// What a killed writer left is taken away; what a living one holds is not.
+  @Test func healingLeavesTheLivingAlone() throws {
+    try withScratch { scratch in
+      let store = try BlobStore(root: scratch)
+      try Data("left".utf8).write(to: URL(filePath: "\(scratch)/ingest/1.2.3"))
+      var writer = try BlobWriter(store: store)
+      try writer.write([1, 2, 3])
+      store.heal()
+      #expect(try entries(of: scratch.appending("ingest")).count == 1)
+      #expect(try store.read(writer.finish(mediaType: .ociLayer)) == [1, 2, 3])
+    }
+  }
+
+  @Test func theIndexIsChangedOneAtATime() async throws {
+    let scratch = Path(FileManager.default.temporaryDirectory.appending(path: "skiff-index-\(UUID().uuidString)").path)
+    defer { try? removeTree(scratch) }
+    let store = try BlobStore(root: scratch)
+    #expect(try store.index() == Index())
+    await withTaskGroup(of: Void.self) { group in
+      for task in 0..<8 {
+        group.addTask {
+          for round in 0..<25 {
+            let digest = SHA256.digest(of: Array("\(task).\(round)".utf8))
+            try? store.updateIndex { (index: inout Index) throws(StoreError) in
+              index.manifests.append(ContentDescriptor(mediaType: .ociManifest, digest: digest, size: 1))
+            }
+          }
+        }
+      }
+    }
+    #expect(Set(try store.index().manifests.map(\.digest)).count == 200)
+  }
+
+  @Test func aChangeThatThrowsChangesNothing() throws {
+    try withScratch { scratch in
+      let store = try BlobStore(root: scratch)
+      #expect(throws: StoreError.self) {
+        try store.updateIndex { (index: inout Index) throws(StoreError) in
+          index.annotations["a"] = "b"
+          throw StoreError(.conflict, "no")
+        }
+      }
+      #expect(try store.index() == Index())
+      #expect(!exists(scratch.appending("index.json")))
+      try Data("{".utf8).write(to: URL(filePath: "\(scratch)/index.json"))
+      #expect(throws: StoreError.self) { try store.index() }
+    }
+  }
+
+  @Test func aStoreThatCannotBeMadeSaysSo() throws {
+    try withScratch { scratch in
+      try Data().write(to: URL(filePath: "\(scratch)/file"))
+      #expect(throws: StoreError.self) { try BlobStore(root: scratch.appending("file/images")) }
+    }
+  }
+}
