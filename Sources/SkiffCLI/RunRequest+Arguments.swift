@@ -4,50 +4,183 @@ internal import Kernel
 internal import Privileges
 internal import Steps
 
-extension RunRequest {
-  init(_ arguments: ParsedArguments) throws {
-    var words = arguments.positionals
-    if let directory = arguments.string("rootfs") {
-      let path = Path(directory)
-      self.init(root: .directory(path.isAbsolute ? path : try Kernel.workingDirectory().appending(path).lexicallyNormal))
-    } else {
-      guard !words.isEmpty else {
-        throw arguments.fail("an image is missing: name one, or give a directory with --rootfs")
-      }
-      self.init(root: .image(words.removeFirst()))
+extension ParsedArguments {
+  /// One value read by its parser; a refusal names the option and the value.
+  func read<Value, Failure: Error>(
+    _ name: String, _ parse: (String) throws(Failure) -> Value
+  ) throws(UsageError) -> Value? {
+    guard let text = string(name) else { return nil }
+    return try read(name, text, parse)
+  }
+
+  /// Each value of an option that may be given again.
+  func readAll<Value, Failure: Error>(
+    _ name: String, _ parse: (String) throws(Failure) -> Value
+  ) throws(UsageError) -> [Value] {
+    var values: [Value] = []
+    for text in strings(name) { values.append(try read(name, text, parse)) }
+    return values
+  }
+
+  private func read<Value, Failure: Error>(
+    _ name: String, _ text: String, _ parse: (String) throws(Failure) -> Value
+  ) throws(UsageError) -> Value {
+    do { return try parse(text) } catch {
+      throw bad(name, text, "\(error)", suggestion: (error as? OptionError)?.suggestion)
     }
-    command = words
-    name = arguments.string("name")
-    hostname = arguments.string("hostname")
-    domainName = arguments.string("domainname")
-    isDetached = arguments.flag("detach")
-    isInteractive = arguments.flag("interactive")
-    hasTerminal = arguments.flag("tty")
-    removesItself = arguments.flag("rm")
-    hasInit = arguments.flag("init")
-    entrypoint = arguments.string("entrypoint")
-    workingDirectory = arguments.string("workdir")
-    user = arguments.string("user")
-    supplementaryGroups = arguments.strings("group-add")
-    environment = try arguments.containerEnvironment
-    rootIsReadOnly = arguments.flag("read-only")
-    addedCapabilities = arguments.strings("cap-add")
-    droppedCapabilities = arguments.strings("cap-drop")
-    isPrivileged = arguments.flag("privileged")
-    resources.memory = try arguments.bytes("memory")
-    resources.processes = try arguments.integer("pids-limit").map(Int64.init)
-    switch arguments.string("network") ?? arguments.string("net") ?? "bridge" {
-    case "none": network = .none
-    case "host": network = .host
-    case "bridge", "default": network = .bridge
-    case let text where text.hasPrefix("container:"): network = .container(String(text.dropFirst(10)))
-    case let text: network = .named(text)
+  }
+
+  /// `-e` and `--env-file`, in docker's order.
+  var containerEnvironment: [String] {
+    get throws(UsageError) {
+      do throws(OptionError) {
+        return try environment(files: strings("env-file"), variables: strings("env"))
+      } catch { throw fail("cannot set the environment: \(error.reason)", suggestion: error.suggestion) }
+    }
+  }
+
+  /// What relative paths of options start from. The supervisor's own is `/`.
+  var startDirectory: Path { (try? workingDirectory()) ?? "/" }
+}
+
+extension RunRequest {
+  /// Reads the words of `run`. Each value is checked alone and the limits together; what needs the image or the host comes
+  /// later.
+  init(_ words: ParsedArguments) throws(UsageError) {
+    var positionals = words.positionals[...]
+    if let directory = words.string("rootfs") {
+      let path = words.startDirectory
+      self.init(
+        root: .directory(directory.hasPrefix("/") ? Path(directory) : path.appending(directory).lexicallyNormal))
+    } else if let image = positionals.popFirst(), !image.isEmpty {
+      self.init(root: .image(image))
+    } else {
+      throw words.fail("it needs an image, or a directory by --rootfs", suggestion: "'skiff images' lists the images")
+    }
+    command = Array(positionals)
+    try readLife(words)
+    try readProcess(words)
+    try readFiles(words)
+    resources = try ResourceRequest(words)
+    limits = try words.readAll("ulimit", ResourceLimit.init(option:))
+    oomScoreAdjustment = try words.integer("oom-score-adj", in: -1000...1000)
+    try readPrivileges(words)
+    try readNetwork(words)
+  }
+
+  private mutating func readLife(_ words: ParsedArguments) throws(UsageError) {
+    isDetached = words.flag("detach")
+    name = try words.read("name", parseName)
+    removesItself = words.flag("rm")
+    hasInit = words.flag("init")
+    labels = try words.readAll("label", Label.init(label:))
+    stopSignal = try words.value("stop-signal", "no such signal", SignalName.number)
+    stopTimeout = try words.integer("stop-timeout", in: -1 ... .max)
+    for text in words.strings("log-opt") {
+      do throws(OptionError) { try logging.take(text) } catch { throw words.bad("log-opt", text, error.reason) }
+    }
+    logging.isOff = try words.choice("log-driver", of: ["json-file", "none"]) == "none"
+  }
+
+  private mutating func readProcess(_ words: ParsedArguments) throws(UsageError) {
+    isInteractive = words.flag("interactive")
+    hasTerminal = words.flag("tty")
+    environment = try words.containerEnvironment
+    workingDirectory = try words.read("workdir", parseWorkingDirectory)
+    _ = try words.read("user", UserReference.init(_:))
+    user = words.string("user")
+    _ = try words.readAll("group-add", UserReference.Principal.init(_:))
+    supplementaryGroups = words.strings("group-add")
+    entrypoint = words.string("entrypoint")
+  }
+
+  private mutating func readFiles(_ words: ParsedArguments) throws(UsageError) {
+    let directory = words.startDirectory
+    mounts = try words.readAll("volume") { (text) throws(OptionError) in
+      try MountRequest(volume: text, directory: directory)
+    }
+    mounts += try words.readAll("mount") { (text) throws(OptionError) in
+      try MountRequest(mount: text, directory: directory)
+    }
+    mounts += try words.readAll("tmpfs", MountRequest.init(tmpfs:))
+    var targets = Set<Path>()
+    for mount in mounts where !targets.insert(mount.place).inserted {
+      throw words.fail("two mounts have the same target \(mount.place)")
+    }
+    rootIsReadOnly = words.flag("read-only")
+    sharedMemorySize = try words.bytes("shm-size").map { Int(clamping: $0) }
+    if sharedMemorySize == 0 { throw words.bad("shm-size", "0", "it must be more than 0") }
+  }
+
+  private mutating func readPrivileges(_ words: ParsedArguments) throws(UsageError) {
+    addedCapabilities = words.strings("cap-add")
+    droppedCapabilities = words.strings("cap-drop")
+    isPrivileged = words.flag("privileged")
+    let directory = words.startDirectory
+    for text in words.strings("security-opt") {
+      do throws(OptionError) { try security.take(text, directory: directory) } catch {
+        throw words.bad("security-opt", text, error.reason, suggestion: error.suggestion)
+      }
+    }
+    devices = try words.readAll("device", DeviceRequest.init(_:))
+    let users = try words.readAll("uidmap", IdentifierMap.init(option:))
+    let groups = try words.readAll("gidmap", IdentifierMap.init(option:))
+    do throws(OptionError) {
+      userNamespace = try UserNamespaceRequest(mode: words.string("userns"), users: users, groups: groups)
+    } catch { throw words.fail(error.reason) }
+    sysctls = try words.readAll("sysctl", Label.init(sysctl:))
+    sharesHostProcesses = try words.choice("pid", of: ["host"]) != nil
+    sharesHostIPC = try words.choice("ipc", of: ["private", "host"]) == "host"
+    sharesHostNames = try words.choice("uts", of: ["host"]) != nil
+  }
+
+  private mutating func readNetwork(_ words: ParsedArguments) throws(UsageError) {
+    // A right side of ?? that throws would lose its type.
+    let option = words.isSet("net") ? "net" : "network"
+    network = try words.read(option, NetworkRequest.init(_:)) ?? .bridge
+    hostname = try words.read("hostname", parseHostname)
+    domainName = try words.read("domainname", parseHostname)
+    if hostname != nil && sharesHostNames { throw words.fail("--hostname does not go with --uts=host") }
+    extraHosts = try words.readAll("add-host", Label.init(host:))
+    dnsServers = try words.readAll("dns", parseAddress)
+  }
+}
+
+extension MountRequest {
+  fileprivate var place: Path {
+    switch self {
+    case .bind(_, let target, _, _), .volume(_, let target, _), .tmpfs(let target, _): target
     }
   }
 }
 
-extension ParsedArguments {
-  var containerEnvironment: [String] {
-    get throws { strings("env") }
+extension ResourceRequest {
+  /// The limits of `run` and `update`.
+  ///
+  /// - Parameter isChange: what is not given stays as the container has it, so it is not known here.
+  init(_ words: ParsedArguments, isChange: Bool = false) throws(UsageError) {
+    self.init()
+    memory = try words.bytes("memory").flatMap { $0 == 0 ? nil : $0 }
+    memorySwap = try words.value("memory-swap", "expected a size such as 1g, or -1 for no limit") { text in
+      text == "-1" ? -1 : parseBytes(text)
+    }.flatMap { $0 == 0 ? nil : $0 }
+    memoryReservation = try words.bytes("memory-reservation").flatMap { $0 == 0 ? nil : $0 }
+    cpuShares = try words.integer("cpu-shares", in: 0...262_144).flatMap { $0 == 0 ? nil : UInt64(max(2, $0)) }
+    cpuPeriod = try words.integer("cpu-period", in: 0 ... .max).flatMap { $0 == 0 ? nil : UInt64($0) }
+    cpuQuota = try words.integer("cpu-quota").flatMap { $0 == 0 ? nil : Int64($0) }
+    if let nano = try words.nanoCPUs("cpus"), nano != 0 {
+      do throws(OptionError) { try setCPUs(nano: nano) } catch {
+        throw words.bad("cpus", words.string("cpus") ?? "", error.reason)
+      }
+    }
+    cpusetCpus = try words.read("cpuset-cpus", parseCPUSet)
+    cpusetMems = try words.read("cpuset-mems", parseCPUSet)
+    // 0 and -1 both mean without limit, as docker has it.
+    processes = try words.integer("pids-limit", in: -1 ... .max).map { $0 == 0 ? -1 : Int64($0) }
+    let weight = try words.value("blkio-weight", "expected 0, or a weight from 10 to 1000") { text in
+      UInt16(text).flatMap { $0 == 0 || (10...1000).contains($0) ? $0 : nil }
+    }
+    blockWeight = weight == 0 ? nil : weight
+    do throws(OptionError) { try check(isChange: isChange) } catch { throw words.fail(error.reason) }
   }
 }

@@ -1,0 +1,134 @@
+internal import Arguments
+package import Kernel
+
+/// Docker's rule for names of containers, volumes and networks: a letter or digit, then letters, digits, `_`, `.` and `-`;
+/// two at least. So a name is safe in a path.
+package func isValidName(_ name: String) -> Bool {
+  func isAlphanumeric(_ byte: UInt8) -> Bool {
+    (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+  }
+  let bytes = Array(name.utf8)
+  guard (2...128).contains(bytes.count), isAlphanumeric(bytes[0]) else { return false }
+  return bytes.dropFirst().allSatisfy { isAlphanumeric($0) || [45, 46, 95].contains($0) }
+}
+
+package func parseName(_ text: String) throws(OptionError) -> String {
+  // Docker's own output has names with a slash before them.
+  let name = text.hasPrefix("/") ? String(text.dropFirst()) : text
+  if isValidName(name) { return name }
+  throw OptionError("a name is a letter or digit, then letters, digits, _ . or -, two to 128 in all")
+}
+
+/// A host name of the container: what sethostname(2) takes and a line of /etc/hosts holds.
+package func parseHostname(_ text: String) throws(OptionError) -> String {
+  let isFine = text.utf8.allSatisfy { byte in
+    (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || [45, 46, 95].contains(byte)
+  }
+  guard isFine, (1...64).contains(text.utf8.count), !text.hasPrefix("-"), !text.hasPrefix(".") else {
+    throw OptionError("a host name is letters, digits, - . and _, at most 64 of them")
+  }
+  return text
+}
+
+/// `-w`: absolute, as the container sees it.
+package func parseWorkingDirectory(_ text: String) throws(OptionError) -> String {
+  guard text.hasPrefix("/") else { throw OptionError("it needs to be an absolute path") }
+  if hasControlCharacters(text) { throw OptionError("it holds a control character") }
+  return text
+}
+
+extension NetworkRequest {
+  /// `--network`: `bridge`, `none`, `host`, `container:NAME` or a network's name.
+  package init(_ text: String) throws(OptionError) {
+    switch text {
+    case "bridge", "default": self = .bridge
+    case "none": self = .none
+    case "host": self = .host
+    default:
+      if text.hasPrefix("container:") {
+        let name = String(text.dropFirst(10))
+        guard isValidName(name) else { throw OptionError("container: needs a container's name or id after it") }
+        self = .container(name)
+      } else if isValidName(text) {
+        self = .named(text)
+      } else {
+        throw OptionError("expected bridge, none, host, container:NAME or the name of a network")
+      }
+    }
+  }
+}
+
+extension Label {
+  /// `-l`: `NAME=VALUE`, or a name with an empty value.
+  package init(label text: String) throws(OptionError) {
+    let name = text.prefix { $0 != "=" }
+    if name.isEmpty { throw OptionError("a label needs a name: NAME=VALUE") }
+    if hasControlCharacters(String(name)) { throw OptionError("a label's name holds a control character") }
+    self.init(name: String(name), value: String(text.dropFirst(name.count + 1)))
+  }
+
+  /// `--sysctl`: `net.ipv4.ip_forward=1`. Which ones a container may set is decided where the plan is made.
+  package init(sysctl text: String) throws(OptionError) {
+    let name = text.prefix { $0 != "=" }
+    guard !name.isEmpty, name.count < text.count else {
+      throw OptionError("expected NAME=VALUE, such as net.core.somaxconn=1024")
+    }
+    let value = String(text.dropFirst(name.count + 1))
+    let isFine = name.utf8.allSatisfy { byte in
+      (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+        || [45, 46, 47, 95].contains(byte)
+    }
+    guard isFine, !name.contains("..") else { throw OptionError("a sysctl's name is letters, digits, _ - and dots") }
+    if hasControlCharacters(value) { throw OptionError("the value holds a control character") }
+    // Both spellings of the same: sysctl(8) takes slashes too.
+    self.init(name: String(name.map { $0 == "/" ? "." : $0 }), value: value)
+  }
+
+  /// `--add-host`: `NAME:ADDRESS` or `NAME=ADDRESS`.
+  package init(host text: String) throws(OptionError) {
+    let name = text.prefix { $0 != ":" && $0 != "=" }
+    let address = String(text.dropFirst(name.count + 1))
+    guard !name.isEmpty else { throw OptionError("expected NAME:ADDRESS, such as db:10.0.0.5") }
+    _ = try parseHostname(String(name))
+    _ = try parseAddress(address)
+    self.init(name: String(name), value: address)
+  }
+}
+
+/// An address of IPv4, as it stands in hosts and resolv.conf.
+package func parseAddress(_ text: String) throws(OptionError) -> String {
+  guard IPv4Address(text) != nil else { throw OptionError("\"\(text)\" is no IPv4 address") }
+  return text
+}
+
+/// `--log-opt`: `max-size=10m`, `max-file=3`.
+extension LogRequest {
+  package mutating func take(_ text: String) throws(OptionError) {
+    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    switch (parts[0], parts.count > 1 ? parts[1] : "") {
+    case ("max-size", let value):
+      guard let size = parseBytes(value), size >= 4096 else {
+        throw OptionError("max-size is a size of at least 4k, such as 10m")
+      }
+      maximumSize = Int(clamping: size)
+    case ("max-file", let value):
+      guard let count = Int(value), (1...1000).contains(count) else { throw OptionError("max-file is from 1 to 1000") }
+      maximumFiles = count
+    default: throw OptionError("expected max-size=SIZE or max-file=COUNT")
+    }
+  }
+}
+
+/// `--since` and `--until` of `logs`: RFC 3339, seconds since the epoch, or how long ago. A time without a zone is UTC.
+package func parseTime(_ text: String, now: Timestamp) throws(OptionError) -> Timestamp {
+  if let time = Timestamp(rfc3339: text) { return time }
+  if let ago = parseDuration(text), text != "0" { return now.adding(nanoseconds: ago == .min ? .max : -ago) }
+  let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+  let fraction = parts.count > 1 ? parts[1] : "0"
+  if let seconds = Int64(parts[0]), !fraction.isEmpty, fraction.count <= 9,
+    let value = UInt32(fraction + String(repeating: "0", count: 9 - fraction.count)), value < 1_000_000_000
+  {
+    return Timestamp(seconds: seconds, nanoseconds: value)
+  }
+  throw OptionError("expected a time such as 2026-11-23T18:00:00Z, seconds since 1970, or how long ago, such as 10m")
+}
