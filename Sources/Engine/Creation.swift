@@ -55,7 +55,7 @@ extension Engine {
       identifier = try .random()
       if let asked = request.name { name = asked } else { name = try freeRandomName() }
     } catch { throw Failure("cannot name a container", error) }
-    guard isValidContainerName(name) else {
+    guard isValidName(name) else {
       throw Failure(
         .usage, "\"\(name)\" is no container name", hint: "letters, digits, _ . and -, starting with a letter or digit")
     }

@@ -24,14 +24,3 @@ enum RandomName {
     return "\(adjectives[first])_\(navigators[second])"
   }
 }
-
-/// Docker's rule: a letter or digit, then letters, digits, `_`, `.` and `-`; two characters at least. So a name is safe in
-/// a path.
-package func isValidContainerName(_ name: String) -> Bool {
-  func isAlphanumeric(_ byte: UInt8) -> Bool {
-    (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
-  }
-  let bytes = Array(name.utf8)
-  guard (2...128).contains(bytes.count), isAlphanumeric(bytes[0]) else { return false }
-  return bytes.dropFirst().allSatisfy { isAlphanumeric($0) || [46, 45, 95].contains($0) }
-}

@@ -12,7 +12,7 @@ package struct SignalSet: OptionSet, Hashable, Sendable {
   package func contains(signal: Int32) -> Bool { (1...64).contains(signal) && rawValue >> UInt64(signal - 1) & 1 == 1 }
 }
 
-/// The numbers that the code names; SignalName (Engine) has the whole table.
+/// The numbers that the code names; `SignalName` has the whole table.
 package enum Signal {
   package static let hangUp: Int32 = SIGHUP
   package static let interrupt: Int32 = SIGINT

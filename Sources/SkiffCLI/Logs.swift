@@ -13,8 +13,10 @@ extension LogsCommand {
     if record.logIsOff {
       throw Failure(.conflict, "container \(record.name) keeps no log", hint: "it was started with --log-driver none")
     }
+    let present = now()
+    func time(_ text: String) throws(OptionError) -> Timestamp { try parseTime(text, now: present) }
     let query = LogQuery(
-      tail: try tail(arguments), since: try time("since", arguments), until: try time("until", arguments))
+      tail: try tail(arguments), since: try arguments.read("since", time), until: try arguments.read("until", time))
     let showsTimes = arguments.flag("timestamps")
     var reader = LogReader(files.log, query)
     func show(_ entry: LogEntry) throws(Fault) {
@@ -34,19 +36,6 @@ extension LogsCommand {
     }
     try reader.follow(until: supervisor.borrowed, show)
     return 0
-  }
-
-  /// RFC 3339, seconds since the epoch, or how long ago.
-  private static func time(_ name: String, _ arguments: ParsedArguments) throws -> Timestamp? {
-    guard let text = arguments.string(name) else { return nil }
-    if let time = Timestamp(rfc3339: text) { return time }
-    if let seconds = Double(text), seconds >= 0, seconds < 1e11 {
-      return Timestamp(seconds: Int64(seconds), nanoseconds: UInt32((seconds - Double(Int64(seconds))) * 1e9))
-    }
-    guard let ago = try arguments.duration(name) else { return nil }
-    var time = now()
-    time.seconds -= ago / 1_000_000_000
-    return time
   }
 
   private static func tail(_ arguments: ParsedArguments) throws -> Int? {
