@@ -96,10 +96,21 @@ package struct Cgroup: Hashable, Sendable {
     try layout.update(resources, of: group) { try? readText($0) }
   }
 
-  /// Changes the limits, all steps or up to the first fault.
+  /// Changes the limits. When a step fails, those before it are taken back, as far as one line says what was there.
   package func update(_ steps: [CgroupStep]) throws(StepFailure) {
+    var undo: [CgroupStep] = []
     for step in steps {
-      do throws(Fault) { try perform(step) } catch { throw StepFailure(step: .cgroup(step), fault: error) }
+      var before: CgroupStep?
+      if case .write(let group, let file, _) = step, let value = try? readText(group.appending(file)),
+        !value.isEmpty, !value.utf8.contains(UInt8(ascii: "\n"))
+      {
+        before = .write(group, file: file, value: value)
+      }
+      do throws(Fault) { try perform(step) } catch {
+        for step in undo.reversed() { try? perform(step) }
+        throw StepFailure(step: .cgroup(step), fault: error)
+      }
+      if let before { undo.append(before) }
     }
   }
 }

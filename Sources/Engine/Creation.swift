@@ -34,6 +34,8 @@ package struct PreparedContainer: Sendable {
   package var identifier: ContainerIdentifier
   package var record: ContainerRecord
   package var steps: [Step]
+  /// What a person should know before it runs.
+  package var warnings: [String]
   var spec: Spec
   var network: NetworkUse
 }
@@ -60,6 +62,7 @@ extension Engine {
         .usage, "\"\(name)\" is no container name", hint: "letters, digits, _ . and -, starting with a letter or digit")
     }
     var request = request
+    let warnings = try completeLimits(&request.resources)
     let files = store.files(of: identifier)
     let image = try imageDefaults(of: request)
     try resolveMounts(&request, image)
@@ -77,7 +80,8 @@ extension Engine {
       let spec = try builder.build()
       let record = record(identifier, name, request, image, spec, network)
       let steps = preparationSteps(files, record, spec, request, image, hostname: hostname, network: network)
-      return PreparedContainer(identifier: identifier, record: record, steps: steps, spec: spec, network: network)
+      return PreparedContainer(
+        identifier: identifier, record: record, steps: steps, warnings: warnings, spec: spec, network: network)
     } catch {
       releaseNetwork(of: identifier, record: nil)
       throw error

@@ -32,6 +32,7 @@ func commandTable() -> [CommandEntry] {
     RmCommand.entry(RmCommand.perform),
     InspectCommand.entry(InspectCommand.perform),
     AttachCommand.entry(AttachCommand.perform),
+    StatsCommand.entry(StatsCommand.perform),
     VersionCommand.entry,
     CompletionCommand.entry,
     ManCommand.entry,

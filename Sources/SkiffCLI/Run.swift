@@ -13,6 +13,7 @@ extension RunCommand {
     let request = try RunRequest(arguments)
     let glass = try Glass(arguments)
     let prepared = try engine.prepare(request, rehearsal: glass.isRehearsal)
+    for warning in prepared.warnings { complain("warning: \(warning)") }
     // The same pure compilation that the supervisor performs: what is printed is what runs.
     let plan = glass.isWanted || glass.isTimed ? try engine.launchPlan(of: prepared) : LaunchPlan()
     if glass.isWanted {

@@ -161,6 +161,25 @@ struct CgroupTests {
     }
   }
 
+  @Test(.enabled(if: Machine.has("pids")), arguments: layouts)
+  func aChangeThatFailsLeavesNothingBehind(_ layout: CgroupLayout) throws {
+    var resources = Resources()
+    resources.processes = 10
+    try Machine.withGroup(resources, on: layout) { layout, name, plan in
+      let group = Cgroup(group: name, layout: layout)
+      var change = Resources()
+      change.processes = 20
+      let steps = try group.updateSteps(change)
+      let failure = #expect(throws: StepFailure.self) {
+        try group.update(steps + [.write(plan.groups[0], file: "cgroup.nosuch", value: "1")])
+      }
+      #expect(failure?.fault.errno == .noSuchFile)
+      #expect(try group.statistics().processes?.limit == 10)
+      try group.update(steps)
+      #expect(try group.statistics().processes?.limit == 20)
+    }
+  }
+
   // MARK: Out of memory
 
   @Test(.enabled(if: Machine.has("memory")), arguments: layouts)

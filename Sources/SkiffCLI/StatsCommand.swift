@@ -1,0 +1,148 @@
+internal import Arguments
+internal import Cgroups
+internal import Containers
+internal import Engine
+internal import JSON
+internal import Kernel
+
+extension StatsCommand {
+  static let perform: Perform = { arguments in
+    let engine = try arguments.engine
+    let layout = try engine.cgroupLayout()
+    let format = arguments.string("format").flatMap { $0 == "table" ? nil : $0 }
+    let template = try format.map { try Template($0) }
+    let names = arguments.positionals
+    // A name that is nobody's is an error before anything is shown.
+    let chosen = try names.map { try engine.find($0) }
+    let isLive = !arguments.flag("no-stream")
+    var sampler = StatisticsSampler(engine: engine, layout: layout) {
+      try engine.summaries(includingEnded: arguments.flag("all") || !chosen.isEmpty).filter {
+        chosen.isEmpty || chosen.contains($0.identifier)
+      }
+    }
+    try sampler.take()
+    // A share of processor time is measured between two looks.
+    _ = try poll([], milliseconds: isLive ? 1000 : 500)
+    while true {
+      try sampler.take()
+      try show(sampler.rows, template, isLive: isLive, truncated: !arguments.flag("no-trunc"))
+      if !isLive { return 0 }
+      _ = try poll([], milliseconds: 1000)
+    }
+  }
+
+  private static func show(_ rows: [StatisticsRow], _ template: Template?, isLive: Bool, truncated: Bool) throws {
+    _ = try printing { out in
+      var text = ""
+      if let template {
+        for row in rows { text += try template.text(row.fields(truncated: truncated)) + "\n" }
+      } else {
+        var table = Table(
+          "CONTAINER ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET I/O", "BLOCK I/O", "PIDS")
+        for row in rows {
+          table.add(
+            row.identifier(truncated: truncated), row.name, row.processor, row.memory, row.memoryShare, row.traffic,
+            row.blockIO, row.processes)
+        }
+        text = table.text
+      }
+      // A terminal is painted over: home, each line cleared to its end, and what is left of the screen below.
+      if isLive, template == nil, isTerminal(.standardOutput) {
+        text = "\u{1b}[H" + text.split(separator: "\n").map { $0 + "\u{1b}[K\n" }.joined() + "\u{1b}[J"
+      }
+      out.print(text)
+    }
+  }
+}
+
+/// Counters of the containers, now and one look earlier.
+struct StatisticsSampler {
+  let engine: Engine
+  let layout: CgroupLayout
+  let list: () throws -> [ContainerSummary]
+  private var previous: [ContainerIdentifier: ContainerStatistics] = [:]
+  private var present: [ContainerStatistics] = []
+  private let hostMemory: UInt64?
+
+  init(engine: Engine, layout: CgroupLayout, list: @escaping () throws -> [ContainerSummary]) {
+    self.engine = engine
+    self.layout = layout
+    self.list = list
+    hostMemory = engine.hostMemory()
+  }
+
+  mutating func take() throws {
+    previous = Dictionary(present.map { ($0.identifier, $0) }) { $1 }
+    present = try list().map { engine.statistics(of: $0, on: layout) }
+  }
+
+  var rows: [StatisticsRow] {
+    present.map { StatisticsRow(now: $0, before: previous[$0.identifier], hostMemory: hostMemory) }
+  }
+}
+
+/// One container in docker's words; `--` where it does not run.
+struct StatisticsRow {
+  var now: ContainerStatistics
+  var before: ContainerStatistics?
+  /// What limits memory where the container has no limit.
+  var hostMemory: UInt64?
+
+  private static let nothing = "--"
+
+  func identifier(truncated: Bool) -> String { truncated ? now.identifier.short : now.identifier.description }
+  var name: String { now.name }
+
+  /// 100 is one processor all the time.
+  var processor: String {
+    guard let used = now.cgroup?.processor?.total else { return Self.nothing }
+    guard let before, let earlier = before.cgroup?.processor?.total, used >= earlier, now.time > before.time else {
+      return "0.00%"
+    }
+    return percent(used - earlier, of: now.time - before.time)
+  }
+
+  private var memoryLimit: UInt64? {
+    let limits = [now.cgroup?.memory?.limit, hostMemory].compactMap { $0 }
+    return limits.min()
+  }
+
+  var memory: String {
+    guard let memory = now.cgroup?.memory else { return "\(Self.nothing) / \(Self.nothing)" }
+    let limit = memoryLimit.map { binarySize(Int64(clamping: $0)) } ?? Self.nothing
+    return "\(binarySize(Int64(clamping: memory.working))) / \(limit)"
+  }
+
+  var memoryShare: String {
+    guard let memory = now.cgroup?.memory, let memoryLimit, memoryLimit > 0 else { return Self.nothing }
+    return percent(memory.working, of: memoryLimit)
+  }
+
+  var traffic: String { pair(now.traffic.map { ($0.received, $0.sent) }) }
+  var blockIO: String { pair(now.cgroup?.blockIO.map { ($0.read, $0.written) }) }
+  var processes: String { now.cgroup?.processes.map { "\($0.count)" } ?? Self.nothing }
+
+  private func pair(_ values: (UInt64, UInt64)?) -> String {
+    guard let values else { return "\(Self.nothing) / \(Self.nothing)" }
+    return "\(humanSize(Int64(clamping: values.0))) / \(humanSize(Int64(clamping: values.1)))"
+  }
+
+  /// Two digits behind the point.
+  private func percent(_ part: UInt64, of whole: UInt64) -> String {
+    let (high, low) = part.multipliedFullWidth(by: 10_000)
+    guard high < whole else { return Self.nothing }
+    let hundredths = whole.dividingFullWidth((high, low)).quotient
+    let rest = hundredths % 100
+    return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)%"
+  }
+
+  /// The fields as docker's templates name them.
+  func fields(truncated: Bool) -> JSONValue {
+    [
+      "Container": .string(identifier(truncated: truncated)), "ID": .string(identifier(truncated: truncated)),
+      "Name": .string(name), "CPUPerc": .string(processor), "MemUsage": .string(memory),
+      "MemPerc": .string(memoryShare),
+      "NetIO": .string(traffic), "BlockIO": .string(blockIO), "PIDs": .string(processes),
+    ]
+  }
+}
