@@ -6,6 +6,11 @@ package import Steps
 package struct ExplainedRun: Hashable, Sendable {
   /// What was asked for: `skiff run -m 64m web`.
   package var title: String
+  /// The container's identifier, 64 digits long. Sentences show twelve of them, and a script has them in a variable.
+  package var identifier: String?
+  /// Directories that Skiff keeps for this one container. A script uses scratch directories instead, so that no command of
+  /// Skiff takes what it finds there for the remains of a container and clears it away.
+  package var ownDirectories: [Path]
   /// Before there is a process of the container.
   package var host: [Step]
   /// What the container's first process is cloned into; empty when there is none.
@@ -20,10 +25,13 @@ package struct ExplainedRun: Hashable, Sendable {
   package var finishing: [Step]
 
   package init(
-    title: String, host: [Step] = [], namespaces: Namespaces = [], cgroup: Path? = nil, wiring: [Step] = [],
+    title: String, identifier: String? = nil, ownDirectories: [Path] = [], host: [Step] = [],
+    namespaces: Namespaces = [], cgroup: Path? = nil, wiring: [Step] = [],
     building: [Step] = [], finishing: [Step] = []
   ) {
     self.title = title
+    self.identifier = identifier
+    self.ownDirectories = ownDirectories
     self.host = host
     self.namespaces = namespaces
     self.cgroup = cgroup

@@ -67,7 +67,9 @@ extension Explanation {
 
   private init(mounting mount: FileSystemMount) {
     let target = ShellWord.inRoot(mount.target)
-    let options = (mount.attributes.names + mount.options.map(\.string)).joined(separator: ",")
+    // `mount -o ro` would make the file system itself read-only; here it is this one mount of it.
+    let attributes = mount.attributes.subtracting(.readOnly)
+    let options = (attributes.names + mount.options.map(\.string)).joined(separator: ",")
     let words = command(
       "mount -t", ShellWord(mount.type).description, options.isEmpty ? "" : "-o \(ShellWord(options))",
       ShellWord(mount.source.isEmpty ? mount.type : mount.source).description)
@@ -80,6 +82,7 @@ extension Explanation {
     } else {
       shell.append("\(words) \(target)")
     }
+    if mount.attributes.contains(.readOnly) { shell.append(remount(target, .readOnly)) }
     if let propagation = mount.propagation { shell.append("mount --make-\(propagation.name) \(target)") }
     let pairs = mount.options.map { option -> (String, String)? in
       let parts = option.string.split(separator: "=", maxSplits: 1).map(String.init)

@@ -116,7 +116,8 @@ extension Explanation {
         Trace.move(to: path),
       ],
       shell: [
-        "if [ -d \(target) ]; then mount -t tmpfs -o ro,nosuid,nodev,noexec,nr_blocks=1,nr_inodes=1,mode=755 tmpfs \(target); "
+        "if [ -d \(target) ]; then mount -t tmpfs -o nosuid,nodev,noexec,nr_blocks=1,nr_inodes=1,mode=755 tmpfs \(target); "
+          + "mount -o remount,bind,ro,nosuid,nodev,noexec \(target); "
           + "elif [ -e \(target) ]; then mount --bind /dev/null \(target); fi"
       ])
   }

@@ -24,7 +24,7 @@ package struct ExplanationText: Sendable {
       lines += ["", bold(part.title), ""]
       for step in part.steps {
         number += 1
-        lines += text(of: Explanation(of: step), number: number)
+        lines += text(of: Explanation(of: step, in: run), number: number)
       }
     }
     return lines.joined(separator: "\n") + "\n"
@@ -60,6 +60,15 @@ package struct ExplanationText: Sendable {
   }
 }
 
+extension Explanation {
+  /// A long identifier says no more than its first twelve digits, but in a sentence it hides all else.
+  init(of step: Step, in run: ExplainedRun) {
+    self.init(of: step)
+    guard let identifier = run.identifier, identifier.utf8.count > 12 else { return }
+    sentence = Trace.replace(identifier, in: sentence, by: String(identifier.prefix(12)))
+  }
+}
+
 extension ExplainedRun {
   /// One object: `title`, and `steps`, each with `part`, `step`, `sentence`, `calls`, `shell`, and `undo` where the step has
   /// one.
@@ -71,15 +80,15 @@ extension ExplainedRun {
         "steps",
         array: { writer in
           for part in parts {
-            for step in part.steps { Self.write(step, of: part, to: &writer) }
+            for step in part.steps { write(step, of: part, to: &writer) }
           }
         })
     }
     return writer.finish()
   }
 
-  private static func write(_ step: Step, of part: Part, to writer: inout JSONWriter) {
-    let explanation = Explanation(of: step)
+  private func write(_ step: Step, of part: Part, to writer: inout JSONWriter) {
+    let explanation = Explanation(of: step, in: self)
     writer.object { writer in
       writer.member("part", part.name)
       writer.member("step", explanation.name)

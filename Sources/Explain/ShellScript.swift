@@ -15,6 +15,7 @@ struct ShellScript {
   private let run: ExplainedRun
 
   static func text(of run: ExplainedRun) -> String {
+    let run = run.withoutBooks
     var script = ShellScript(run: run)
     script.writeHeader()
     if run.startsContainer {
@@ -24,7 +25,7 @@ struct ShellScript {
       let entering = run.cgroup.map { [Step.cgroup(.join($0, isV2: true))] } ?? []
       script.lines += ProcessChain(entering + run.finishing).commands
     }
-    return script.lines.joined(separator: "\n") + "\n"
+    return run.withVariables(script.lines.joined(separator: "\n") + "\n")
   }
 
   private init(run: ExplainedRun) { self.run = run }
@@ -40,7 +41,9 @@ struct ShellScript {
         "# lead. Run this on images that you trust.",
       ]
     }
-    lines += ["set -eu", "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin", ""]
+    lines += ["set -eu", "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin"]
+    if let identifier = run.identifier { lines += ["id=\(ShellWord(identifier))", "export id"] }
+    lines.append("")
   }
 
   /// A step with its sentence as a comment; `remembers` puts its undo on the list.
@@ -187,6 +190,30 @@ extension String {
 }
 
 extension ExplainedRun {
+  /// Without what only Skiff reads: its records, and the name that leads to them.
+  fileprivate var withoutBooks: ExplainedRun {
+    var run = self
+    run.host.removeAll { step in
+      switch step {
+      case .file(.writeFile(let path, _, _)): path.name.hasSuffix(".json") && ownDirectories.contains(path.parent)
+      case .file(.makeSymbolicLink(_, let target)): identifier == target.string
+      default: false
+      }
+    }
+    return run
+  }
+
+  /// The container's directories are scratch ones, and its identifier is a variable. Both are plain words of a path where
+  /// they stand, never inside of quotes, unless the directories have names that need some.
+  fileprivate func withVariables(_ text: String) -> String {
+    var text = text
+    guard ownDirectories.allSatisfy({ ShellWord($0).description == $0.string }) else { return text }
+    for (index, directory) in ownDirectories.enumerated() {
+      text = Trace.replace(directory.string, in: text, by: "\"$work\"/own\(index)")
+    }
+    return identifier.map { Trace.replace("/" + $0, in: text, by: "/$id") } ?? text
+  }
+
   /// The plan as a script for /bin/sh.
   package var script: String { ShellScript.text(of: self) }
 }

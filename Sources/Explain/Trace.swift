@@ -41,6 +41,25 @@ enum Trace {
 
   static func write(_ path: Path, _ value: String) -> [String] { write(path, Array(value.utf8)) }
 
+  /// Every `word` in `text` replaced.
+  static func replace(_ word: String, in text: String, by other: String) -> String {
+    let (bytes, word, other) = (Array(text.utf8), Array(word.utf8), Array(other.utf8))
+    guard !word.isEmpty else { return text }
+    var result: [UInt8] = []
+    result.reserveCapacity(bytes.count)
+    var index = 0
+    while index < bytes.count {
+      if bytes[index] == word[0], bytes[index...].starts(with: word) {
+        result += other
+        index += word.count
+      } else {
+        result.append(bytes[index])
+        index += 1
+      }
+    }
+    return String(decoding: result, as: UTF8.self)
+  }
+
   /// `net.ipv4.ip_forward` → its file. A name that has a slash before any dot is a path already (sysctl(8)).
   static func sysctlPath(_ key: String) -> Path {
     if key.first(where: { $0 == "." || $0 == "/" }) == "/" { return Path("/proc/sys/" + key) }

@@ -158,6 +158,31 @@ import Testing
     #expect(FileManager.default.fileExists(atPath: kept))
   }
 
+  /// What Skiff keeps for a container is not touched: another command of Skiff would take it for the remains of one.
+  @Test(isRoot) func keepsToItsOwnDirectories() throws {
+    let place = try Place()
+    let identifier = String(repeating: "0123456789abcdef", count: 4)
+    let directory = Path(place.url.path + "/state/" + identifier)
+    var run = Self.container(in: place, running: "exit 0")
+    run.identifier = identifier
+    run.ownDirectories = [directory]
+    run.host = [
+      .file(.makeDirectory(directory, mode: 0o700)),
+      .file(.makeSymbolicLink(Path(place.url.path + "/names/web"), target: Path(identifier))),
+      .file(.writeFile(directory.appending("record.json"), contents: Array("{}".utf8), mode: 0o600)),
+      .file(.writeFile(directory.appending("hosts"), contents: Array("127.0.0.1 boat\n".utf8), mode: 0o644)),
+    ]
+    run.building.append(.mount(.bind(BindMount(source: directory.appending("hosts"), target: "/etc/hosts"))))
+    run.finishing[run.finishing.count - 1] = Self.execute("cat /etc/hosts")
+    #expect(!run.script.contains("record.json"))
+    #expect(run.script.components(separatedBy: identifier).count == 2)
+    let answer = try Self.runScript(run)
+    #expect(answer.status == 0, "\(answer.errors)")
+    #expect(answer.output == "127.0.0.1 boat\n")
+    let text = ExplanationText().text(of: run)
+    #expect(text.contains("Make the directory \(place.url.path)/state/0123456789ab, if it is not there."))
+  }
+
   @Test(isRoot) func takesBackWhatItMadeWhenAStepFails() throws {
     let place = try Place()
     let made = place.url.path + "/made"
