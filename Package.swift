@@ -84,7 +84,7 @@ let package = Package(
     room(
       "Engine", "Staging", "Networks", "Volumes", "Layers", "Blobs", "Monitoring", "Containers", "Launching",
       "Planning", "Privileges", "Seccomp", "Cgroups", "RuntimeSpec", "ImageSpec", "JSON", "Arguments", "Rooted",
-      "Terminals", "Arguments", "Steps", "Kernel"),
+      "Terminals", "Steps", "Kernel"),
 
     // 6 front
     room(
