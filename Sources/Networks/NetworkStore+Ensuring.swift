@@ -1,0 +1,176 @@
+internal import Firewall
+internal import Kernel
+internal import Launching
+internal import Netlink
+package import Steps
+
+/// What has to be made so that a network's containers can be wired: nothing, nearly always.
+package struct NetworkPreparation: ~Copyable {
+  package var network: Network
+  /// In order. They outlive the container that they are made for.
+  package var steps: [Step]
+  /// What the firewall will be, when a step changes it.
+  var ruleset: Ruleset?
+  /// Held until the steps are performed; nil when there are none.
+  fileprivate var lock: Descriptor?
+}
+
+extension NetworkStore {
+  /// The network by its name, ready for a container: bridge, firewall and forwarding are made where they are missing.
+  package func ready(_ word: String, observe: (Step) -> Void = { _ in }) throws(NetworkError) -> Network {
+    if let network = try existing(word), try isReady(network) { return network }
+    return try perform(prepare(word), observe: observe)
+  }
+
+  /// Nil for the default network that was never used.
+  private func existing(_ word: String) throws(NetworkError) -> Network? {
+    word == Network.defaultName || word == "default" ? try read(Network.defaultName) : try find(word)
+  }
+
+  /// The quick look: three short questions to the kernel and two small files.
+  func isReady(_ network: Network) throws(NetworkError) -> Bool {
+    try describing("cannot look at network \(network.name)") { () throws(Fault) in
+      guard try bridgeIsReady(network), try readText("/proc/sys/net/ipv4/ip_forward") == "1" || network.isInternal
+      else {
+        return false
+      }
+      return try firewallHolds(for: network)
+    }
+  }
+
+  private func bridgeIsReady(_ network: Network) throws(Fault) -> Bool {
+    var socket = try RouteSocket()
+    guard let link = try socket.link(network.bridge), link.kind == "bridge", link.isUp else { return false }
+    return try socket.addresses(of: link.index).contains { $0.prefix == network.gatewayPrefix }
+  }
+
+  /// What is missing, as steps; performed by `perform`. Nothing is changed here.
+  package func prepare(_ word: String) throws(NetworkError) -> NetworkPreparation {
+    let lock = try describing("cannot lock the networks") { () throws(Fault) in try takeLock() }
+    var network: Network
+    var steps: [Step] = []
+    if let found = try existing(word) {
+      network = found
+    } else {
+      network = try newNetwork(NetworkOptions(name: Network.defaultName))
+      steps = recordSteps(network)
+    }
+    try refuseCollision(&network, &steps)
+    return try preparation(of: network, recording: steps, lock: lock)
+  }
+
+  /// After a boot the host may have other routes than when the subnet was chosen.
+  private func refuseCollision(_ network: inout Network, _ steps: inout [Step]) throws(NetworkError) {
+    guard steps.isEmpty, try bridge(of: network) == nil else { return }
+    let taken = try collisions(for: network.subnet, except: network.name)
+    guard let obstacle = taken.first else { return }
+    guard network.isSubnetChosen else {
+      throw NetworkError(
+        .conflict, "the subnet \(network.subnet) of network \(network.name) is taken by now by \(obstacle.holder)",
+        hint: "skiff network rm \(network.name), and create it again with another --subnet")
+    }
+    let request = NetworkOptions(name: network.name)
+    let other = try newNetwork(request, replacing: network.name)
+    network.subnet = other.subnet
+    network.gateway = other.gateway
+    steps = recordSteps(network)
+  }
+
+  func bridge(of network: Network) throws(NetworkError) -> Link? {
+    try describing("cannot look at network \(network.name)") { () throws(Fault) in
+      var socket = try RouteSocket()
+      return try socket.link(network.bridge)
+    }
+  }
+
+  func preparation(
+    of network: Network, recording: [Step], lock: consuming Descriptor
+  ) throws(NetworkError) -> NetworkPreparation {
+    var steps = recording
+    let others = try all().filter { $0.name != network.name }
+    let (update, isForwarding): (FirewallUpdate?, Bool)
+    do throws(Fault) {
+      isForwarding = try readText("/proc/sys/net/ipv4/ip_forward") == "1"
+      let uplinks = isForwarding || network.isInternal ? nil : try foreignLinks()
+      update = try firewallUpdate(for: others, adding: network, uplinks: uplinks)
+    } catch { throw NetworkError("cannot look at the firewall", error) }
+    // The rules come first: no packet passes before they are there.
+    if let update { steps.append(.network(update.step)) }
+    steps += try bridgeSteps(network)
+    if !isForwarding && !network.isInternal {
+      steps.append(.network(.setSysctl(key: "net/ipv4/ip_forward", value: "1", before: "0")))
+    }
+    return NetworkPreparation(network: network, steps: steps, ruleset: update?.ruleset, lock: consume lock)
+  }
+
+  private func bridgeSteps(_ network: Network) throws(NetworkError) -> [Step] {
+    let name = LinkName(network.bridge)
+    var steps: [NetworkStep] = []
+    if let link = try bridge(of: network) {
+      guard link.kind == "bridge" else {
+        throw NetworkError(
+          .conflict, "a link named \(network.bridge) is there and is no bridge",
+          hint: "ip link delete \(network.bridge)")
+      }
+      let addresses = try describing("cannot look at network \(network.name)") { () throws(Fault) in
+        var socket = try RouteSocket()
+        return try socket.addresses(of: link.index)
+      }
+      if !addresses.contains(where: { $0.prefix == network.gatewayPrefix }) {
+        steps.append(.addAddress(name, network.gatewayPrefix))
+      }
+      if !link.isUp { steps.append(.setUp(name)) }
+    } else {
+      steps.append(.makeBridge(name: network.bridge, mac: network.mac))
+      // Without IPv6 of its own the bridge must not take an address from a router advertisement that a container forged
+      // (CVE-2020-13401).
+      if exists("/proc/sys/net/ipv6/conf/default/disable_ipv6") {
+        steps.append(.setSysctl(key: "net/ipv6/conf/\(network.bridge)/disable_ipv6", value: "1", before: "0"))
+      }
+      steps += [.addAddress(name, network.gatewayPrefix), .setUp(name)]
+    }
+    return steps.map(Step.network)
+  }
+
+  /// Performs what was prepared, all of it or nothing.
+  package func perform(
+    _ preparation: consuming NetworkPreparation, observe: (Step) -> Void = { _ in }
+  ) throws(NetworkError) -> Network {
+    let network = preparation.network
+    try performAll(preparation.steps, on: "network \(network.name)", observe: observe)
+    if let ruleset = preparation.ruleset {
+      try describing("cannot keep the state of the firewall") { () throws(Fault) in try remember(ruleset) }
+    }
+    return network
+  }
+
+  func performAll(_ steps: [Step], on what: String, observe: (Step) -> Void) throws(NetworkError) {
+    var done: [Step] = []
+    for (index, step) in steps.enumerated() {
+      passKillSwitch("network", index)
+      do throws(Fault) {
+        if try performOne(step), let undo = step.undo { done.append(undo) }
+      } catch {
+        var failure = NetworkError("cannot make \(what)", error)
+        for step in done.reversed() {
+          do throws(Fault) { _ = try performOne(step) } catch {
+            failure.hint = [failure.hint, "and to take it back failed: \(error)"].compactMap { $0 }.joined(
+              separator: "; ")
+          }
+        }
+        throw failure
+      }
+      observe(step)
+    }
+  }
+
+  /// False when it was there already.
+  private func performOne(_ step: Step) throws(Fault) -> Bool {
+    switch step {
+    case .file(let step): return try Launching.perform(step)
+    case .network(let step): try Firewall.perform(step)
+    case .mount, .cgroup, .process: throw Fault("plan", .invalid, arguments: "no step of a network")
+    }
+    return true
+  }
+}

@@ -1,0 +1,94 @@
+internal import Firewall
+internal import Kernel
+internal import Netlink
+internal import Steps
+
+/// The step that brings the firewall to what the networks need, and what is to be remembered once it was performed.
+struct FirewallUpdate: Sendable {
+  var step: NetworkStep
+  var ruleset: Ruleset
+}
+
+extension NetworkStore {
+  /// What was last applied in the caller's network namespace; nil when that is unknown.
+  func readFirewallState() throws(Fault) -> FirewallState? {
+    let bytes: [UInt8]
+    do throws(Fault) { bytes = try readFile(firewallState, limit: 4 << 20) } catch {
+      if error.errno == .noSuchFile { return nil }
+      throw error
+    }
+    guard let state = FirewallState(String(decoding: bytes, as: UTF8.self)) else { return nil }
+    return state.namespace == (try currentNamespace()) ? state : nil
+  }
+
+  /// Whether the rules in the kernel are those that we put there and the network is among them. Usually one message: the
+  /// number of the rule set.
+  func firewallHolds(for network: Network) throws(Fault) -> Bool {
+    guard var state = try readFirewallState(), state.ruleset.members.contains(Ruleset.Member(network)) else {
+      return false
+    }
+    var socket = try FirewallSocket()
+    let generation = try socket.generation()
+    if generation == state.generation { return true }
+    // Somebody changed some table. Ours?
+    guard try socket.fingerprint(of: table, sets: Ruleset.sets) == state.fingerprint else { return false }
+    state.generation = generation
+    try write(state)
+    return true
+  }
+
+  /// Nil when nothing is to do. The lock is held.
+  func firewallUpdate(
+    for networks: [Network], adding: Network? = nil, uplinks: [String]? = nil
+  ) throws(Fault) -> FirewallUpdate? {
+    let before = try readFirewallState()
+    var wanted = Ruleset(
+      members: networks.map(Ruleset.Member.init), uplinks: uplinks ?? before?.ruleset.uplinks ?? [])
+    if let adding, !networks.contains(where: { $0.name == adding.name }) { wanted.members.append(.init(adding)) }
+    // One order, so that the same networks are the same rules.
+    wanted.members.sort { $0.bridge < $1.bridge }
+    var socket = try FirewallSocket()
+    let present = try socket.fingerprint(of: table, sets: Ruleset.sets)
+    if let before, before.ruleset == wanted, present == before.fingerprint { return nil }
+    let reverse: FirewallChange?
+    if let before, present == before.fingerprint {
+      reverse = before.ruleset.change(table: table)
+    } else {
+      reverse = present == nil ? FirewallChange(table: table, [.deleteTable]) : nil
+    }
+    if wanted.members.isEmpty {
+      guard present != nil else { return nil }
+      return FirewallUpdate(
+        step: .applyFirewall(FirewallChange(table: table, [.addTable, .deleteTable]), reverse: reverse), ruleset: wanted
+      )
+    }
+    return FirewallUpdate(step: .applyFirewall(wanted.change(table: table), reverse: reverse), ruleset: wanted)
+  }
+
+  /// After the step was performed: how the kernel describes the result.
+  func remember(_ ruleset: Ruleset) throws(Fault) {
+    var socket = try FirewallSocket()
+    let generation = try socket.generation()
+    guard let fingerprint = try socket.fingerprint(of: table, sets: Ruleset.sets) else {
+      try? removeFile(firewallState)
+      return
+    }
+    try write(
+      FirewallState(
+        namespace: try currentNamespace(), generation: generation, fingerprint: fingerprint, ruleset: ruleset))
+  }
+
+  private func write(_ state: FirewallState) throws(Fault) {
+    try replaceFile(firewallState, with: Array(state.text.utf8), durable: false)
+  }
+
+  /// Of this thread: a namespace is a thread's, not a process's.
+  private func currentNamespace() throws(Fault) -> UInt64 { try status(of: "/proc/thread-self/ns/net").inode }
+
+  /// Links that forwarding will concern besides our own. The loopback never forwards.
+  func foreignLinks() throws(Fault) -> [String] {
+    var socket = try RouteSocket()
+    return try socket.links().map(\.name).filter { $0 != "lo" && !isOurBridge($0) && !$0.hasPrefix("sk\(mark)") }
+      .sorted()
+  }
+}

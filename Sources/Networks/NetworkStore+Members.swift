@@ -1,0 +1,131 @@
+internal import JSON
+package import Kernel
+
+/// A running container as the others on its network know it. A file `<run>/<network>/members/<container>`.
+package struct NetworkMember: Hashable, Sendable {
+  package var container: String
+  package var address: IPv4Address
+  /// The container's name first, then its short identifier, its host name, aliases.
+  package var names: [String]
+  /// Its /etc/hosts, as a path of the host.
+  package var hosts: Path
+
+  package init(container: String, address: IPv4Address, names: [String], hosts: Path) {
+    self.container = container
+    self.address = address
+    self.hosts = hosts
+    // A name with a space or a line end in it would be an entry of somebody's choice in everybody's file.
+    var seen: Set<String> = []
+    self.names = names.filter { isHostName($0) && seen.insert($0).inserted }
+  }
+
+  var entry: HostsEntry { HostsEntry(address: address.description, names: names) }
+}
+
+private func isHostName(_ name: String) -> Bool {
+  (1...253).contains(name.utf8.count)
+    && name.utf8.allSatisfy {
+      (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || "-._".utf8.contains($0)
+    }
+}
+
+extension NetworkStore {
+  /// The container is reachable by its names from now on: every member's hosts file says so, its own too.
+  package func announce(_ member: NetworkMember, on network: String) throws(NetworkError) {
+    try describing("cannot make \(member.names.first ?? member.container) known on network \(network)") {
+      () throws(Fault) in
+      let lock = try locked(membersLock(network), .exclusive)
+      defer { hold(lock) }
+      let directory = members(network)
+      if !exists(directory) { try makeDirectories(directory, mode: 0o700) }
+      var writer = JSONWriter()
+      member.write(to: &writer)
+      try replaceFile(directory.appending(member.container), with: writer.finish(), durable: false)
+      rewriteHosts(of: try readMembers(network), network)
+    }
+  }
+
+  func withdraw(_ container: String, from network: String) throws(Fault) {
+    let file = members(network).appending(container)
+    guard exists(file) else { return }
+    let lock = try locked(membersLock(network), .exclusive)
+    defer { hold(lock) }
+    do throws(Fault) { try removeFile(file) } catch { if error.errno != .noSuchFile { throw error } }
+    rewriteHosts(of: try readMembers(network), network)
+  }
+
+  package func members(of network: Network) throws(NetworkError) -> [NetworkMember] {
+    try describing("cannot read the members of network \(network.name)") { () throws(Fault) in
+      try readMembers(network.name)
+    }
+  }
+
+  private func membersLock(_ network: String) -> Path { runDirectory(network).appending(".members.lock") }
+
+  /// Ordered by address.
+  func readMembers(_ network: String) throws(Fault) -> [NetworkMember] {
+    var found: [NetworkMember] = []
+    let names: [DirectoryEntry]
+    do throws(Fault) { names = try entries(of: members(network)) } catch {
+      if error.errno == .noSuchFile { return [] }
+      throw error
+    }
+    for entry in names {
+      guard let bytes = try? readFile(members(network).appending(entry.name), limit: 65_536),
+        let member = try? NetworkMember(bytes, container: entry.name.string)
+      else { continue }
+      found.append(member)
+    }
+    return found.sorted { $0.address < $1.address }
+  }
+
+  /// One member whose file cannot be written (its disk is full, it is being removed) must not keep the others from
+  /// learning, so faults stop here.
+  private func rewriteHosts(of members: [NetworkMember], _ network: String) {
+    let entries = members.map { ($0.container, $0.entry) }
+    for member in members {
+      try? rewriteHosts(member.hosts, network, entries.filter { $0.0 != member.container }.map(\.1))
+    }
+  }
+
+  /// In place: the file is bound into the container, so a new inode would never be seen there.
+  private func rewriteHosts(_ path: Path, _ network: String, _ entries: [HostsEntry]) throws(Fault) {
+    // The container can write this file, but not make it another one: it is a regular file of ours.
+    let file = try open(path, [.readWrite, .noFollow])
+    let old = String(decoding: try file.borrowed.readAll(limit: 1 << 20), as: UTF8.self)
+    let new = HostsFile.text(old, network: network, members: entries)
+    guard new != old else { return }
+    let bytes = Array(new.utf8)
+    // Written over and then cut, so that no reader finds it empty.
+    try file.borrowed.seek(to: 0)
+    try file.borrowed.write(bytes)
+    try file.borrowed.truncate(to: bytes.count)
+  }
+}
+
+extension NetworkMember {
+  fileprivate func write(to writer: inout JSONWriter) {
+    writer.object {
+      $0.member("address", address.description)
+      $0.member("names", names)
+      $0.member("hosts", hosts.string)
+    }
+  }
+
+  fileprivate init(_ bytes: [UInt8], container: String) throws(JSONError) {
+    var reader = try JSONReader(bytes)
+    var (address, hosts) = ("", "")
+    var names: [String] = []
+    try reader.beginObject()
+    while let key = try reader.nextMember() {
+      switch key {
+      case "address": address = try reader.string()
+      case "names": names = try reader.strings()
+      case "hosts": hosts = try reader.string()
+      default: try reader.skip()
+      }
+    }
+    guard let address = IPv4Address(address) else { throw reader.error("\"\(address)\" is no address") }
+    self.init(container: container, address: address, names: names, hosts: Path(hosts))
+  }
+}

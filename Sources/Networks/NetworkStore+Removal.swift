@@ -1,0 +1,127 @@
+internal import Kernel
+internal import Firewall
+internal import Netlink
+package import Steps
+
+extension NetworkStore {
+  /// `skiff network rm`: refused while containers are on it.
+  package func remove(
+    _ word: String, isAlive: (String) -> Bool, observe: (Step) -> Void = { _ in }
+  ) throws(NetworkError) -> Network {
+    guard !(reservedNames + [Network.defaultName]).contains(word) else {
+      throw NetworkError(.conflict, "\(word) is a network that is always there, and cannot be removed")
+    }
+    let lock = try describing("cannot lock the networks") { () throws(Fault) in try takeLock() }
+    defer { hold(lock) }
+    let network = try find(word)
+    _ = try heal(network.name, isAlive: isAlive)
+    // Nobody takes an address from here on.
+    let leasing = try describing("cannot lock network \(network.name)") { () throws(Fault) in
+      try locked(leaseLock(network.name), .exclusive)
+    }
+    defer { hold(leasing) }
+    try refuseAttached(network)
+    let others = try all().filter { $0.name != network.name }
+    let update = try describing("cannot look at the firewall") { () throws(Fault) in try firewallUpdate(for: others) }
+    var steps: [Step] = []
+    // The bridge goes first: without it there is nothing that the rules still have to keep apart.
+    if try bridge(of: network) != nil { steps.append(.network(.deleteLink(network.bridge))) }
+    if let update { steps.append(.network(update.step)) }
+    steps.append(.file(.removeFile(record(network.name))))
+    steps.append(.file(.removeTree(runDirectory(network.name))))
+    try performAll(steps, on: "an end of network \(network.name)", observe: observe)
+    if let update {
+      try describing("cannot keep the state of the firewall") { () throws(Fault) in try remember(update.ruleset) }
+    }
+    return network
+  }
+
+  private func refuseAttached(_ network: Network) throws(NetworkError) {
+    let leases = try leases(of: network)
+    guard !leases.isEmpty else { return }
+    let members = try members(of: network)
+    let names = leases.map { lease in
+      members.first { $0.container == lease.container }?.names.first ?? String(lease.container.prefix(12))
+    }
+    throw NetworkError(
+      .conflict,
+      "network \(network.name) is in use by \(names.prefix(10).joined(separator: ", "))"
+        + (names.count > 10 ? " and \(names.count - 10) more" : ""),
+      hint: "stop them first: skiff stop \(names.prefix(10).joined(separator: " "))")
+  }
+}
+
+// MARK: - After a crash
+
+extension NetworkStore {
+  /// Takes away what containers left that are no more: leases, names, cables; and bridges without a record. Cheap when
+  /// there is nothing: a look at one directory for each network, and `isAlive` once for each lease.
+  ///
+  /// - Parameter isAlive: true for a container that runs, or whose command or supervisor still lives.
+  /// - Returns: what was taken away, for a person.
+  @discardableResult
+  package func heal(isAlive: (String) -> Bool) throws(NetworkError) -> [String] {
+    let running = try describing("cannot list the networks") { () throws(Fault) in try runningNames() }
+    var healed: [String] = []
+    for name in running { healed += try heal(name, isAlive: isAlive) }
+    let known = try names()
+    let strays = running.filter { !known.contains($0) }
+    if !strays.isEmpty { healed += try removeStrays(strays) }
+    return healed
+  }
+
+  func heal(_ name: String, isAlive: (String) -> Bool) throws(NetworkError) -> [String] {
+    try describing("cannot heal network \(name)") { () throws(Fault) in
+      let dead = try readLeases(leases(name)).filter { !holds($0, isAlive) }
+      let gone = try readMembers(name).map(\.container).filter { !isAlive($0) }
+      guard !dead.isEmpty || !gone.isEmpty else { return [] }
+      var healed: [String] = []
+      let lock = try locked(leaseLock(name), .exclusive)
+      defer { hold(lock) }
+      // Read again: what was dead without the lock may have been given back and leased anew.
+      for lease in try readLeases(leases(name)) where !holds(lease, isAlive) {
+        // A lease is taken before its cable is laid and given back after it is gone, so no cable outlives its lease.
+        removeLink(hostLink(container: lease.container))
+        try? removeFile(leases(name).appending(lease.address.description))
+        healed.append("the address \(lease.address) of \(lease.container.prefix(12))")
+      }
+      for container in gone { try withdraw(container, from: name) }
+      return healed
+    }
+  }
+
+  /// The leaser counts: between the lease and the container's record there is nothing else to see.
+  private func holds(_ lease: Lease, _ isAlive: (String) -> Bool) -> Bool {
+    isAlive(lease.container) || (lease.leaser > 0 && exists("/proc/\(lease.leaser)"))
+  }
+
+  private func removeLink(_ name: String) {
+    try? Netlink.perform(.deleteLink(name))
+  }
+
+  /// Networks whose record is gone while something of them is still here.
+  private func removeStrays(_ strays: [String]) throws(NetworkError) -> [String] {
+    let lock = try describing("cannot lock the networks") { () throws(Fault) in try takeLock() }
+    defer { hold(lock) }
+    let networks = try all()
+    let bridges = Set(networks.map(\.bridge))
+    return try describing("cannot take away what networks left") { () throws(Fault) in
+      var healed: [String] = []
+      var socket = try RouteSocket()
+      for link in try socket.links()
+      where link.kind == "bridge" && isOurBridge(link.name) && !bridges.contains(link.name) {
+        try? socket.perform(.deleteLink(link.name), container: nil)
+        healed.append("the bridge \(link.name)")
+      }
+      for name in strays where !networks.contains(where: { $0.name == name }) {
+        try removeTree(runDirectory(name))
+        healed.append("the remains of network \(name)")
+      }
+      if let update = try firewallUpdate(for: networks) {
+        try Firewall.perform(update.step)
+        try remember(update.ruleset)
+      }
+      return healed
+    }
+  }
+}

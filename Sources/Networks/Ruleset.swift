@@ -1,0 +1,125 @@
+internal import Kernel
+internal import Steps
+
+/// The whole table of Skiff as a function of the networks: whatever was there before, this is what it becomes.
+///
+/// ```
+/// forward      one network's own traffic passes · an internal network's does not leave · networks are apart ·
+///              answers pass · nothing comes in unasked · the host's own links stay apart
+/// postrouting  what leaves a network for the outside takes the host's address
+/// ```
+/// Rules look into sets, so a packet meets the same handful of rules however many networks there are. Published ports and
+/// IPv6 prefixes become further sets of the same table, which is of family inet for that.
+struct Ruleset: Hashable, Sendable {
+  /// What the rules need of a network.
+  struct Member: Hashable, Sendable {
+    var bridge: String
+    var subnet: IPv4Prefix
+    var isInternal: Bool
+  }
+  var members: [Member]
+  /// Links of the host that were there when we turned forwarding on. Without a rule the host would from then on route
+  /// between them for anybody, as it did not before. Links that came later belong to who knows why they forward.
+  var uplinks: [String]
+
+  static let sets = ["bridges", "within", "internal", "subnets", "uplinks"]
+
+  func change(table: String) -> FirewallChange {
+    let bridges = members.map(\.bridge)
+    let open = members.filter { !$0.isInternal }
+    return FirewallChange(
+      table: table,
+      [
+        .addTable, .deleteTable, .addTable,
+        .addSet(FirewallSet("bridges", .interfaces(bridges))),
+        .addSet(FirewallSet("within", .interfacePairs(bridges.map { InterfacePair(input: $0, output: $0) }))),
+        .addSet(FirewallSet("internal", .interfaces(members.filter(\.isInternal).map(\.bridge)))),
+        .addSet(FirewallSet("subnets", .prefixes(open.map(\.subnet)))),
+        .addSet(FirewallSet("uplinks", .interfaces(uplinks))),
+        .addChain(FirewallChain("forward", .forward)),
+      ] + forwarding.map { .addRule(chain: "forward", $0) } + [
+        .addChain(FirewallChain("postrouting", .postrouting)),
+        .addRule(
+          chain: "postrouting",
+          FirewallRule(
+            [.source(inSet: "subnets"), .outputNot(inSet: "bridges")], .masquerade,
+            comment: "what leaves a network takes the host's address")),
+      ])
+  }
+
+  private var forwarding: [FirewallRule] {
+    [
+      // Bridged frames come by here where br_netfilter is on, so this comes before anything that drops.
+      FirewallRule([.path(inSet: "within")], .accept, comment: "containers of one network reach each other"),
+      FirewallRule([.input(inSet: "internal")], .drop, comment: "nothing leaves an internal network"),
+      FirewallRule([.output(inSet: "internal")], .drop, comment: "nothing enters an internal network"),
+      FirewallRule([.input(inSet: "bridges"), .output(inSet: "bridges")], .drop, comment: "networks are apart"),
+      FirewallRule([.output(inSet: "bridges"), .establishedOrRelated], .accept, comment: "answers come back"),
+      FirewallRule([.output(inSet: "bridges")], .drop, comment: "nothing comes in unasked"),
+      FirewallRule(
+        [.input(inSet: "uplinks"), .output(inSet: "uplinks")], .drop,
+        comment: "Skiff turned forwarding on: the host's own links stay apart"),
+    ]
+  }
+}
+
+extension Ruleset.Member {
+  init(_ network: Network) {
+    self.init(bridge: network.bridge, subnet: network.subnet, isInternal: network.isInternal)
+  }
+}
+
+// MARK: - What was last applied
+
+/// What we last put into the kernel, and how the kernel described it then. Kept in a file of /run: where it still holds, a
+/// container's start needs no look at the rules.
+struct FirewallState: Hashable, Sendable {
+  /// The inode of the network namespace that the rules are in.
+  var namespace: UInt64
+  /// The number of the rule set, of all tables.
+  var generation: UInt32
+  /// What the kernel said of our table.
+  var fingerprint: UInt64
+  var ruleset: Ruleset
+
+  var text: String {
+    var lines = [
+      "skiff-firewall 1", "namespace \(namespace)", "generation \(generation)", "fingerprint \(fingerprint)",
+    ]
+    lines += ruleset.uplinks.map { "uplink \($0)" }
+    lines += ruleset.members.map { "network \($0.bridge) \($0.subnet) \($0.isInternal ? "internal" : "open")" }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// Nil for anything but what `text` writes: then all is built anew.
+  init?(_ text: String) {
+    let lines = text.split(separator: "\n")
+    func value<Value: FixedWidthInteger>(_ index: Int, _ key: String) -> Value? {
+      guard index < lines.count, lines[index].hasPrefix(key + " ") else { return nil }
+      return Value(lines[index].dropFirst(key.utf8.count + 1))
+    }
+    guard lines.first == "skiff-firewall 1", let namespace: UInt64 = value(1, "namespace"),
+      let generation: UInt32 = value(2, "generation"), let fingerprint: UInt64 = value(3, "fingerprint")
+    else { return nil }
+    var ruleset = Ruleset(members: [], uplinks: [])
+    for line in lines.dropFirst(4) {
+      let words = line.split(separator: " ")
+      switch words.first {
+      case "uplink" where words.count == 2: ruleset.uplinks.append(String(words[1]))
+      case "network" where words.count == 4:
+        guard let subnet = IPv4Prefix(words[2]) else { return nil }
+        ruleset.members.append(
+          Ruleset.Member(bridge: String(words[1]), subnet: subnet, isInternal: words[3] == "internal"))
+      default: return nil
+      }
+    }
+    self.init(namespace: namespace, generation: generation, fingerprint: fingerprint, ruleset: ruleset)
+  }
+
+  init(namespace: UInt64, generation: UInt32, fingerprint: UInt64, ruleset: Ruleset) {
+    self.namespace = namespace
+    self.generation = generation
+    self.fingerprint = fingerprint
+    self.ruleset = ruleset
+  }
+}
