@@ -43,7 +43,7 @@ extension Engine {
   private func apply(_ change: ResourceRequest, to group: Cgroup, _ word: String) throws(Failure) {
     let steps: [CgroupStep]
     do throws(CgroupError) { steps = try group.updateSteps(Resources(change)) } catch {
-      throw Failure(.usage, "cannot update \(word): \(error)", hint: error.hint)
+      throw Failure(.conflict, "cannot update \(word): \(error)", hint: error.hint)
     }
     do throws(StepFailure) { try group.update(steps) } catch { throw Failure("cannot update \(word)", error.fault) }
   }
@@ -82,7 +82,7 @@ extension ContainerRecord {
     } else if let swap = change.memorySwap, swap > 0 {
       guard let limit = memory, limit > 0 else {
         throw Failure(
-          .usage, "cannot update \(word): a swap limit needs a memory limit", hint: "give --memory as well")
+          .conflict, "cannot update \(word): a swap limit needs a memory limit", hint: "give --memory as well")
       }
       merged.memory = limit
     }

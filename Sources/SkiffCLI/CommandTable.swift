@@ -33,6 +33,7 @@ func commandTable() -> [CommandEntry] {
     InspectCommand.entry(InspectCommand.perform),
     AttachCommand.entry(AttachCommand.perform),
     StatsCommand.entry(StatsCommand.perform),
+    UpdateCommand.entry(UpdateCommand.perform),
     VersionCommand.entry,
     CompletionCommand.entry,
     ManCommand.entry,
