@@ -1,8 +1,8 @@
 /// The shells that a completion script can be written for.
 package enum Shell: String, CaseIterable, Sendable { case bash, zsh, fish }
 
-/// A script that completes the program's commands, options and, by asking the program (`skiff __complete KIND`), the
-/// names of containers, images and networks.
+/// A script that completes the program's commands, options and, by asking the program for them, the names of
+/// containers, images and networks.
 package func completionScript(for shell: Shell, commands: [CommandEntry], globals: [Option], program: String = "skiff")
   -> String
 {
@@ -50,15 +50,26 @@ private func quoted(_ text: String) -> String {
   "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }
 
+/// The call that prints the names of one kind, a line each.
+private func names(_ kind: Option.Completion, _ program: String) -> String {
+  let command =
+    switch kind {
+    case .images: "images --format \"{{.Repository}}:{{.Tag}}\""
+    case .networks: "network ls --format \"{{.Name}}\""
+    default: "ps -a --format \"{{.Names}}\""
+    }
+  return "\(program) \(command) 2>/dev/null"
+}
+
 /// The words of bash that fill COMPREPLY for one kind of value.
 private func bashReply(_ completion: Option.Completion, _ program: String) -> String {
   switch completion {
   case .nothing: "COMPREPLY=()"
   case .files: "COMPREPLY=($(compgen -f -- \"$cur\")); compopt -o filenames 2>/dev/null"
   case .directories: "COMPREPLY=($(compgen -d -- \"$cur\")); compopt -o filenames 2>/dev/null"
-  case .containers: "COMPREPLY=($(compgen -W \"$(\(program) __complete containers 2>/dev/null)\" -- \"$cur\"))"
-  case .images: "COMPREPLY=($(compgen -W \"$(\(program) __complete images 2>/dev/null)\" -- \"$cur\"))"
-  case .networks: "COMPREPLY=($(compgen -W \"$(\(program) __complete networks 2>/dev/null)\" -- \"$cur\"))"
+  case .containers: "COMPREPLY=($(compgen -W \"$(\(names(.containers, program)))\" -- \"$cur\"))"
+  case .images: "COMPREPLY=($(compgen -W \"$(\(names(.images, program)))\" -- \"$cur\"))"
+  case .networks: "COMPREPLY=($(compgen -W \"$(\(names(.networks, program)))\" -- \"$cur\"))"
   case .commands: "COMPREPLY=($(compgen -c -- \"$cur\"))"
   case .words(let words): "COMPREPLY=($(compgen -W \(quoted(words.joined(separator: " "))) -- \"$cur\"))"
   }
@@ -112,9 +123,9 @@ private func zshAction(_ completion: Option.Completion, _ program: String) -> St
   case .nothing: " "
   case .files: "_files"
   case .directories: "_files -/"
-  case .containers: "{compadd -- $(\(program) __complete containers 2>/dev/null)}"
-  case .images: "{compadd -- $(\(program) __complete images 2>/dev/null)}"
-  case .networks: "{compadd -- $(\(program) __complete networks 2>/dev/null)}"
+  case .containers: "{compadd -- $(\(names(.containers, program)))}"
+  case .images: "{compadd -- $(\(names(.images, program)))}"
+  case .networks: "{compadd -- $(\(names(.networks, program)))}"
   case .commands: "_command_names -e"
   case .words(let words): "(\(words.joined(separator: " ")))"
   }
@@ -170,9 +181,9 @@ private func fishScript(_ rows: [Row], _ globals: [Option], _ program: String) -
     case .nothing: " -f"
     case .files: " -F"
     case .directories: " -f -a '(__fish_complete_directories)'"
-    case .containers: " -f -a '(\(program) __complete containers 2>/dev/null)'"
-    case .images: " -f -a '(\(program) __complete images 2>/dev/null)'"
-    case .networks: " -f -a '(\(program) __complete networks 2>/dev/null)'"
+    case .containers: " -f -a '(\(names(.containers, program)))'"
+    case .images: " -f -a '(\(names(.images, program)))'"
+    case .networks: " -f -a '(\(names(.networks, program)))'"
     case .commands: " -f -a '(__fish_complete_command)'"
     case .words(let words): " -f -a \(quoted(words.joined(separator: " ")))"
     }

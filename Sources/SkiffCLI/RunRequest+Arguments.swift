@@ -34,7 +34,7 @@ extension ParsedArguments {
   var containerEnvironment: [String] {
     get throws(UsageError) {
       do throws(OptionError) {
-        return try environment(files: strings("env-file"), variables: strings("env"))
+        return try readEnvironment(files: strings("env-file"), variables: strings("env"))
       } catch { throw fail("cannot set the environment: \(error.reason)", suggestion: error.suggestion) }
     }
   }

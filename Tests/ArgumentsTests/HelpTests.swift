@@ -114,7 +114,7 @@ private func syntax(_ words: [String]) throws -> Command {
       let list = words.map { "'\($0)'" }.joined(separator: " ")
       let call = """
 
-        skiff() { [ "$1 $2" = '__complete images' ] && echo web; [ "$2" = networks ] && echo front; true; }
+        skiff() { case "$1 $2" in 'images --format') echo web ;; 'network ls') echo front ;; esac; }
         COMP_WORDS=(\(list)); COMP_CWORD=\(words.count - 1); _skiff; printf '%s\\n' "${COMPREPLY[@]}"
         """
       let result = try run("bash", ["-s"], input: script + call)

@@ -59,11 +59,11 @@ private func reason<Value>(_ body: () throws -> Value) -> String? {
     try replaceFile(Path(path), with: Array("A=file\nB=file".utf8))
     defer { try? removeFile(Path(path)) }
     #expect(
-      try Engine.environment(files: [path], variables: ["A=flag", "GONE"]) { _ in nil } == [
+      try readEnvironment(files: [path], variables: ["A=flag", "GONE"]) { _ in nil } == [
         "A=file", "B=file", "A=flag",
       ])
     #expect(
-      reason { try Engine.environment(files: ["/no/such"], variables: []) { _ in nil } }
+      reason { try readEnvironment(files: ["/no/such"], variables: []) { _ in nil } }
         == "cannot read /no/such: no such file or directory")
   }
 }

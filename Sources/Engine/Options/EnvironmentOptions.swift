@@ -40,7 +40,7 @@ package func parseEnvironmentFile(_ bytes: [UInt8], host: (String) -> String?) t
 }
 
 /// All of `--env-file` in order, then all of `-e`: later ones win.
-package func environment(
+package func readEnvironment(
   files: [String], variables: [String], host: (String) -> String? = { environment($0) }
 ) throws(OptionError) -> [String] {
   var found: [String] = []
