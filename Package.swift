@@ -57,7 +57,7 @@ let package = Package(
     room("Cgroups", "Steps", "Kernel"),
     room("Netlink", "Steps", "Kernel"),
     room("Firewall", "Netlink", "Steps", "Kernel"),
-    room("Seccomp", "RuntimeSpec", "Steps", "Kernel"),
+    room("Seccomp", "RuntimeSpec", "JSON", "Steps", "Kernel"),
     room("Privileges", "RuntimeSpec", "Steps", "Kernel"),
     room("Terminals", "Steps", "Kernel"),
 

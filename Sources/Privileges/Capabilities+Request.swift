@@ -76,7 +76,8 @@ extension CapabilityError: CustomStringConvertible {
   package var description: String {
     switch self {
     case .unknown(let name, _): "unknown capability \"\(name)\""
-    case .notAvailable(let set): "this host cannot give \(set.names.joined(separator: ", ")): it does not have it itself"
+    case .notAvailable(let set):
+      "this host cannot give \(set.names.joined(separator: ", ")): it does not have it itself"
     }
   }
 

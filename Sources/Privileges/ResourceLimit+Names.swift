@@ -9,7 +9,9 @@ extension ResourceLimit {
 
   /// `RLIMIT_NOFILE`, as the OCI specification has it; nil for an unknown name.
   package init?(name: String, soft: UInt64, hard: UInt64, isDefault: Bool = false) {
-    guard name.hasPrefix("RLIMIT_"), let number = Self.names.firstIndex(of: String(name.dropFirst(7))) else { return nil }
+    guard name.hasPrefix("RLIMIT_"), let number = Self.names.firstIndex(of: String(name.dropFirst(7))) else {
+      return nil
+    }
     self.init(name: name, resource: Int32(number), soft: soft, hard: hard, isDefault: isDefault)
   }
 

@@ -50,7 +50,9 @@ extension UserDatabase {
   /// membership counts.
   ///
   /// - Parameter added: the values of `--group-add`.
-  package func resolve(_ reference: UserReference, added: [UserReference.Principal] = []) throws(UserError) -> ResolvedUser {
+  package func resolve(_ reference: UserReference, added: [UserReference.Principal] = []) throws(UserError)
+    -> ResolvedUser
+  {
     let entry = try user(reference.user)
     var resolved = ResolvedUser(user: 0, group: 0, supplementary: [], name: entry?.name, home: entry?.home ?? "/")
     switch reference.user {
@@ -107,7 +109,9 @@ extension UserDatabase {
     }
     var found: UInt32?
     try forEachLine(of: self.group, file: "group") { fields in
-      guard fields.count >= 3, fields[0].elementsEqual(name.utf8), let number = identifier(fields[2]) else { return true }
+      guard fields.count >= 3, fields[0].elementsEqual(name.utf8), let number = identifier(fields[2]) else {
+        return true
+      }
       found = number
       return false
     }

@@ -1,3 +1,3 @@
-/// Seccomp filters: docker's default profile as data, a range compiler to BPF, and a check of what it made.
+/// Seccomp filters: docker's default profile as data, profile files, and a range compiler to BPF.
 ///
-/// The compiler is pure; only `load` makes a system call.
+/// Pure: a profile in, a program out. Privileges loads it.

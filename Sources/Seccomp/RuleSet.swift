@@ -1,0 +1,153 @@
+internal import Kernel
+internal import RuntimeSpec
+
+/// The rules of a profile with names looked up: what the compiler asks for each binary interface.
+struct RuleSet {
+  var defaultAction: UInt32
+  /// A number above all that are named answers ENOSYS.
+  private var hidesUnknown: Bool
+  private var rules: [Rule] = []
+  /// Row of the table, and the rule: in the order of the profile.
+  private var calls: [(row: Int, rule: Int)] = []
+  /// Rows that the profile names at all, be it with its default action.
+  private var named: [Int] = []
+  /// Calls of i386 through socketcall(2) and ipc(2).
+  private var multiplexed: [(row: Int, rule: Int)] = []
+
+  /// BPF_MAXINSNS: the kernel refuses longer programs.
+  private static let limit = 4096
+
+  init(_ profile: Spec.Seccomp) throws(SeccompError) {
+    defaultAction = try returnValue(profile.defaultAction, profile.defaultErrnoRet)
+    hidesUnknown = ![.allow, .log, .trace].contains(profile.defaultAction)
+    let table = SystemCallTable.shared
+    for rule in profile.syscalls {
+      let action = try returnValue(rule.action, rule.errnoRet)
+      if let bad = rule.args.first(where: { $0.index > 5 }) { throw .badArgument(bad.index) }
+      let isDefault = action == defaultAction
+      let first = rules.count
+      if !isDefault { rules += alternatives(of: rule.args).map { Rule(action: action, conditions: $0) } }
+      let last = rules.count
+      for name in rule.names {
+        if !isDefault { multiplex(name, action: action, isConditional: !rule.args.isEmpty, table) }
+        guard let row = table.row(of: name) else { continue }
+        named.append(row)
+        for index in first..<last { calls.append((row, index)) }
+      }
+      // Each needs an instruction at the least.
+      if rules.count > Self.limit * 16 { throw .tooLarge }
+    }
+  }
+
+  /// socketcall(2) and ipc(2) take the call's number as their first argument and its arguments behind a pointer, where no
+  /// filter sees them. A rule with conditions that would allow more than the default is therefore not carried over, and
+  /// one that would allow less holds whatever the arguments.
+  private mutating func multiplex(_ name: String, action: UInt32, isConditional: Bool, _ table: SystemCallTable) {
+    guard let (through, number) = multiplexedCall(name), let row = table.row(of: through) else { return }
+    if isConditional, precedence(action) > precedence(defaultAction) { return }
+    // ipc(2) keeps a version in the upper half of its number.
+    let condition =
+      through == "ipc"
+      ? Spec.SeccompArgument(index: 0, value: 0xffff, valueTwo: number, op: .maskedEqual)
+      : Spec.SeccompArgument(index: 0, value: number, op: .equal)
+    rules.append(Rule(action: action, conditions: [condition]))
+    multiplexed.append((row, rules.count - 1))
+  }
+
+  /// The ranges of numbers with the same answer; code that tests arguments is emitted on the way.
+  func ranges(
+    for interface: BinaryInterface, into assembler: inout Assembler
+  ) -> [(start: UInt32, target: Assembler.Target)] {
+    let table = SystemCallTable.shared
+    var found: [(number: UInt32, rule: Int)] = []
+    found.reserveCapacity(calls.count)
+    for call in calls {
+      if let number = table.number(row: call.row, column: interface.column) { found.append((number, call.rule)) }
+    }
+    if interface.isMultiplexed {
+      for call in multiplexed {
+        if let number = table.number(row: call.row, column: interface.column) { found.append((number, call.rule)) }
+      }
+    }
+    found.sort { ($0.number, $0.rule) < ($1.number, $1.rule) }
+
+    var ranges: [(start: UInt32, target: Assembler.Target)] = [(interface.base, .act(defaultAction))]
+    ranges.reserveCapacity(found.count)
+    // Programs for the same rules are shared: on arm64 and x86-64 few calls have any.
+    var tests: [[Int]: Assembler.Target] = [:]
+    var position = 0
+    while position < found.count {
+      let number = found[position].number
+      var group: [Int] = []
+      while position < found.count, found[position].number == number {
+        group.append(found[position].rule)
+        position += 1
+      }
+      let target: Assembler.Target
+      if let always = group.first(where: { rules[$0].conditions.isEmpty }) {
+        target = .act(rules[always].action)
+      } else if let known = tests[group] {
+        target = known
+      } else {
+        target = assembler.test(
+          group.map { rules[$0] }, isNarrow: interface.isNarrow, otherwise: defaultAction)
+        tests[group] = target
+      }
+      put(target, number + interface.base, &ranges)
+    }
+    if hidesUnknown { hideUnknown(interface, &ranges) }
+    return ranges
+  }
+
+  /// One number gets `target`; what follows it is the default again.
+  private func put(
+    _ target: Assembler.Target, _ number: UInt32, _ ranges: inout [(start: UInt32, target: Assembler.Target)]
+  ) {
+    let last = ranges.count - 1
+    if ranges[last].start == number {
+      // The default's range ends before it began: the neighbours touch.
+      if last > 0, ranges[last - 1].target == target { ranges.removeLast() } else { ranges[last].target = target }
+    } else {
+      ranges.append((number, target))
+    }
+    ranges.append((number + 1, .act(defaultAction)))
+  }
+
+  /// Above the highest number that the profile names nothing is known. On arm a second block of numbers starts at
+  /// __ARM_NR_BASE (0x0f0000), and what lies between the two is unknown as well.
+  private func hideUnknown(
+    _ interface: BinaryInterface, _ ranges: inout [(start: UInt32, target: Assembler.Target)]
+  ) {
+    let numbers = named.compactMap { SystemCallTable.shared.number(row: $0, column: interface.column) }
+    let second: UInt32 = 0xf_0000
+    guard let highest = numbers.filter({ $0 < second }).max() else { return }
+    let unknown = Assembler.Target.act(error(.noSystemCall))
+    let highestOfSecond = numbers.max().flatMap { $0 >= second ? $0 : nil }
+    var hidden: [(start: UInt32, target: Assembler.Target)] = []
+    for range in ranges {
+      let number = range.start - interface.base
+      if number <= highest || number >= second && number <= (highestOfSecond ?? 0) { hidden.append(range) }
+    }
+    let gap = (start: highest + 1 + interface.base, target: unknown)
+    if let highestOfSecond {
+      let at = hidden.firstIndex { $0.start >= second } ?? hidden.count
+      if at == hidden.count || hidden[at].start > second {
+        hidden.insert((second, .act(defaultAction)), at: at)
+      }
+      hidden.insert(gap, at: at)
+      hidden.append((highestOfSecond + 1, unknown))
+    } else {
+      hidden.append(gap)
+    }
+    ranges = hidden
+  }
+
+  func check(_ assembler: borrowing Assembler) throws(SeccompError) {
+    if assembler.count > Self.limit { throw .tooLarge }
+  }
+}
+
+/// One list of conditions, or a list for each condition where an argument comes twice.
+private func alternatives(of conditions: [Spec.SeccompArgument]) -> [[Spec.SeccompArgument]] {
+  Set(conditions.map(\.index)).count == conditions.count ? [conditions] : conditions.map { [$0] }
+}
