@@ -44,6 +44,17 @@ package struct ContainerLock: ~Copyable, Sendable {
     }
   }
 
+  /// Whether somebody holds it now.
+  package static func isHeld(_ files: ContainerFiles) throws(Fault) -> Bool {
+    do throws(Fault) {
+      let file = try open(files.lock, [.readOnly, .noFollow])
+      return try !file.borrowed.tryLock(.shared)
+    } catch {
+      if error.errno == .noSuchFile { return false }
+      throw error
+    }
+  }
+
   /// Removes the lock file while it is held: the last act on a container that is gone.
   package consuming func remove() throws(Fault) { try removeFile(path) }
 

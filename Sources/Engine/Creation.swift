@@ -65,10 +65,10 @@ extension Engine {
     let warnings = try completeLimits(&request.resources)
     let files = store.files(of: identifier)
     let image = try imageDefaults(of: request)
-    try resolveMounts(&request, image)
     let user = try user(of: request, image)
     let hostname = request.hostname ?? identifier.short
-    let network = try prepareNetwork(request.network, identifier, name: name, hostname: hostname, rehearsal: rehearsal)
+    let anonymous = try resolveMounts(&request, image, rehearsal: rehearsal)
+    let network = try prepareNetwork(request.network, identifier, hostname: hostname, rehearsal: rehearsal)
     do throws(Failure) {
       let hasOwnFiles = request.network != .host
       let builder = SpecBuilder(
@@ -78,12 +78,14 @@ extension Engine {
         hostname: request.sharesHostNames || !hasOwnFiles ? hostname : hostname, user: user,
         sharedNetwork: network.sharedNamespace)
       let spec = try builder.build()
-      let record = record(identifier, name, request, image, spec, network)
+      var record = record(identifier, name, request, image, spec, network)
+      record.anonymousVolumes = anonymous
       let steps = preparationSteps(files, record, spec, request, image, hostname: hostname, network: network)
       return PreparedContainer(
         identifier: identifier, record: record, steps: steps, warnings: warnings, spec: spec, network: network)
     } catch {
       releaseNetwork(of: identifier, record: nil)
+      for name in anonymous { removeAnonymousVolume(name) }
       throw error
     }
   }
@@ -161,7 +163,6 @@ extension Engine {
     record.cpuPeriod = request.resources.cpuPeriod
     record.cpuShares = request.resources.cpuShares
     record.processes = request.resources.processes
-    record.anonymousVolumes = anonymousVolumes(of: request)
     record.logMaximumSize = request.logging.maximumSize
     record.logMaximumFiles = request.logging.maximumFiles
     record.logIsOff = request.logging.isOff

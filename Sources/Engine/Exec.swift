@@ -55,8 +55,10 @@ extension Engine {
     let filter = request.isPrivileged ? nil : try self.filter(of: record, spec)
     let layout = try layout()
     do throws(PlanningError) {
-      return try compileExec(
+      var plan = try compileExec(
         process, in: spec, pid: pid, group: cgroupName(of: identifier), layout: layout, filter: filter)
+      plan.stagingTarget = stagingTarget(of: record)
+      return plan
     } catch { throw Failure(.usage, "cannot execute in \(word): \(error)", hint: error.hint) }
   }
 

@@ -1,4 +1,5 @@
 internal import Containers
+internal import Inside
 internal import Kernel
 internal import Planning
 internal import Steps
@@ -14,8 +15,9 @@ extension Engine {
     let fault = failure.fault
     guard case .process(.execute(let program, _, _)) = failure.step else { return Failure(what, fault) }
     // Docker's codes: 127 for a program that is not there, 126 for one that cannot be run.
+    let isDiagnosed = fault.operation == Diagnosis.operation
     let kind: Failure.Kind = fault.errno == .noSuchFile || fault.errno == .notDirectory ? .programNotFound : .notExecutable
-    return Failure(kind, "\(what): \(program): \(reason(fault))", hint: fault.hint)
+    return Failure(kind, "\(what): \(isDiagnosed ? fault.arguments : "\(program): \(reason(fault))")", hint: fault.hint)
   }
 
   private func reason(_ fault: Fault) -> String {

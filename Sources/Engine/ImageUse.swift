@@ -17,10 +17,4 @@ extension Engine {
 
   package func imageInspection(of word: String) throws(Failure) -> JSONValue? { nil }
   package func networkInspection(of word: String) throws(Failure) -> JSONValue? { nil }
-  func volumeDirectory(_ name: String, copyingUp target: Path, _ image: ImageDefaults) throws(Failure) -> Path {
-    throw Failure(.usage, "volumes are not wired yet")
-  }
-  func anonymousName() -> String { "" }
-  func removeAnonymousVolume(_ name: String) {}
-  func anonymousVolumes(of request: RunRequest) -> [String] { [] }
 }

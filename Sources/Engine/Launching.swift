@@ -39,9 +39,17 @@ extension Engine {
     let network = try networkSteps(of: record)
     request.wiring = network.wiring
     request.inside = network.inside
-    do throws(PlanningError) { return try compile(request) } catch {
+    do throws(PlanningError) {
+      var plan = try compile(request)
+      plan.stagingTarget = stagingTarget(of: record)
+      return plan
+    } catch {
       throw Failure(.usage, "cannot start \(record.name): \(error)", hint: error.hint)
     }
+  }
+
+  func stagingTarget(of record: ContainerRecord) -> String {
+    record.lower.isEmpty ? record.rootDirectory : "-t \(record.image)"
   }
 
   private func root(of record: ContainerRecord, _ files: ContainerFiles) -> LaunchRequest.Root {

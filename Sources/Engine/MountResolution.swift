@@ -1,34 +1,62 @@
+internal import Containers
 internal import Kernel
 internal import Volumes
 
 // `-v`, `--mount` and the image's VOLUMEs: names become directories, missing sources are made or refused.
 
 extension Engine {
-  /// Puts a directory of the host in place of each volume's name.
-  func resolveMounts(_ request: inout RunRequest, _ image: ImageDefaults) throws(Failure) {
+  var volumes: VolumeStore { VolumeStore(root: state.volumes) }
+
+  /// Puts a directory of the host in place of each volume's name. Returns the volumes that were made for this container
+  /// alone.
+  func resolveMounts(
+    _ request: inout RunRequest, _ image: ImageDefaults, rehearsal: Bool
+  ) throws(Failure) -> [String] {
     let taken = Set(request.mounts.map(\.target))
     for volume in image.volumes where !taken.contains(Path(volume)) {
       request.mounts.append(.volume(name: nil, target: Path(volume), options: []))
     }
+    var anonymous: [String] = []
     for index in request.mounts.indices {
       switch request.mounts[index] {
       case .bind(let source, let target, _, let createsSource):
-        try checkSource(source, target: target, creates: createsSource)
-      case .volume(let name, let target, let options):
-        let directory = try volumeDirectory(name ?? anonymousName(), copyingUp: target, image)
-        request.mounts[index] = .volume(name: directory.string, target: target, options: options)
+        try checkSource(source, target: target, creates: createsSource, rehearsal: rehearsal)
+      case .volume(let given, let target, let options):
+        let name = given ?? VolumeStore.anonymousName()
+        if given == nil { anonymous.append(name) }
+        let directory = try volumeDirectory(
+          name, copyingUp: target, options.contains("nocopy") ? [] : image.lower, rehearsal: rehearsal)
+        request.mounts[index] = .volume(
+          name: directory.string, target: target, options: options.filter { $0 != "nocopy" })
       case .tmpfs: break
       }
     }
+    return anonymous
   }
 
-  private func checkSource(_ source: Path, target: Path, creates: Bool) throws(Failure) {
+  private func volumeDirectory(
+    _ name: String, copyingUp target: Path, _ layers: [Path], rehearsal: Bool
+  ) throws(Failure) -> Path {
+    guard VolumeStore.isValid(name: name) else {
+      throw Failure(
+        .usage, "\"\(name)\" is no volume name", hint: "letters, digits, _ . and -; a path of the host starts with /")
+    }
+    if rehearsal { return state.volumes.appending(name).appending("_data") }
+    do throws(Fault) { return try volumes.directory(name, copyingUp: target, layers: layers) } catch {
+      throw Failure("cannot prepare volume \(name)", error)
+    }
+  }
+
+  func removeAnonymousVolume(_ name: String) { try? volumes.remove(name) }
+
+  private func checkSource(_ source: Path, target: Path, creates: Bool, rehearsal: Bool) throws(Failure) {
     if exists(source) { return }
     guard creates else {
       throw Failure(
         .notFound, "the mount's source \(source) does not exist",
         hint: "make it first (mkdir -p \(source)), or use -v \(source):\(target), which does")
     }
+    if rehearsal { return }
     do throws(Fault) { try makeDirectories(source, mode: 0o755) } catch {
       throw Failure("cannot make the mount's source \(source)", error)
     }

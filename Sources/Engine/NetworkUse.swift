@@ -1,6 +1,7 @@
 internal import Containers
 internal import Kernel
-internal import Networks
+internal import Launching
+package import Networks
 internal import Steps
 
 /// What a container's network comes to.
@@ -10,12 +11,17 @@ struct NetworkUse: Sendable {
   var record: NetworkRecord?
   /// `container:ID`: the namespace that is joined.
   var sharedNamespace: Path?
+  /// The files in /etc of whom the network is shared with.
+  var sharedFiles: ContainerFiles?
   var hostname: String
 }
 
 extension Engine {
+  package var networks: NetworkStore { NetworkStore(root: state.networks, run: state.runningNetworks) }
+
+  /// Decides on the network and, unless it is only a rehearsal, leases the address.
   func prepareNetwork(
-    _ request: NetworkRequest, _ identifier: ContainerIdentifier, name: String, hostname: String, rehearsal: Bool
+    _ request: NetworkRequest, _ identifier: ContainerIdentifier, hostname: String, rehearsal: Bool
   ) throws(Failure) -> NetworkUse {
     switch request {
     case .none: return NetworkUse(mode: "none", hostname: hostname)
@@ -24,23 +30,100 @@ extension Engine {
       let other = try find(word)
       let process = try runningProcess(of: other, named: word).identity.process
       return NetworkUse(
-        mode: "container:\(other)", sharedNamespace: Path("/proc/\(process)/ns/net"), hostname: hostname)
-    case .bridge, .named: throw Failure(.usage, "networks are not wired yet")
+        mode: "container:\(other)", sharedNamespace: Path("/proc/\(process)/ns/net"), sharedFiles: store.files(of: other),
+        hostname: hostname)
+    case .bridge: return try attach(identifier, to: Network.defaultName, hostname, rehearsal: rehearsal)
+    case .named(let name): return try attach(identifier, to: name, hostname, rehearsal: rehearsal)
     }
   }
 
-  func releaseNetwork(of identifier: ContainerIdentifier, record: ContainerRecord?) {}
-  func announce(_ record: ContainerRecord, _ files: ContainerFiles) {}
+  private func attach(
+    _ identifier: ContainerIdentifier, to network: String, _ hostname: String, rehearsal: Bool
+  ) throws(Failure) -> NetworkUse {
+    do throws(NetworkError) {
+      let attachment =
+        rehearsal
+        ? try networks.rehearse(identifier.description, on: network)
+        : try networks.attach(identifier.description, to: network, isAlive: isAlive)
+      var use = NetworkUse(mode: attachment.network, hostname: hostname)
+      use.record = NetworkRecord(attachment)
+      return use
+    } catch { throw Failure(error) }
+  }
+
+  /// Whether a container of that identifier is there, or is just being made.
+  func isAlive(_ identifier: String) -> Bool {
+    guard let identifier = ContainerIdentifier(identifier) else { return false }
+    let files = store.files(of: identifier)
+    if exists(files.directory) { return (try? store.state(of: identifier))??.status != .exited }
+    return ((try? ContainerLock.isHeld(files)) ?? true)
+  }
+
+  func releaseNetwork(of identifier: ContainerIdentifier, record: ContainerRecord?) {
+    if let record, record.network == nil { return }
+    try? networks.release(identifier.description, network: record?.network?.network)
+  }
+
+  /// The others on the network learn the container's names.
+  func announce(_ record: ContainerRecord, _ hostname: String, _ files: ContainerFiles) {
+    guard let network = record.network, let address = IPv4Address(network.address) else { return }
+    let member = NetworkMember(
+      container: record.identifier, address: address, names: [record.name, files.identifier.short, hostname],
+      hosts: files.hosts)
+    try? networks.announce(member, on: network.network)
+  }
 
   func networkSteps(of record: ContainerRecord) throws(Failure) -> (wiring: [NetworkStep], inside: [NetworkStep]) {
-    let ownsNamespace = record.networkMode != "host" && !record.networkMode.hasPrefix("container:")
-    return ([], ownsNamespace ? [.setUp(.loopback)] : [])
+    if let network = record.network {
+      guard let attachment = network.attachment else {
+        throw Failure(.host, "the record of \(record.name) has a network that makes no sense")
+      }
+      return (attachment.wiring, attachment.inside)
+    }
+    // With none there is loopback still; a shared namespace is somebody else's to set up.
+    return ([], record.networkMode == "none" ? [.setUp(.loopback)] : [])
+  }
+}
+
+extension NetworkRecord {
+  init(_ attachment: NetworkAttachment) {
+    self.init(
+      network: attachment.network, address: attachment.address.address.description,
+      prefixLength: Int(attachment.address.length), gateway: attachment.gateway?.description ?? "",
+      hardwareAddress: attachment.mac.description, hostLink: attachment.hostLink, bridge: attachment.bridge)
+  }
+
+  var attachment: NetworkAttachment? {
+    guard let address = IPv4Address(address), let length = UInt8(exactly: prefixLength) else { return nil }
+    return NetworkAttachment(
+      network: network, address: IPv4Prefix(address, length: length), gateway: IPv4Address(gateway), bridge: bridge,
+      hostLink: hostLink, name: "eth0")
+  }
+}
+
+extension Failure {
+  package init(_ error: NetworkError) {
+    switch error.kind {
+    case .notFound: self.init(.notFound, error.message, hint: error.hint)
+    case .conflict: self.init(.conflict, error.message, hint: error.hint)
+    default: self.init(.host, error.message, hint: error.hint ?? error.fault.flatMap { Failure.hint(for: $0) })
+    }
   }
 }
 
 extension NetworkUse {
   func hosts(_ extra: [Label]) -> [UInt8] {
-    Array("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".utf8)
+    if mode == "host" { return (try? readFile("/etc/hosts", limit: 1 << 20)) ?? [] }
+    if let sharedFiles { return (try? readFile(sharedFiles.hosts, limit: 1 << 20)) ?? [] }
+    let own = record.map { HostsEntry(address: $0.address, names: [hostname]) }
+    let others = extra.map { HostsEntry(address: $0.value, names: [$0.name]) }
+    return Array(HostsFile.base(own: own, extra: others).utf8)
   }
-  func resolvConf(_ servers: [String]) -> [UInt8] { (try? readFile("/etc/resolv.conf", limit: 65_536)) ?? [] }
+
+  func resolvConf(_ servers: [String]) -> [UInt8] {
+    let text = (try? readText("/etc/resolv.conf")) ?? ""
+    if mode == "host" && servers.isEmpty { return Array((text + "\n").utf8) }
+    let actual = (try? readText(Path(resolvConfPath(host: text)))) ?? text
+    return Array(containerResolvConf(host: actual, servers: servers).utf8)
+  }
 }

@@ -55,7 +55,4 @@ extension Engine {
 
   /// One step's time as the command that asked for --timings reads it.
   func line(_ timing: StepTiming) -> String { "\(timing.phase.rawValue) \(timing.index) \(timing.nanoseconds)" }
-
-  /// The system call filter that the record asks for; nil is unconfined.
-  func filter(of record: ContainerRecord, _ spec: Spec) throws(Failure) -> SystemCallFilter? { nil }
 }

@@ -49,6 +49,8 @@ extension Engine {
     let plan = try launchPlan(of: record, files)
     let ends: Ends
     do throws(Fault) { ends = try openEnds(record, files) } catch { throw Failure("cannot start \(record.name)", error) }
+    // Before the program runs, so that it finds the others by name from its first instruction on.
+    announce(record, plan.hostname ?? files.identifier.short, files)
     let launched: LaunchedContainer
     do throws(PlanFailure) { launched = try launch(plan, streams: ends.streams.inside, isTimed: isTimed) } catch {
       throw failure(toStart: record, error)
@@ -61,7 +63,6 @@ extension Engine {
       try store.write(state, of: files.identifier)
       for timing in launched.timings { _ = try client.borrowed.send(Frame.timing(line(timing)).bytes) }
       _ = try client.borrowed.send(Frame.started(launched.process).bytes)
-      announce(record, files)
       let process = launched.process
       let watched = ends.streams.supervised(
         process, pidfd: launched.pidfd, terminal: launched.terminal, listener: ends.listener, log: ends.log)

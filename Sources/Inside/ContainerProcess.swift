@@ -103,13 +103,24 @@ package struct ContainerProcess: ~Copyable {
       try closeDescriptors(from: 3, onExecute: true)
       tell(.starting)
       if plan.hasInit { try becomeInit() }
-      throw execute(program: program, arguments: arguments, environment: environment)
+      let fault = execute(program: program, arguments: arguments, environment: environment)
+      throw diagnosed(fault, program: program, environment: environment)
     case .setResourceLimit, .setOomScoreAdjustment, .setUmask, .setNoNewPrivileges, .limitCapabilities, .setUser,
       .setCapabilities, .loadFilter:
       if proc == nil { proc = try PrivateProc() }
       guard let procfs = proc?.directory else { return }
       _ = try Privileges.perform(step, procfs: procfs)
     }
+  }
+
+  /// The kernel's errno is about the program, whatever of its parts is missing; a look at the root says which.
+  private func diagnosed(_ fault: Fault, program: Path, environment: [Path]) -> Fault {
+    guard let root = try? Root(at: "/"),
+      let diagnosis = diagnose(program: program, searchPath: searchPath(of: environment), in: root)
+    else { return fault }
+    return Fault(
+      operation: Diagnosis.operation, diagnosis.exitCode == 127 ? .noSuchFile : .notExecutableFormat,
+      arguments: diagnosis.description, hint: diagnosis.hint(stagingInto: plan.stagingTarget))
   }
 
   /// The parent's one byte; its end of the socket closing means that it gave up or died, and so does the child.
@@ -163,14 +174,10 @@ func execute(program: Path, arguments: [Path], environment: [Path]) -> Fault {
   if program.bytes.contains(UInt8(ascii: "/")) {
     return Kernel.execute(program, arguments: arguments, environment: environment)
   }
-  let prefix = Array("PATH=".utf8)
-  let search =
-    environment.last { $0.bytes.starts(with: prefix) }.map { $0.bytes.dropFirst(prefix.count) }
-    ?? Array("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".utf8)[...]
   // As execvp(3): a candidate that may not be run is remembered, one that is missing is passed over.
   var answer = Fault("execve", .noSuchFile, arguments: program.quoted)
-  for directory in search.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: true) {
-    guard let candidate = Path(bytes: directory)?.appending(program) else { continue }
+  for directory in searchPath(of: environment) {
+    let candidate = directory.appending(program)
     let fault = Kernel.execute(candidate, arguments: arguments, environment: environment)
     switch fault.errno {
     case .noSuchFile, .notDirectory:
@@ -181,4 +188,18 @@ func execute(program: Path, arguments: [Path], environment: [Path]) -> Fault {
     }
   }
   return answer
+}
+
+/// The directories of PATH in an environment, or docker's usual ones.
+func searchPath(of environment: [Path]) -> [Path] {
+  let prefix = Array("PATH=".utf8)
+  let text =
+    environment.last { $0.bytes.starts(with: prefix) }.map { $0.bytes.dropFirst(prefix.count) }
+    ?? Array("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".utf8)[...]
+  return text.split(separator: UInt8(ascii: ":")).compactMap { Path(bytes: $0) }
+}
+
+extension Diagnosis {
+  /// The operation of a fault whose arguments are a diagnosis in words.
+  package static let operation = "diagnosis"
 }

@@ -10,10 +10,11 @@ func becomeInit() throws(Fault) {
   // kernel forces those.
   try setSignalMask(.set, .all)
   guard case .parent(let program, let pidfd) = try clone(namespaces: []) else {
-    try setSignalMask(.set, [])
-    // A process group of its own in the foreground, so that what the terminal sends goes to the program.
+    // A process group of its own in the foreground, so that what the terminal sends goes to the program. Taking it from
+    // the background raises SIGTTOU, which would stop us here if it were not blocked.
     try startProcessGroup()
     if isTerminal(.standardInput) { try takeForeground(of: .standardInput) }
+    try setSignalMask(.set, [])
     return
   }
   _ = consume pidfd

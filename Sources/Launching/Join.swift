@@ -83,15 +83,18 @@ private struct Joiner {
     // Nobody inside may look into this process through ptrace or /proc before it is the program (CVE-2019-5736).
     try? setDumpable(false)
     // By now, while paths still mean the host's.
-    let cgroup: Descriptor?
+    var cgroup: BorrowedDescriptor?
     do throws(Fault) {
-      if let path = plan.cgroup { cgroup = try open(path, [.path, .directory]) } else { cgroup = nil }
+      // Open until this process ends, which is soon.
+      if let path = plan.cgroup {
+        cgroup = BorrowedDescriptor(rawValue: try open(path, [.path, .directory]).release())
+      }
     } catch { fail(.clone, 0, error) }
     for index in plan.joining.indices {
       passKillSwitch("joining", index)
       do throws(Fault) { try perform(plan.joining[index]) } catch { fail(.building, index, error) }
     }
-    do throws(Fault) { try cloneProgram(in: cgroup.view) } catch { fail(.clone, 0, error) }
+    do throws(Fault) { try cloneProgram(in: cgroup) } catch { fail(.clone, 0, error) }
     exitNow(0)
   }
 
@@ -108,7 +111,8 @@ private struct Joiner {
   private func cloneProgram(in cgroup: BorrowedDescriptor?) throws(Fault) {
     switch try clone(namespaces: [], cgroup: cgroup, isSibling: true) {
     case .child:
-      let program = LaunchPlan(finishing: plan.finishing, hasTerminal: plan.hasTerminal)
+      var program = LaunchPlan(finishing: plan.finishing, hasTerminal: plan.hasTerminal)
+      program.stagingTarget = plan.stagingTarget
       ContainerProcess(plan: program, parent: parent, streams: streams, isTimed: false).run()
     case .parent(let process, let pidfd):
       _ = try parent.sendMessage(ChildMessage.process(process).bytes, descriptors: [pidfd.borrowed])

@@ -96,9 +96,9 @@ private struct Launcher: ~Copyable {
     let pair = try at(.clone, 0) { () throws(Fault) in try makeSocketPair(.sequencedPacket) }
     let plan = plan
     let result = try at(.clone, 0) { () throws(Fault) in
-      let cgroup: Descriptor?
-      if let path = plan.cgroup { cgroup = try open(path, [.path, .directory]) } else { cgroup = nil }
-      return try clone(namespaces: plan.namespaces, cgroup: cgroup.view)
+      guard let path = plan.cgroup else { return try clone(namespaces: plan.namespaces) }
+      let cgroup = try open(path, [.path, .directory])
+      return try clone(namespaces: plan.namespaces, cgroup: cgroup.borrowed)
     }
     switch consume result {
     case .child:

@@ -14,6 +14,8 @@ package struct ExecPlan: Hashable, Sendable {
   /// cgroup v2: the directory the program is born in.
   package var cgroup: Path?
   package var hasTerminal: Bool
+  /// As in `LaunchPlan`.
+  package var stagingTarget: String?
 
   package init(joining: [Step], finishing: [Step], cgroup: Path?, hasTerminal: Bool) {
     self.joining = joining

@@ -24,6 +24,9 @@ package struct LaunchPlan: Hashable, Sendable {
   package var hasTerminal: Bool
   /// PID 1 is an init of ours that reaps and forwards signals; the program is its child.
   package var hasInit: Bool
+  /// What `skiff stage` would have to be told to add to this root: a directory or `-t IMAGE`. For the hint of a program that
+  /// does not start.
+  package var stagingTarget: String?
 
   package init(
     host: [Step] = [], namespaces: Namespaces = [], cgroup: Path? = nil, wiring: [Step] = [], building: [Step] = [],
@@ -41,6 +44,12 @@ package struct LaunchPlan: Hashable, Sendable {
 
   /// The clone as a step, for those who print the plan.
   package var cloneStep: Step { .process(.clone(namespaces, cgroup: cgroup)) }
+
+  /// The name that the plan gives the container.
+  package var hostname: String? {
+    for case .process(.setHostname(let name)) in finishing { return name }
+    return nil
+  }
 
   package subscript(phase: Phase) -> [Step] {
     switch phase {

@@ -1,0 +1,41 @@
+internal import Containers
+internal import Kernel
+internal import Planning
+internal import RuntimeSpec
+internal import Seccomp
+internal import Steps
+
+extension Engine {
+  /// The system call filter that the record asks for; nil is unconfined.
+  func filter(of record: ContainerRecord, _ spec: Spec) throws(Failure) -> SystemCallFilter? {
+    let names = spec.process?.capabilities?.bounding ?? []
+    let granted = names.reduce(into: CapabilitySet()) { $0.formUnion(CapabilitySet(name: $1) ?? []) }
+    let profile: Spec.Seccomp?
+    switch record.seccomp {
+    case "unconfined": return nil
+    case "default": profile = DefaultProfile.resolve(granted: granted)
+    default: profile = try fileProfile(Path(record.seccomp), granted: granted)
+    }
+    guard let profile else { return nil }
+    do throws(SeccompError) {
+      return try compile(profile, name: record.seccomp == "default" ? "docker's default profile" : record.seccomp)
+    } catch { throw Failure(.usage, "the seccomp profile \(record.seccomp): \(error)") }
+  }
+
+  private func fileProfile(_ path: Path, granted: CapabilitySet) throws(Failure) -> Spec.Seccomp? {
+    do {
+      let bytes = try readFile(path, limit: 4 << 20)
+      let release = try readText("/proc/sys/kernel/osrelease")
+      guard let conditions = ProfileFile.Conditions(granted: granted, release: release) else {
+        throw Failure(.host, "cannot read the kernel's version \"\(release)\"")
+      }
+      return try ProfileFile.resolve(bytes, for: conditions)
+    } catch let fault as Fault {
+      throw Failure("cannot read the seccomp profile", fault)
+    } catch let failure as Failure {
+      throw failure
+    } catch {
+      throw Failure(.usage, "the seccomp profile \(path): \(error)")
+    }
+  }
+}
