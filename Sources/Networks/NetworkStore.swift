@@ -113,6 +113,10 @@ package struct NetworkStore: Hashable, Sendable {
           hint: matches.map { "\($0.name) \($0.identifier.prefix(12))" }.joined(separator: ", "))
       }
     }
+    if word == Network.defaultName {
+      throw NetworkError(
+        .notFound, "network \(word) is not there yet", hint: "it is made when the first container uses it")
+    }
     let known = all.map(\.name).filter { $0 != Network.defaultName }
     throw NetworkError(
       .notFound, "there is no network \(word)",

@@ -34,6 +34,7 @@ func commandTable() -> [CommandEntry] {
     AttachCommand.entry(AttachCommand.perform),
     StatsCommand.entry(StatsCommand.perform),
     UpdateCommand.entry(UpdateCommand.perform),
+    NetworkCommand.entry,
     VersionCommand.entry,
     CompletionCommand.entry,
     ManCommand.entry,

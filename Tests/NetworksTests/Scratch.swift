@@ -8,7 +8,12 @@ func withStore<Value: Sendable>(_ body: @escaping @Sendable (NetworkStore) throw
   let directory = Path("/tmp/skiff-networks-\(processIdentifier())-\(UInt64.random(in: 0...UInt64.max))")
   defer { try? removeTree(directory) }
   let store = NetworkStore(root: directory.appending("lib/networks"), run: directory.appending("run/networks"))
-  return try inNewNamespace { try body(store) }
+  return try inNewNamespace {
+    // A new namespace takes over what the host has there.
+    try writeControl("/proc/sys/net/ipv4/ip_forward", "0")
+    try run("ip", "link", "set", "lo", "up")
+    return try body(store)
+  }
 }
 
 func identifier(_ number: Int) -> String {

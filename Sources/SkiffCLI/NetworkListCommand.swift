@@ -1,0 +1,103 @@
+internal import Arguments
+internal import Engine
+internal import JSON
+internal import Kernel
+internal import Networks
+
+/// `skiff network ls`
+enum NetworkList {
+  static let perform: Perform = { arguments in
+    let access = try NetworkAccess(arguments)
+    var networks = try telling { () throws(NetworkError) in try access.store.all() }
+    for filter in arguments.strings("filter") { networks = networks.filter(try matcher(filter, arguments)) }
+    let isShort = !arguments.flag("no-trunc")
+    func identifier(_ network: Network) -> String {
+      isShort ? String(network.identifier.prefix(12)) : network.identifier
+    }
+    return try printing { out in
+      if arguments.flag("quiet") {
+        for network in networks { out.line(identifier(network)) }
+      } else if let format = arguments.string("format"), format != "table" {
+        let template = try Template(format)
+        for network in networks { out.line(try template.text(fields(of: network, identifier(network)))) }
+      } else {
+        var table = Table("NETWORK ID", "NAME", "DRIVER", "SUBNET", "SCOPE")
+        for network in networks {
+          table.add(identifier(network), network.name, network.driver, network.subnet.description, "local")
+        }
+        // Those two are no objects of ours: they have no identifier and no subnet.
+        if arguments.strings("filter").isEmpty {
+          table.add("-", "host", "host", "-", "local")
+          table.add("-", "none", "null", "-", "local")
+        }
+        out.print(table.text)
+      }
+    }
+  }
+
+  /// The fields as docker's templates name them.
+  private static func fields(of network: Network, _ identifier: String) -> JSONValue {
+    [
+      "ID": .string(identifier), "Name": .string(network.name), "Driver": .string(network.driver), "Scope": "local",
+      "Subnet": .string(network.subnet.description), "IPv4": "true", "IPv6": "false",
+      "Internal": .string("\(network.isInternal)"), "CreatedAt": .string(network.created.rfc3339),
+      "Labels": .string(
+        network.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")),
+    ]
+  }
+
+  private static func matcher(_ filter: String, _ arguments: ParsedArguments) throws -> (Network) -> Bool {
+    let parts = filter.split(separator: "=", maxSplits: 1).map(String.init)
+    guard parts.count == 2 else { throw arguments.bad("filter", filter, "a filter is NAME=VALUE") }
+    let value = parts[1]
+    switch parts[0] {
+    case "name": return { $0.name.contains(value) }
+    case "id": return { $0.identifier.hasPrefix(value) }
+    case "driver": return { $0.driver == value }
+    case "label":
+      let label = value.split(separator: "=", maxSplits: 1).map(String.init)
+      return { network in network.labels[label[0]].map { label.count == 1 || $0 == label[1] } ?? false }
+    default: throw arguments.bad("filter", filter, "no such filter; there are name, id, driver and label")
+    }
+  }
+}
+
+/// `skiff network inspect`
+enum NetworkInspect {
+  static let perform: Perform = { arguments in
+    let access = try NetworkAccess(arguments)
+    let template = try arguments.string("format").map { try Template($0) }
+    var found: [JSONValue] = []
+    let code = forEach(arguments.positionals) { word in
+      found.append(
+        try telling { () throws(NetworkError) in try access.store.inspection(of: access.store.find(word)) })
+    }
+    _ = try printing { out in
+      if let template {
+        for value in found { out.line(try template.text(value)) }
+      } else {
+        out.print(JSONValue.array(found).jsonString(.pretty))
+      }
+    }
+    return code
+  }
+}
+
+/// `skiff network rm`
+enum NetworkRemove {
+  static let perform: Perform = { arguments in
+    let access = try NetworkAccess(arguments)
+    let isForced = arguments.flag("force")
+    var removed: [String] = []
+    let code = forEach(arguments.positionals) { word in
+      do throws(Failure) {
+        _ = try telling { () throws(NetworkError) in try access.store.remove(word, isAlive: access.isAlive) }
+        removed.append(word)
+      } catch {
+        if !(isForced && error.kind == .notFound) { throw error }
+      }
+    }
+    _ = try printing { out in for word in removed { out.line(word) } }
+    return code
+  }
+}
