@@ -18,7 +18,9 @@ package struct Engine: Sendable {
     }
     for directory in state.all {
       do throws(Fault) { try makeDirectories(directory, mode: 0o700) } catch {
-        throw Failure("cannot keep state in \(directory)", error)
+        var failure = Failure("cannot keep state in \(directory)", error)
+        failure.hint = failure.hint ?? "keep it elsewhere with --root and --state"
+        throw failure
       }
     }
   }

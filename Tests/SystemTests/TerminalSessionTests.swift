@@ -1,0 +1,162 @@
+import Foundation
+import Kernel
+import Testing
+
+/// A person at a terminal: a real pseudo terminal that the command has as its controlling one.
+private final class Person {
+  private let master: Descriptor
+  private let terminal: Descriptor
+  private let process = Foundation.Process()
+  private var seen = ""
+  let before: TerminalAttributes
+
+  init(_ words: [String], state: URL, size: WindowSize) throws {
+    let devpts = try open("/dev/pts", [.readOnly, .directory])
+    let master = try open("ptmx", [.readWrite, .noControllingTerminal], at: devpts.borrowed)
+    try unlockPseudoTerminal(master.borrowed)
+    try setWindowSize(of: master.borrowed, to: size)
+    let terminal = try openPseudoTerminalPeer(of: master.borrowed)
+    before = try terminalAttributes(of: terminal.borrowed)
+    process.executableURL = URL(filePath: "/usr/bin/setsid")
+    process.arguments = ["--ctty", "--wait", Place.skiff] + words
+    process.environment = [
+      "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SKIFF_ROOT": state.path + "/lib", "SKIFF_STATE": state.path + "/run",
+    ]
+    let handle = FileHandle(fileDescriptor: terminal.rawValue, closeOnDealloc: false)
+    process.standardInput = handle
+    process.standardOutput = handle
+    process.standardError = handle
+    try process.run()
+    self.master = master
+    self.terminal = terminal
+  }
+
+  deinit { if process.isRunning { process.terminate() } }
+
+  func type(_ text: String) throws { try master.borrowed.write(text) }
+  func resize(_ size: WindowSize) throws { try setWindowSize(of: master.borrowed, to: size) }
+
+  var isRaw: Bool { get throws { try !terminalAttributes(of: terminal.borrowed).echoes } }
+  var isAsBefore: Bool { get throws { try terminalAttributes(of: terminal.borrowed) == before } }
+
+  /// Reads until the screen has shown the text; false when nothing comes for half a minute.
+  func sees(_ text: String) throws -> Bool {
+    while !seen.contains(text) {
+      guard try poll(master.borrowed, .readable, milliseconds: 30_000).contains(.readable) else { return false }
+      var buffer = [UInt8](repeating: 0, count: 4096)
+      let count = try master.borrowed.read(into: &buffer)
+      seen += String(decoding: buffer[..<count], as: UTF8.self)
+    }
+    seen = ""
+    return true
+  }
+
+  func exitCode() -> Int32 {
+    process.waitUntilExit()
+    return process.terminationStatus
+  }
+}
+
+/// State directories and a root of busybox's commands, gone afterwards.
+private final class Place {
+  let url = FileManager.default.temporaryDirectory.appending(path: "skiff-terminal-\(UUID().uuidString)")
+  var root: String { url.path + "/rootfs" }
+  static let skiff: String =
+    ProcessInfo.processInfo.environment["SKIFF_RELEASE"]
+    ?? URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(path: "skiff")
+    .path
+
+  init() throws {
+    try FileManager.default.createDirectory(atPath: root + "/bin", withIntermediateDirectories: true)
+    try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: root + "/bin/busybox")
+    for name in ["sh", "stty", "echo", "tty"] {
+      try FileManager.default.createSymbolicLink(atPath: root + "/bin/" + name, withDestinationPath: "busybox")
+    }
+  }
+  deinit { try? FileManager.default.removeItem(at: url) }
+
+  func skiff(_ words: String...) throws -> (code: Int32, output: String) {
+    let process = Foundation.Process()
+    process.executableURL = URL(filePath: Place.skiff)
+    process.arguments = words
+    process.environment = [
+      "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SKIFF_ROOT": url.path + "/lib", "SKIFF_STATE": url.path + "/run",
+    ]
+    let output = Foundation.Pipe()
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    let bytes = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: bytes, as: UTF8.self))
+  }
+}
+
+@Suite(
+  .enabled(
+    if: effectiveUser() == 0
+      && ["/bin/busybox", "/usr/bin/setsid"].allSatisfy { FileManager.default.isExecutableFile(atPath: $0) },
+    "needs root, busybox and setsid"))
+struct TerminalSessionTests {
+  @Test func aTerminalIsRealResizesDetachesAndIsGivenBack() throws {
+    let place = try Place()
+    let run = try Person(
+      ["run", "-it", "--rm", "--name", "talk", "--network", "none", "--rootfs", place.root, "sh"], state: place.url,
+      size: WindowSize(rows: 33, columns: 99))
+    #expect(try run.sees("# "))
+    #expect(try run.isRaw)
+    try run.type("stty size; tty\r")
+    #expect(try run.sees("33 99\r\n/dev/"))
+    try run.resize(WindowSize(rows: 40, columns: 120))
+    // The resize travels as a message of its own: asked until it has come.
+    try run.type("until [ \"$(stty size)\" = '40 120' ]; do :; done; echo grown:$((1+1))\r")
+    #expect(try run.sees("grown:2"))
+    // An interrupt is the container's, not the command's.
+    try run.type("\u{3}echo still:$((2+2))\r")
+    #expect(try run.sees("still:4"))
+    try run.type("\u{10}\u{11}")
+    #expect(run.exitCode() == 0)
+    #expect(try run.isAsBefore)
+
+    let attach = try Person(["attach", "talk"], state: place.url, size: WindowSize(rows: 20, columns: 70))
+    try attach.type("until [ \"$(stty size)\" = '20 70' ]; do :; done; echo again:$((3+3))\r")
+    #expect(try attach.sees("again:6"))
+    try attach.type("exit 5\r")
+    #expect(attach.exitCode() == 5)
+    #expect(try attach.isAsBefore)
+    #expect(try place.skiff("ps", "-aq") == (0, ""))
+  }
+
+  @Test func aTerminalIsGivenBackWhenTheStartFails() throws {
+    let place = try Place()
+    let run = try Person(
+      ["run", "-it", "--rm", "--network", "none", "--rootfs", place.root, "nosuchprogram"], state: place.url,
+      size: WindowSize(rows: 24, columns: 80))
+    #expect(run.exitCode() == 127)
+    #expect(try run.isAsBefore)
+  }
+
+  @Test func inputThatIsNoTerminalIsRefused() throws {
+    let place = try Place()
+    let result = try place.skiff("run", "-it", "--rm", "--network", "none", "--rootfs", place.root, "sh")
+    #expect(result.code == 125 && result.output.contains("the input device is not a TTY"))
+    #expect(try place.skiff("ps", "-aq") == (0, ""))
+  }
+
+  @Test func execHasATerminalOfItsOwn() throws {
+    let place = try Place()
+    let started = try place.skiff(
+      "run", "-d", "--name", "still", "--network", "none", "--rootfs", place.root, "sh", "-c",
+      "while :; do read -t 1000 x < /dev/zero; done")
+    try #require(started.code == 0, "\(started.output)")
+    defer { _ = try? place.skiff("rm", "-f", "still") }
+    let person = try Person(["exec", "-it", "still", "sh"], state: place.url, size: WindowSize(rows: 21, columns: 71))
+    #expect(try person.sees("# "))
+    try person.type("until [ \"$(stty size)\" = '21 71' ]; do :; done; echo in:$((4+4))\r")
+    #expect(try person.sees("in:8"))
+    try person.type("exit 3\r")
+    #expect(person.exitCode() == 3)
+    #expect(try person.isAsBefore)
+  }
+}
