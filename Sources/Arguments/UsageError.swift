@@ -15,7 +15,8 @@ package struct UsageError: Error, Hashable, Sendable {
   /// The line below the message: the suggestion, and where the help is.
   package func hint(program: String = "skiff") -> String {
     let call = command.isEmpty ? "\(program) --help" : "\(program) \(command) --help"
-    return suggestion.map { "\($0); see '\(call)'" } ?? "see '\(call)'"
+    guard let suggestion else { return "see '\(call)'" }
+    return suggestion + (suggestion.hasSuffix("?") ? " " : "; ") + "see '\(call)'"
   }
 }
 

@@ -4,6 +4,7 @@ internal import Kernel
 
 /// The program: dispatches on its own name, then on the first word, and exits with the command's code.
 public func skiffMain() -> Never {
+  fillStandardStreams()
   let words = arguments()
   // The name it was called by comes first: a supervisor or a runtime is not a person's command.
   let name = Path(words.first ?? "skiff").name
@@ -11,6 +12,12 @@ public func skiffMain() -> Never {
   // A reader that has gone answers EPIPE then, which is an error with a name; no socket can kill the command either.
   try? ignoreSignal(Signal.pipe)
   exitNow(runCommandLine(Array(words.dropFirst())))
+}
+
+/// A stream that the caller left closed would give its number to the first file that is opened, which the output then goes
+/// into. What stands there instead can be read to its end, and refuses to be written.
+private func fillStandardStreams() {
+  while let null = try? open("/dev/null", .readOnly), null.rawValue <= 2 { _ = null.release() }
 }
 
 /// The options that stand before the command.

@@ -103,7 +103,7 @@ private func syntax(_ words: [String]) throws -> Command {
     let near = #expect(throws: UsageError.self) { try dispatch(["rnu"], in: sample) }
     #expect(near?.message == "unknown command \"rnu\"" && near?.suggestion == "did you mean 'run'?")
     let below = #expect(throws: UsageError.self) { try dispatch(["network", "creat"], in: sample) }
-    #expect(below?.command == "network" && below?.hint() == "did you mean 'create'?; see 'skiff network --help'")
+    #expect(below?.command == "network" && below?.hint() == "did you mean 'create'? see 'skiff network --help'")
   }
 }
 

@@ -37,10 +37,10 @@ private func shell(_ line: String) throws -> (code: Int32, output: String, error
   }
 
   @Test(arguments: [
-    ("rnu", "skiff: unknown command \"rnu\"\nhint: did you mean 'run'?; see 'skiff --help'\n"),
-    ("run --nmae x", "skiff: run: unknown flag: --nmae\nhint: did you mean --name?; see 'skiff run --help'\n"),
+    ("rnu", "skiff: unknown command \"rnu\"\nhint: did you mean 'run'? see 'skiff --help'\n"),
+    ("run --nmae x", "skiff: run: unknown flag: --nmae\nhint: did you mean --name? see 'skiff run --help'\n"),
     ("run -m", "skiff: run: flag needs an argument: -m\nhint: see 'skiff run --help'\n"),
-    ("--rot /x ps", "skiff: unknown flag: --rot\nhint: did you mean --root?; see 'skiff --help'\n"),
+    ("--rot /x ps", "skiff: unknown flag: --rot\nhint: did you mean --root? see 'skiff --help'\n"),
     (
       "ps extra",
       "skiff: ps: accepts no arguments, got \"extra\"\nhint: usage: skiff ps [OPTIONS]; see 'skiff ps --help'\n"
