@@ -73,7 +73,7 @@ extension ContainerRecord {
       let swap = change.memorySwap ?? memorySwap
       if let swap, swap > 0, limit > swap {
         throw Failure(
-          .usage,
+          .conflict,
           "cannot update \(word): the memory limit would be above its limit of memory and swap together, \(swap)",
           hint: "raise both: --memory-swap, with -1 for no limit of swap")
       }

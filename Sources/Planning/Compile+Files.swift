@@ -54,7 +54,17 @@ extension PlanCompiler {
 
   func cgroupMounts() -> [Step] {
     spec.mounts.filter { $0.type == "cgroup" || $0.type == "cgroup2" }.map { mount in
-      .mount(
+      // Pure v2 is one file system, right at the target; v1 is a directory of them.
+      if request.layout.kind == .v2 {
+        let options = MountOptions(mount.options)
+        return .mount(
+          .mount(
+            FileSystemMount(
+              type: "cgroup2", source: "cgroup", target: Path(mount.destination),
+              attributes: options.set.union(options.setRecursively), options: options.data,
+              propagation: options.propagation)))
+      }
+      return .mount(
         .mountCgroups(
           CgroupMount(
             target: Path(mount.destination), hierarchies: hierarchies, isReadOnly: mount.options.contains("ro"))))
