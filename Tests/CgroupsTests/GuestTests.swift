@@ -1,4 +1,3 @@
-import Glibc
 import Kernel
 import Testing
 
@@ -10,7 +9,7 @@ import Testing
 struct GuestTests {
   @Test(arguments: ["v2", "v1"]) func theTestsPassOn(_ cgroups: String) throws {
     let (status, output) = try Guest.run(
-      cgroups,
+      cgroups, files: Guest.tools + [Guest.program],
       [Guest.program, "--testing-library", "swift-testing", "--no-parallel"]
         + ["CgroupTests", "PerformTests", "InsideGuestTests"].flatMap { ["--filter", "CgroupsTests.\($0)"] })
     let failures = output.split(separator: "\n").filter { $0.contains("recorded an issue") }.joined(separator: "\n")
@@ -24,7 +23,7 @@ struct GuestTests {
 
   @Test func itsExitCodeAndOutputArePassedOn() throws {
     let (status, output) = try Guest.run(
-      "v2", ["/bin/sh", "-c", "echo \"in $(cat /sys/fs/cgroup/cgroup.controllers)\"; exit 42"])
+      "v2", files: [], ["/bin/sh", "-c", "echo \"in $(cat /sys/fs/cgroup/cgroup.controllers)\"; exit 42"])
     #expect(status == .exited(42))
     #expect(output.contains("in cpuset cpu io memory"))
   }
@@ -39,38 +38,4 @@ struct InsideGuestTests {
     if layout.kind == .v2 { #expect(layout.has("memory") && layout.hasSwapLimit) }
     #expect(Machine.obstacle == nil)
   }
-}
-
-enum Guest {
-  static var isInside: Bool { environment("SKIFF_GUEST_CGROUPS") != nil }
-
-  /// The program that runs the tests.
-  static var program: String { (try? readSymbolicLink("/proc/self/exe").string) ?? "" }
-
-  private static var script: String {
-    Path(#filePath).parent.parent.parent.appending("Scripts/guest").string
-  }
-
-  /// Why there is no virtual machine here.
-  static let obstacle: String? = {
-    if isInside { return "this is the virtual machine" }
-    guard let (status, output) = try? capture("\(quoted(script)) -n") else { return "no /bin/sh" }
-    return status == .exited(0) ? nil : output.isEmpty ? "\(script) failed" : output
-  }()
-
-  static func run(_ cgroups: String, _ command: [String]) throws -> (Kernel.ExitStatus?, String) {
-    let files = [program] + ["sh", "sleep", "head", "tail", "tr", "cat"].map { "/bin/" + $0 }
-    let words = [script, "-c", cgroups, "-t", "400"] + files.flatMap { ["-f", $0] } + ["--"] + command
-    return try capture(words.map(quoted).joined(separator: " "))
-  }
-
-  private static func capture(_ command: String) throws -> (Kernel.ExitStatus?, String) {
-    let file = Path("/tmp/skiff-guest-\(processIdentifier())-\(UInt32.random(in: 0 ... .max))")
-    defer { try? removeFile(file) }
-    let shell = try Shell("exec \(command) >\(file) 2>&1")
-    let status = shell.waitForExit()
-    return (status, String(decoding: try readFile(file), as: UTF8.self))
-  }
-
-  private static func quoted(_ word: String) -> String { "'" + word.replacing("'", with: "'\\''") + "'" }
 }
