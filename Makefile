@@ -2,6 +2,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD := .build/release
+COMPLETIONS := bash-completion/completions/skiff zsh/site-functions/_skiff fish/vendor_completions.d/skiff.fish
 # Package.swift lists the test targets by what is on the disk, which the cache of manifests does not look at.
 MANIFEST := --manifest-cache none
 # What the kernel reserves to root: the tour, and the tests of the system.
@@ -38,14 +39,21 @@ bench: ## ratios beside the peers that this machine has (crun, runc, podman, doc
 	@$(MAKE) --no-print-directory build
 	$(SUDO) Benchmarks/run $(BENCH)
 
-install: ## into PREFIX (/usr/local): bin/skiff, and skiff-runtime for those who call an OCI runtime
+install: ## into PREFIX (/usr/local): skiff, skiff-runtime for those who call an OCI runtime, man pages, completions
 	@[ -x $(BUILD)/skiff ] || $(MAKE) --no-print-directory build
 	install -d "$(DESTDIR)$(PREFIX)/bin"
 	install -m 0755 $(BUILD)/skiff "$(DESTDIR)$(PREFIX)/bin/skiff"
 	ln -sf skiff "$(DESTDIR)$(PREFIX)/bin/skiff-runtime"
+	install -d $(addprefix "$(DESTDIR)$(PREFIX)"/share/,man/man1 $(dir $(COMPLETIONS)))
+	$(BUILD)/skiff man --all "$(DESTDIR)$(PREFIX)/share/man/man1"
+	$(BUILD)/skiff completion bash > "$(DESTDIR)$(PREFIX)/share/$(word 1,$(COMPLETIONS))"
+	$(BUILD)/skiff completion zsh > "$(DESTDIR)$(PREFIX)/share/$(word 2,$(COMPLETIONS))"
+	$(BUILD)/skiff completion fish > "$(DESTDIR)$(PREFIX)/share/$(word 3,$(COMPLETIONS))"
 
 uninstall: ## takes away what install put
 	rm -f "$(DESTDIR)$(PREFIX)/bin/skiff" "$(DESTDIR)$(PREFIX)/bin/skiff-runtime"
+	rm -f $(addprefix "$(DESTDIR)$(PREFIX)"/share/,$(COMPLETIONS))
+	rm -f "$(DESTDIR)$(PREFIX)"/share/man/man1/skiff-*.1 "$(DESTDIR)$(PREFIX)"/share/man/man1/skiff.1
 
 clean: ## removes what was built
 	rm -rf .build

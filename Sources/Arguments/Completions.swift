@@ -172,7 +172,9 @@ private func zshScript(_ rows: [Row], _ globals: [Option], _ program: String) ->
       : "'*: :\(zshAction(command.positionals.first, program))'"
     text += "    \(quoted(row.path.joined(separator: " "))))\n      _arguments \(options) \(rest) ;;\n"
   }
-  return text + "    esac ;;\n  esac\n}\ncompdef _\(program) \(program)\n"
+  // As a file of fpath it is the function's own first call; sourced, it only registers.
+  return text + "    esac ;;\n  esac\n}\nif [[ $funcstack[1] = _\(program) ]]; then\n  _\(program) \"$@\"\n"
+    + "else\n  compdef _\(program) \(program)\nfi\n"
 }
 
 private func fishScript(_ rows: [Row], _ globals: [Option], _ program: String) -> String {

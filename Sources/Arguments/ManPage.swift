@@ -7,6 +7,18 @@ package func manPage(for command: Command, program: String = "skiff", version: S
   if !command.discussion.isEmpty {
     text += ".SH DESCRIPTION\n" + command.discussion.map(escaped).joined(separator: "\n.PP\n") + "\n"
   }
+  text += optionSections(of: command)
+  if !command.examples.isEmpty {
+    text += ".SH EXAMPLES\n"
+    for example in command.examples {
+      text += ".PP\n\(escaped(example.meaning)):\n.EX\n\(escaped(example.call))\n.EE\n"
+    }
+  }
+  return text
+}
+
+private func optionSections(of command: Command) -> String {
+  var text = ""
   for (heading, options) in headings(of: command) {
     text += ".SH \(escaped(heading.uppercased()))\n"
     for option in options {
@@ -20,13 +32,33 @@ package func manPage(for command: Command, program: String = "skiff", version: S
       text += ".TP\n\(names)\(value)\n\(escaped(option.sentence))\n"
     }
   }
-  if !command.examples.isEmpty {
-    text += ".SH EXAMPLES\n"
-    for example in command.examples {
-      text += ".PP\n\(escaped(example.meaning)):\n.EX\n\(escaped(example.call))\n.EE\n"
-    }
+  return text
+}
+
+/// The page of the program itself: what it is, its options, and where each command's page is.
+package func manPage(
+  of program: String, about: String, entries: [CommandEntry], options: [Option], version: String
+) -> String {
+  let command = Command("", summary: about, usage: ["[OPTIONS] COMMAND"], options: options)
+  var text = ".TH \"\(program.uppercased())\" 1 \"\" \"\(program) \(version)\" \"User Commands\"\n"
+  text +=
+    ".SH NAME\n\(escaped(program)) \\- \(escaped(about))\n.SH SYNOPSIS\n.B \(escaped(program))\n[OPTIONS] COMMAND\n"
+  text += optionSections(of: command)
+  text += ".SH COMMANDS\n"
+  for (page, entry) in pages(entries) {
+    text += ".TP\n\\fB\(escaped("\(program)-\(page)"))\\fR(1)\n\(escaped(entry.summary))\n"
   }
   return text
+}
+
+/// Every command that has a page, by the page's name: `network-create`.
+package func pages(_ entries: [CommandEntry], below parent: String = "") -> [(page: String, entry: CommandEntry)] {
+  entries.filter { !$0.isHidden }.flatMap { entry -> [(page: String, entry: CommandEntry)] in
+    switch entry.action {
+    case .run: [(parent + entry.name, entry)]
+    case .commands(let make): pages(make(), below: parent + entry.name + "-")
+    }
+  }
 }
 
 /// A backslash, a dash, and a point or quote at the start of a line mean something to roff.

@@ -20,6 +20,9 @@ private func fillStandardStreams() {
   while let null = try? open("/dev/null", .readOnly), null.rawValue <= 2 { _ = null.release() }
 }
 
+/// What the program is, in a line.
+let about = "Containers for Linux, without a daemon, that show how they are made"
+
 /// The options that stand before the command.
 let globalOptions = [
   Option(
@@ -66,7 +69,7 @@ func printProgramHelp() throws -> Int32 {
   try printing { out in
     out.print(
       help(
-        for: commandTable(), about: "Containers for Linux, without a daemon, that show how they are made",
+        for: commandTable(), about: about,
         options: globalOptions + [Command.helpOption], columns: out.columns))
   }
 }

@@ -82,3 +82,22 @@ private func commands(_ entries: [CommandEntry]) -> [Command] {
     #expect(process.terminationStatus == 0)
   }
 }
+
+@Suite struct ManPageTests {
+  @Test func everyPageIsWritten() throws {
+    let directory = "/tmp/skiff-man-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    #expect(runCommandLine(["man", "--all", directory]) == 0)
+    let written = Set(try FileManager.default.contentsOfDirectory(atPath: directory))
+    #expect(written == Set(pages(commandTable()).map { "skiff-\($0.page).1" } + ["skiff.1"]))
+    for name in written {
+      let text = try String(contentsOfFile: directory + "/" + name, encoding: .utf8)
+      #expect(text.hasPrefix(".TH \"") && text.contains("\n.SH NAME\n"))
+    }
+  }
+
+  @Test func aDirectoryThatIsNotThereIsTold() {
+    #expect(runCommandLine(["man", "--all", "/no/such/directory"]) == 1)
+  }
+}
