@@ -16,5 +16,4 @@ extension Engine {
   }
 
   package func imageInspection(of word: String) throws(Failure) -> JSONValue? { nil }
-  package func networkInspection(of word: String) throws(Failure) -> JSONValue? { nil }
 }
