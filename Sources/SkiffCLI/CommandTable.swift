@@ -32,6 +32,7 @@ func commandTable() -> [CommandEntry] {
     RmCommand.entry(RmCommand.perform),
     InspectCommand.entry(InspectCommand.perform),
     AttachCommand.entry(AttachCommand.perform),
+    TourCommand.entry(TourCommand.perform),
     StatsCommand.entry(StatsCommand.perform),
     UpdateCommand.entry(UpdateCommand.perform),
     NetworkCommand.entry,
