@@ -1,6 +1,6 @@
-internal import Blobs
+package import Blobs
 internal import Cgroups
-package import Containers
+internal import Containers
 package import ImageSpec
 package import JSON
 internal import Kernel
@@ -87,8 +87,8 @@ extension Engine {
       let image = try store.find(word)
       return [
         "Id": .string(image.id.description), "RepoTags": .array(image.tags.map(JSONValue.string)),
-        "Created": .string(image.config.created ?? ""), "Architecture": .string(image.config.architecture),
-        "Os": .string(image.config.os), "Size": .number(.integer(image.size)),
+        "Created": .string(image.config.created ?? ""), "Architecture": .string(image.config.platform.architecture),
+        "Os": .string(image.config.platform.os), "Size": .number(.integer(image.size)),
         "Config": [
           "User": .string(image.config.config.user), "Env": .array(image.config.config.env.map(JSONValue.string)),
           "Entrypoint": .array(image.config.config.entrypoint.map(JSONValue.string)),

@@ -1,4 +1,5 @@
 internal import Arguments
+internal import Blobs
 internal import Engine
 internal import ImageSpec
 internal import JSON
