@@ -40,6 +40,8 @@ func commandTable() -> [CommandEntry] {
     StatsCommand.entry(StatsCommand.perform),
     UpdateCommand.entry(UpdateCommand.perform),
     NetworkCommand.entry,
+    StageCommand.entry(StageCommand.perform),
+    ChrootCommand.entry(ChrootCommand.perform),
     VersionCommand.entry,
     CompletionCommand.entry,
     ManCommand.entry,
