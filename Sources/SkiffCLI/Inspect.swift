@@ -3,7 +3,6 @@ internal import Containers
 internal import Engine
 internal import JSON
 internal import Kernel
-internal import Networks
 
 extension InspectCommand {
   static let perform: Perform = { arguments in
@@ -35,11 +34,7 @@ extension InspectCommand {
       }
     }
     if type == nil || type == "image", let image = try engine.imageInspection(of: word) { return image }
-    if type == nil || type == "network" {
-      do throws(NetworkError) {
-        return try engine.networks.inspection(of: try engine.networks.find(word))
-      } catch { if error.kind != .notFound { throw Failure(error) } }
-    }
+    if type == nil || type == "network", let network = try engine.networkInspection(of: word) { return network }
     throw Failure(.notFound, "no such object: \(word)", hint: "skiff ps -a, skiff images and skiff network ls list them")
   }
 }
