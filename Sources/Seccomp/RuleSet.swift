@@ -120,26 +120,20 @@ struct RuleSet {
   ) {
     let numbers = named.compactMap { SystemCallTable.shared.number(row: $0, column: interface.column) }
     let second: UInt32 = 0xf_0000
-    guard let highest = numbers.filter({ $0 < second }).max() else { return }
-    let unknown = Assembler.Target.act(error(.noSystemCall))
-    let highestOfSecond = numbers.max().flatMap { $0 >= second ? $0 : nil }
-    var hidden: [(start: UInt32, target: Assembler.Target)] = []
-    for range in ranges {
-      let number = range.start - interface.base
-      if number <= highest || number >= second && number <= (highestOfSecond ?? 0) { hidden.append(range) }
-    }
-    let gap = (start: highest + 1 + interface.base, target: unknown)
-    if let highestOfSecond {
-      let at = hidden.firstIndex { $0.start >= second } ?? hidden.count
-      if at == hidden.count || hidden[at].start > second {
-        hidden.insert((second, .act(defaultAction)), at: at)
-      }
-      hidden.insert(gap, at: at)
-      hidden.append((highestOfSecond + 1, unknown))
-    } else {
-      hidden.append(gap)
-    }
-    ranges = hidden
+    let ends = (numbers.filter { $0 < second }.max(), numbers.filter { $0 >= second }.max())
+    if let first = ends.0 { hide(from: first + 1 + interface.base, to: ends.1 == nil ? nil : second, &ranges) }
+    if let last = ends.1 { hide(from: last + 1, to: nil, &ranges) }
+  }
+
+  /// No number from `start` to before `end` is in any rule.
+  private func hide(
+    from start: UInt32, to end: UInt32?, _ ranges: inout [(start: UInt32, target: Assembler.Target)]
+  ) {
+    let after = end.map { end in ranges.filter { $0.start >= end } } ?? []
+    ranges.removeAll { $0.start >= start }
+    ranges.append((start, .act(error(.noSystemCall))))
+    if let end, after.first?.start != end { ranges.append((end, .act(defaultAction))) }
+    ranges += after
   }
 
   func check(_ assembler: borrowing Assembler) throws(SeccompError) {
