@@ -13,6 +13,7 @@ package func perform(_ step: CgroupStep) throws(Fault) {
     case .allowDevices(let group, let rules): try allowDevices(group, rules)
     case .inheritCpuset(let group): try inheritCpuset(group)
     case .join(let group, let isV2): try writeControl(group.appending(isV2 ? "cgroup.procs" : "tasks"), "0")
+    case .admit: throw Fault("plan", .invalid, arguments: "a container is admitted by its parent")
     case .remove(let group): try removeGroup(group)
     }
   } catch {
@@ -39,11 +40,6 @@ private func make(_ group: Path) throws(Fault) {
         hint:
           "\(present.count == 1 ? "a process is" : "\(present.count) processes are") in this group (\(present[0]) …): "
           + "another container uses the name")
-    }
-    // Frozen, it would stop the first process that enters.
-    for (file, value) in [("cgroup.freeze", "0"), ("freezer.state", "THAWED")] as [(Path, String)]
-    where exists(group.appending(file)) {
-      try writeControl(group.appending(file), value)
     }
   }
 }

@@ -35,6 +35,7 @@ extension Engine {
       layout: layout)
     request.hasInit = record.hasInit
     request.limitsAreDefaults = false
+    request.shiftsOwners = true
     request.filter = try filter(of: record, spec)
     let network = try networkSteps(of: record)
     request.wiring = network.wiring

@@ -106,7 +106,7 @@ struct SpecBuilder {
 
   private func etcFiles() -> [Spec.Mount] {
     func bind(_ source: Path?, _ target: String) -> Spec.Mount? {
-      source.map { Spec.Mount(destination: target, type: "bind", source: $0.string, options: ["bind", "rprivate"]) }
+      source.map { Spec.Mount(destination: target, type: "bind", source: $0.string, options: ["bind", "rprivate"] + shifted) }
     }
     return [
       bind(files.resolvConf, "/etc/resolv.conf"), bind(files.hostname, "/etc/hostname"), bind(files.hosts, "/etc/hosts"),
@@ -122,13 +122,17 @@ struct SpecBuilder {
       case .volume(let name, let target, let options):
         // The engine has put the volume's directory in place of its name.
         Spec.Mount(
-          destination: target.string, type: "bind", source: name ?? "", options: ["rbind"] + propagated(options))
+          destination: target.string, type: "bind", source: name ?? "",
+          options: ["rbind"] + shifted + propagated(options))
       case .tmpfs(let target, let options):
         Spec.Mount(
           destination: target.string, type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", "noexec"] + options)
       }
     }
   }
+
+  /// What is Skiff's own belongs, in a user namespace too, to the container's ids.
+  private var shifted: [String] { request.userNamespace == nil ? [] : ["idmap"] }
 
   private func propagated(_ options: [String]) -> [String] {
     options.contains { $0.hasSuffix("private") || $0.hasSuffix("shared") || $0.hasSuffix("slave") }

@@ -58,6 +58,12 @@ extension Explanation {
         sentence: "Enter the control group \(Trace.clean(group)): 0 means the process that writes it, "
           + "and its children are born where it is.",
         calls: Trace.write(path, "0"), shell: ["echo 0 > \(ShellWord(path))"])
+    case .admit(let group, let isV2):
+      let path = group.appending(isV2 ? "cgroup.procs" : "tasks")
+      self.init(
+        name: "cgroup.admit",
+        sentence: "Put the container into the control group \(Trace.clean(group)): its own root may not write there.",
+        calls: Trace.write(path, "<container>"), shell: ["echo \"$pid\" > \(ShellWord(path))"])
     case .remove(let path):
       self.init(
         name: "cgroup.remove", sentence: "Remove the control group \(Trace.clean(path)) when its last process is gone.",

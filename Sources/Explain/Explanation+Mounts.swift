@@ -6,6 +6,8 @@ extension Explanation {
     switch step {
     case .mountOverlay, .bindRoot, .mount, .bind, .mountCgroups:
       self.init(ofAttachingStep: step)
+    case .openSources(let steps, let owner):
+      self.init(opening: steps, owner: owner)
     case .setPropagation(let propagation):
       self.init(
         name: "mount.setPropagation",
@@ -70,6 +72,21 @@ extension Explanation {
         calls: [Trace.call("mount", "\"\"", "\"/\"", "NULL", propagation.flag, "NULL")],
         shell: ["mount --make-\(propagation.name) /"])
     }
+  }
+
+  private init(opening steps: [MountStep], owner: HostIdentity?) {
+    var calls = [Trace.call("open_tree", "AT_FDCWD", "<source>", "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC")]
+    if owner != nil {
+      calls.append(
+        Trace.call(
+          "mount_setattr", "<tree>", "\"\"", "AT_EMPTY_PATH", "{attr_set=MOUNT_ATTR_IDMAP, userns_fd=<user>}", "32"))
+    }
+    calls.append(Trace.call("sendmsg", "<container>", "{SCM_RIGHTS, <tree>}", "0"))
+    self.init(
+      name: "mount.openSources",
+      sentence: "Open what the container takes from the host, \(steps.count) mounts: its root is nobody out here"
+        + (owner == nil ? "." : ". Files of its root belong, in there, to the ids that they have on the disk."),
+      calls: calls, shell: [": 'by hand: mount -o X-mount.idmap, before the container has its user namespace'"])
   }
 
   private init(making node: DeviceNode) {

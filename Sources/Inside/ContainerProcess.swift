@@ -123,10 +123,13 @@ package struct ContainerProcess: ~Copyable {
       arguments: diagnosis.description, hint: diagnosis.hint(stagingInto: plan.stagingTarget))
   }
 
-  /// The parent's one byte; its end of the socket closing means that it gave up or died, and so does the child.
-  private func awaitParent() throws(Fault) {
+  /// The parent's one byte, with what the mounts of a user namespace take from the host. Its end of the socket closing means
+  /// that it gave up or died, and so does the child.
+  private mutating func awaitParent() throws(Fault) {
     var byte: [UInt8] = [0]
-    if try parent.receive(into: &byte) == 0 { exitNow(125) }
+    var message = try parent.receiveMessage(into: &byte, descriptorLimit: 253)
+    if message.count == 0 { exitNow(125) }
+    mounts.adopt(&message.descriptors)
   }
 
   /// The pair is made from the container's own devpts and the peer opened by its master, so no path of the image is

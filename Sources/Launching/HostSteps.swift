@@ -16,6 +16,9 @@ package struct Container: Sendable {
 func performOnHost(_ step: Step, container: Container?) throws(Fault) -> Bool {
   switch step {
   case .file(let step): return try perform(step)
+  case .cgroup(.admit(let group, let isV2)):
+    guard let container else { throw misplaced(step) }
+    try writeControl(group.appending(isV2 ? "cgroup.procs" : "tasks"), "\(container.process)")
   case .cgroup(let step): try Cgroups.perform(step)
   case .network(let step): try Netlink.perform(step, container: container?.network)
   case .process(.mapIdentifiers(let users, let groups)):

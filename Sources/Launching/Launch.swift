@@ -2,6 +2,7 @@ package import Inside
 package import Kernel
 package import Planning
 package import Steps
+internal import Mounts
 
 // The parent's half. The protocol is drawn in Inside/SyncProtocol.swift, the phases in Planning/LaunchPlan.swift.
 
@@ -124,14 +125,34 @@ private struct Launcher: ~Copyable {
       passKillSwitch("\(phase)", index)
       let begin = isTimed ? monotonicNanoseconds() : 0
       let step = steps[index]
-      let isNew = try at(phase, index) { () throws(Fault) in try performOnHost(step, container: container) }
+      let isNew = try at(phase, index) { () throws(Fault) in
+        if case .mount(.openSources(let steps, let owner)) = step, let container, let channel {
+          return try handOver(steps, owner: owner, to: container, channel)
+        }
+        return try performOnHost(step, container: container)
+      }
       if isNew, let undo = step.undo { done.append(undo) }
       if isTimed {
         timings.append(StepTiming(phase: phase, index: index, nanoseconds: monotonicNanoseconds() - begin))
       }
-      // A child in a user namespace can do nothing before its ids are mapped: it waits for a go of its own.
-      if case .process(.mapIdentifiers) = step, let channel { _ = try? channel.sendMessage([1]) }
     }
+  }
+
+  /// A child in a user namespace can do nothing before its ids are mapped, and open nothing of the host: it waits for a go
+  /// of its own, with which it gets what its mounts take from the host.
+  private func handOver(
+    _ steps: [MountStep], owner: HostIdentity?, to container: Container, _ channel: BorrowedDescriptor
+  ) throws(Fault) -> Bool {
+    let namespace = try open("/proc/\(container.process)/ns/user", .readOnly)
+    let sources = try openSources(of: steps, userNamespace: namespace.borrowed, owner: owner)
+    guard sources.descriptors.count <= 253 else {
+      throw Fault(
+        "sendmsg", .tooManyOpenFiles, arguments: "\(sources.descriptors.count) mounts",
+        hint: "a container with a user namespace takes at most 253 mounts from the host")
+    }
+    // A child that has failed meanwhile has closed its end: its message says why, not this send.
+    _ = try? channel.sendMessage([1], descriptors: sources.descriptors)
+    return true
   }
 
   /// Reads what the child says until its program runs (end of file) or it reports a fault.

@@ -6,11 +6,25 @@ internal import Steps
 
 extension MountExecutor {
   mutating func bind(_ bind: BindMount) throws(Fault) {
-    let source: Descriptor
-    do throws(Fault) { source = try open(bind.source, .path) } catch {
-      throw error.hinted(error.errno == .noSuchFile ? "\(bind.source) does not exist on the host" : nil)
+    if let tree = handed.take() {
+      let target = try openTarget(of: bind, like: tree.borrowed)
+      return try attach(tree.borrowed, onto: target.borrowed, bind)
     }
-    let isDirectory = try status(of: source.borrowed).kind == .directory
+    let source = try openBindSource(bind.source)
+    let target = try openTarget(of: bind, like: source.borrowed)
+    do throws(Fault) {
+      let tree = try cloneMount("", at: source.borrowed, recursive: bind.isRecursive)
+      try setAttributes(of: tree.borrowed, bind)
+      try attach(tree.borrowed, onto: target.borrowed, bind)
+    } catch {
+      guard error.isMissingCall else { throw error.hinted(Self.bindHint(bind, error.errno)) }
+      try classicBind(bind, source.borrowed, on: target.borrowed)
+    }
+  }
+
+  /// The place for it inside the root: a directory for a directory, a file for everything else.
+  private func openTarget(of bind: BindMount, like source: BorrowedDescriptor) throws(Fault) -> Descriptor {
+    let isDirectory = try status(of: source).kind == .directory
     let target = try withRoot { (root) throws(Fault) in
       isDirectory ? try root.makeDirectories(bind.target) : try root.createFile(bind.target)
     }
@@ -19,35 +33,25 @@ extension MountExecutor {
         "mount", .notDirectory, arguments: "\(bind.source.quoted), \(bind.target.quoted)",
         hint: "\(bind.source) and \(bind.target) must both be directories or both be files")
     }
-    if try fileSystemStatus(of: source.borrowed).type != .proc {
-      try refuseProc(target.borrowed, bind.target, type: nil)
-    }
-    do throws(Fault) {
-      let tree = try cloneMount("", at: source.borrowed, recursive: bind.isRecursive)
-      try setAttributes(of: tree.borrowed, bind)
-      try moveMount(tree.borrowed, onto: target.borrowed)
-      // A mount that is attached nowhere has no propagation of its own yet: the place gives it one.
-      if let propagation = bind.propagation {
-        try setMountAttributes(
-          of: tree.borrowed, propagation: propagation, recursive: bind.propagatesRecursively)
-      }
-    } catch {
-      guard error.isMissingCall else { throw error.hinted(Self.bindHint(bind, error.errno)) }
-      try classicBind(bind, source.borrowed, on: target.borrowed)
-    }
+    if try fileSystemStatus(of: source).type != .proc { try refuseProc(target.borrowed, bind.target, type: nil) }
+    return target
   }
 
-  /// Before the tree is attached, so that nobody ever sees it writable.
-  private func setAttributes(of tree: BorrowedDescriptor, _ bind: BindMount) throws(Fault) {
-    let one = AttributeChange(set: bind.set, clear: bind.clear)
-    let all = AttributeChange(set: bind.setRecursively, clear: bind.clearRecursively)
-    if !all.isEmpty { try setMountAttributes(of: tree, set: all.set, clear: all.clear, recursive: true) }
-    if !one.isEmpty { try setMountAttributes(of: tree, set: one.set, clear: one.clear, recursive: false) }
+  private func attach(
+    _ tree: BorrowedDescriptor, onto target: BorrowedDescriptor, _ bind: BindMount
+  ) throws(Fault) {
+    try moveMount(tree, onto: target)
+    // A mount that is attached nowhere has no propagation of its own yet: the place gives it one.
+    if let propagation = bind.propagation {
+      try setMountAttributes(of: tree, propagation: propagation, recursive: bind.propagatesRecursively)
+    }
   }
 
   private static func bindHint(_ bind: BindMount, _ errno: Errno) -> String? {
     switch errno {
     case .notPermitted: "the host's mount options of \(bind.source) are locked in a user namespace"
+    case .invalid where bind.set.union(bind.setRecursively).contains(.identityMapped):
+      "idmap shifts owners to the ids of a user namespace, and the container has none"
     case .invalid where !bind.isRecursive: "what is mounted below \(bind.source) cannot be left out here: use rbind"
     default: nil
     }
@@ -57,10 +61,10 @@ extension MountExecutor {
     _ bind: BindMount, _ source: BorrowedDescriptor, on target: BorrowedDescriptor
   ) throws(Fault) {
     let all = AttributeChange(set: bind.setRecursively, clear: bind.clearRecursively)
-    guard all.isEmpty else {
+    guard all.isEmpty, !bind.set.contains(.identityMapped) else {
       throw Fault(
         "mount_setattr", .noSystemCall, arguments: bind.target.quoted,
-        hint: "recursive mount options such as rro need mount_setattr (Linux 5.12), which this host hides")
+        hint: "mount options such as rro and idmap need mount_setattr (Linux 5.12), which this host hides")
     }
     try classicBind(source, on: target, recursive: bind.isRecursive)
     let one = AttributeChange(set: bind.set, clear: bind.clear)
@@ -100,6 +104,20 @@ extension MountExecutor {
     }
     try bind(terminal, onto: target.borrowed)
   }
+}
+
+func openBindSource(_ path: Path) throws(Fault) -> Descriptor {
+  do throws(Fault) { return try open(path, .path) } catch {
+    throw error.hinted(error.errno == .noSuchFile ? "\(path) does not exist on the host" : nil)
+  }
+}
+
+/// Before the tree is attached, so that nobody ever sees it writable.
+func setAttributes(of tree: BorrowedDescriptor, _ bind: BindMount) throws(Fault) {
+  let one = AttributeChange(set: bind.set, clear: bind.clear)
+  let all = AttributeChange(set: bind.setRecursively, clear: bind.clearRecursively)
+  if !all.isEmpty { try setMountAttributes(of: tree, set: all.set, clear: all.clear, recursive: true) }
+  if !one.isEmpty { try setMountAttributes(of: tree, set: one.set, clear: one.clear, recursive: false) }
 }
 
 /// What mount_setattr(2) is asked for, and needs: a value of the access-time field is set only while the whole is cleared.

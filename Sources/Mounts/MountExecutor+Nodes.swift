@@ -30,19 +30,13 @@ extension MountExecutor {
   }
 
   private mutating func bindDevice(_ node: DeviceNode) throws(Fault) {
-    let source = try open(node.path, [.path, .noFollow])
-    try verify(source.borrowed, is: node)
+    if let mount = handed.take() {
+      let target = try withRoot { (root) throws(Fault) in try root.createFile(node.path) }
+      return try moveMount(mount.borrowed, onto: target.borrowed)
+    }
+    let source = try openDevice(node)
     let target = try withRoot { (root) throws(Fault) in try root.createFile(node.path) }
     try bind(source.borrowed, onto: target.borrowed)
-  }
-
-  private func verify(_ handle: BorrowedDescriptor, is node: DeviceNode) throws(Fault) {
-    let found = try status(of: handle)
-    guard found.kind == node.kind, node.kind == .fifo || found.device == node.device else {
-      throw Fault(
-        "mknodat", .exists, arguments: node.path.quoted,
-        hint: "\(node.path) is there already and is not the device \(node.device.major):\(node.device.minor)")
-    }
   }
 
   /// A name that the image has already is the image's.
@@ -51,5 +45,21 @@ extension MountExecutor {
     do throws(Fault) { try makeSymbolicLink(place.name, to: target, at: place.directory.borrowed) } catch {
       if error.errno != .exists { throw error }
     }
+  }
+}
+
+/// The host's own node of that name, when it is the device that it should be.
+func openDevice(_ node: DeviceNode) throws(Fault) -> Descriptor {
+  let source = try open(node.path, [.path, .noFollow])
+  try verify(source.borrowed, is: node)
+  return source
+}
+
+private func verify(_ handle: BorrowedDescriptor, is node: DeviceNode) throws(Fault) {
+  let found = try status(of: handle)
+  guard found.kind == node.kind, node.kind == .fifo || found.device == node.device else {
+    throw Fault(
+      "mknodat", .exists, arguments: node.path.quoted,
+      hint: "\(node.path) is there already and is not the device \(node.device.major):\(node.device.minor)")
   }
 }

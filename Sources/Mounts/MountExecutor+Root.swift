@@ -12,6 +12,7 @@ extension MountExecutor {
 
   mutating func mountOverlay(_ overlay: OverlayMount) throws(Fault) {
     guard !overlay.lower.isEmpty else { throw Fault("mount", .invalid, arguments: "overlay without a layer") }
+    if let mount = handed.take() { return try attachRoot(mount) }
     let target = try open(overlay.target, [.path, .directory])
     // One layer and nothing above it is no overlay to the kernel, and needs none.
     if overlay.upper == nil, overlay.lower.count == 1 {
@@ -75,7 +76,15 @@ extension MountExecutor {
     return mounted
   }
 
+  /// Onto `/`, which is the one directory that the root of any user namespace can open. Paths go on to start below it.
+  private mutating func attachRoot(_ mount: consuming Descriptor) throws(Fault) {
+    let target = try open("/", [.path, .directory])
+    try moveMount(mount.borrowed, onto: target.borrowed)
+    root = Root(mount)
+  }
+
   mutating func bindRoot(_ path: Path) throws(Fault) {
+    if let mount = handed.take() { return try attachRoot(mount) }
     let target = try open(path, [.path, .directory])
     do throws(Fault) {
       let mount = try cloneMount("", at: target.borrowed, recursive: true)

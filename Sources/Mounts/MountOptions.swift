@@ -70,6 +70,7 @@ package struct MountOptions: Hashable, Sendable {
     case "diratime": (.noDirectoryAccessTime, false)
     case "nosymfollow": (.noSymlinkFollow, true)
     case "symfollow": (.noSymlinkFollow, false)
+    case "idmap": (.identityMapped, true)
     case "noatime": (.noAccessTime, true)
     case "strictatime": (.strictAccessTime, true)
     // The zero of the three-valued field.

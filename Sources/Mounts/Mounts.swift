@@ -16,10 +16,17 @@ package struct MountExecutor: ~Copyable {
   /// What the masks need from the host, taken before the host's root is left.
   var proc: PrivateProc?
   var masks = MaskSources()
+  /// What the parent opened for the steps to come, in their order.
+  var handed = MountSources()
   /// Nothing that happens here shows on the host.
   var isIsolated = false
 
   package init() {}
+
+  /// Takes what `openSources` opened in the parent: the steps that need the host use these instead of opening paths.
+  package mutating func adopt(_ sources: inout ReceivedDescriptors) {
+    while let source = sources.take() { handed.append(source) }
+  }
 
   /// Whether a step has made the new root already.
   package var hasRoot: Bool { root != nil }
@@ -30,6 +37,7 @@ package struct MountExecutor: ~Copyable {
     let mask = setFileModeMask(0)
     defer { setFileModeMask(mask) }
     switch step {
+    case .openSources: throw Fault("plan", .invalid, arguments: "a step of the parent stands inside the container")
     case .setPropagation(let propagation): try setPropagation(propagation)
     case .mountOverlay(let overlay): try mountOverlay(overlay)
     case .bindRoot(let path): try bindRoot(path)

@@ -24,7 +24,9 @@ struct PlanCompiler {
     self.request = request
     spec = request.spec
     linux = request.spec.linux ?? Spec.Linux()
-    guard let process = request.spec.process else { throw PlanningError("process", "is missing: there is nothing to run") }
+    guard let process = request.spec.process else {
+      throw PlanningError("process", "is missing: there is nothing to run")
+    }
     guard !process.args.isEmpty else { throw PlanningError("process.args", "is empty: there is nothing to run") }
     guard process.cwd.hasPrefix("/") else {
       throw PlanningError("process.cwd", "\"\(process.cwd)\" is not an absolute path")
@@ -56,8 +58,12 @@ struct PlanCompiler {
     let groups = try cgroups()
     plan.host = groups.before.map(Step.cgroup)
     plan.cgroup = groups.intoCgroup
-    plan.wiring = identifierMaps() + groups.make.map(Step.cgroup) + request.wiring.map(Step.network)
     plan.building = entering() + root() + (try mounts()) + (try devices()) + terminal() + workingDirectory()
+    plan.wiring = identifierMaps() + sources(for: plan.building)
+    plan.wiring += groups.make.map(Step.cgroup)
+    // The root of a user namespace may not write to the host's groups: its parent puts it in.
+    if hasUserNamespace { plan.wiring += groups.join.map(admitting) }
+    plan.wiring += request.wiring.map(Step.network)
     plan.finishing = [.process(.awaitParent)] + joining(groups) + request.inside.map(Step.network)
     plan.finishing += names() + closing() + (try identity())
     return plan
@@ -81,6 +87,17 @@ struct PlanCompiler {
     return [.process(.mapIdentifiers(users: maps(linux.uidMappings), groups: maps(linux.gidMappings)))]
   }
 
+  /// What the container's root, who is nobody to the host, may not open itself.
+  private func sources(for building: [Step]) -> [Step] {
+    guard hasUserNamespace else { return [] }
+    let steps = building.compactMap { step in
+      if case .mount(let step) = step, step.needsHost { step } else { nil }
+    }
+    func host(_ maps: [Spec.IDMapping]) -> UInt32 { maps.first { $0.containerID == 0 }?.hostID ?? 0 }
+    let owner = HostIdentity(user: host(linux.uidMappings), group: host(linux.gidMappings))
+    return [.mount(.openSources(steps, owner: request.shiftsOwners ? owner : nil))]
+  }
+
   /// The child waits for its id maps first: before them it is nobody and may do nothing.
   private func entering() -> [Step] {
     var steps: [Step] = []
@@ -94,8 +111,12 @@ struct PlanCompiler {
     return steps
   }
 
+  private func admitting(_ step: CgroupStep) -> Step {
+    if case .join(let group, let isV2) = step { .cgroup(.admit(group, isV2: isV2)) } else { .cgroup(step) }
+  }
+
   private func joining(_ groups: CgroupPlan) -> [Step] {
-    var steps = groups.join.map(Step.cgroup)
+    var steps = hasUserNamespace ? [] : groups.join.map(Step.cgroup)
     if created.contains(.cgroup) { steps.append(.process(.unshare(.cgroup))) }
     return steps + cgroupMounts()
   }

@@ -25,6 +25,9 @@ package struct LaunchRequest: Sendable {
   /// A compiled filter; nil is unconfined.
   package var filter: SystemCallFilter?
   package var hasInit = false
+  /// With a user namespace: the root's files belong, inside, to the ids that they have on the disk. An OCI bundle has its
+  /// root's owners shifted already.
+  package var shiftsOwners = false
   /// Limits that a person did not ask for: kept as far as a host without CAP_SYS_RESOURCE allows.
   package var limitsAreDefaults = true
 

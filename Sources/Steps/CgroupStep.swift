@@ -22,6 +22,8 @@ package enum CgroupStep: Hashable, Sendable {
   /// The calling task enters the group: the single-threaded child writes 0 to `tasks` (v1) or `cgroup.procs` (v2). Another
   /// process's pid is never written: that waits for an RCU grace period, about 9 ms.
   case join(Path, isV2: Bool)
+  /// The parent puts the container in, whatever that costs: the root of a user namespace may not write to the host's groups.
+  case admit(Path, isV2: Bool)
   /// rmdir of the group and of those that the container made in it, after killing who is still there; retried, for a
   /// bounded time, while the kernel lets go of the last task.
   case remove(Path)

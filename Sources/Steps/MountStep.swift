@@ -3,6 +3,10 @@ package import Kernel
 /// A change in the container's own mount namespace. Targets are paths inside the new root and are opened by `Rooted`;
 /// sources of bind mounts are paths of the host, opened before the root is left.
 package enum MountStep: Hashable, Sendable {
+  /// In the parent, for a container with a user namespace: opens with the host's rights what these steps take from the
+  /// host, as detached mounts. The child gets and attaches them. With an owner, files of the root belong in the container
+  /// to the ids that they have on the disk; without, the root is taken as it lies.
+  case openSources([MountStep], owner: HostIdentity?)
   /// All mounts of the new namespace stop sending to (and, when private, receiving from) the host's.
   case setPropagation(Propagation)
   /// The layers of an image, topmost first, with a private upper directory: the new root.
@@ -33,6 +37,27 @@ package enum MountStep: Hashable, Sendable {
   case pivotRoot
   /// Propagation of the new root after the pivot (`rootfsPropagation`).
   case setRootPropagation(Propagation)
+}
+
+/// Who the root of a user namespace is on the host.
+package struct HostIdentity: Hashable, Sendable {
+  package var user: UInt32
+  package var group: UInt32
+  package init(user: UInt32, group: UInt32) {
+    self.user = user
+    self.group = group
+  }
+}
+
+extension MountStep {
+  /// Takes something from the host that the root of a user namespace may not open.
+  package var needsHost: Bool {
+    switch self {
+    case .mountOverlay, .bindRoot, .bind: true
+    case .makeDevice(let node): node.isBound
+    default: false
+    }
+  }
 }
 
 /// An overlay file system (the kernel's Documentation/filesystems/overlayfs.rst).

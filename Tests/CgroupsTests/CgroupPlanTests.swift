@@ -18,6 +18,7 @@ func line(_ step: CgroupStep) -> String {
     "devices \(group): " + rules.map { ($0.allow ? "+" : "-") + $0.description }.joined(separator: "; ")
   case .inheritCpuset(let group): "inherit \(group)"
   case .join(let group, let isV2): "join \(group) \(isV2 ? "v2" : "v1")"
+  case .admit(let group, let isV2): "admit \(group) \(isV2 ? "v2" : "v1")"
   case .remove(let group): "remove \(group)"
   }
 }

@@ -18,7 +18,8 @@ import Testing
     .file(.removeDirectory(hostile)), .file(.removeTree(hostile)),
   ]
   static let mounts: [Step] = [
-    .mount(.setPropagation(.slave)),
+    .mount(.setPropagation(.slave)), .mount(.openSources([.bindRoot(hostile)], owner: nil)),
+    .mount(.openSources([.bindRoot(hostile)], owner: HostIdentity(user: 1, group: 2))),
     .mount(.mountOverlay(OverlayMount(target: "/r", lower: [hostile, "/l"], upper: "/u", work: "/w"))),
     .mount(
       .mountOverlay(
@@ -67,6 +68,7 @@ import Testing
     .cgroup(.enable(hostile, required: ["memory"], wanted: ["io"])),
     .cgroup(.allowDevices(hostile, [DeviceRule(allow: false, kind: .all, major: nil, minor: nil, access: "rwm")])),
     .cgroup(.inheritCpuset(hostile)), .cgroup(.join(hostile, isV2: false)), .cgroup(.join(hostile, isV2: true)),
+    .cgroup(.admit(hostile, isV2: false)), .cgroup(.admit(hostile, isV2: true)),
     .cgroup(.remove(hostile)),
   ]
   static let networks: [Step] = [

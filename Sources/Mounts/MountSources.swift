@@ -1,0 +1,113 @@
+package import Kernel
+package import Steps
+
+// In a user namespace the container's root is nobody to the host: it can neither search /var/lib/skiff nor shift owners.
+// So the parent opens for it what the steps take from the host, and the child only attaches.
+
+/// Detached mounts in the order of the steps that they are for.
+package struct MountSources: ~Copyable, Sendable {
+  private var numbers: [Int32] = []
+
+  package var descriptors: [BorrowedDescriptor] { numbers.map(BorrowedDescriptor.init(rawValue:)) }
+
+  /// The next one; nil when there is none, as in a container without a user namespace.
+  mutating func take() -> Descriptor? { numbers.isEmpty ? nil : Descriptor(owning: numbers.removeFirst()) }
+
+  mutating func append(_ mount: consuming Descriptor) { numbers.append(mount.release()) }
+
+  deinit { for number in numbers { _ = Descriptor(owning: number) } }
+}
+
+/// Opens, with the caller's rights, what `steps` take from the host: each of them that `needsHost`, in their order.
+///
+/// - Parameters:
+///   - userNamespace: the container's, with its ids mapped.
+///   - owner: shows the files of the root, in the container, with the ids that they have on the disk (idmapped mounts: Linux
+///     5.12, as layers of an overlay 5.19). Overlay works in its upper directory as whoever mounts it, and the host's own
+///     root has no id there, so it is mounted as the container's root.
+package func openSources(
+  of steps: [MountStep], userNamespace: BorrowedDescriptor, owner: HostIdentity?
+) throws(Fault) -> MountSources {
+  var sources = MountSources()
+  for step in steps where step.needsHost {
+    switch step {
+    case .mountOverlay(let overlay):
+      if let owner {
+        sources.append(try makeMappedOverlay(overlay, userNamespace, owner))
+      } else {
+        sources.append(try makeOverlay(overlay, attributes: []))
+      }
+    case .bindRoot(let path):
+      sources.append(
+        owner == nil ? try cloneMount(path, recursive: true) : try cloneMapped(path, userNamespace))
+    case .bind(let bind): sources.append(try openSource(of: bind, userNamespace))
+    case .makeDevice(let node):
+      let device = try openDevice(node)
+      sources.append(try cloneMount("", at: device.borrowed, recursive: false))
+    default: break
+    }
+  }
+  return sources
+}
+
+private func cloneMapped(_ path: Path, _ userNamespace: BorrowedDescriptor) throws(Fault) -> Descriptor {
+  let mount = try cloneMount(path, recursive: false)
+  try mapIdentifiers(of: mount.borrowed, userNamespace, path)
+  return mount
+}
+
+private func mapIdentifiers(
+  of mount: BorrowedDescriptor, _ userNamespace: BorrowedDescriptor, _ path: Path
+) throws(Fault) {
+  do throws(Fault) {
+    try setMountAttributes(of: mount, set: .identityMapped, userNamespace: userNamespace, recursive: false)
+  } catch {
+    throw error.hinted(
+      "the file system of \(path) cannot show its files with other owners (idmapped mounts); run without --userns")
+  }
+}
+
+private func makeMappedOverlay(
+  _ overlay: OverlayMount, _ userNamespace: BorrowedDescriptor, _ owner: HostIdentity
+) throws(Fault) -> Descriptor {
+  var mapped = overlay
+  var layers = MountSources()
+  func name(_ descriptor: BorrowedDescriptor?) -> Path { Path("/proc/self/fd/\(descriptor?.rawValue ?? -1)") }
+  mapped.lower = try overlay.lower.map { (layer) throws(Fault) in
+    layers.append(try cloneMapped(layer, userNamespace))
+    return name(layers.descriptors.last)
+  }
+  if let upper = overlay.upper, let work = overlay.work {
+    // Both must lie on one mount, so it is the directory above that is mapped.
+    guard upper.parent == work.parent else {
+      throw Fault("mount", .crossDevice, arguments: "\(upper.quoted), \(work.quoted)")
+    }
+    layers.append(try cloneMapped(upper.parent, userNamespace))
+    mapped.upper = name(layers.descriptors.last).appending(upper.name)
+    mapped.work = name(layers.descriptors.last).appending(work.name)
+  }
+  do throws(Fault) {
+    return try withFileSystemIdentity(user: owner.user, group: owner.group) { () throws(Fault) in
+      try makeOverlay(mapped, attributes: [])
+    }
+  } catch {
+    throw error.hinted(
+      error.errno == .invalid ? "a layered image in a user namespace needs Linux 5.19" : overlayHint(error.errno))
+  }
+}
+
+/// The attributes are the mount's before the container sees it. `idmap` shifts owners as for the root.
+private func openSource(
+  of bind: BindMount, _ userNamespace: BorrowedDescriptor
+) throws(Fault) -> Descriptor {
+  let source = try openBindSource(bind.source)
+  let tree = try cloneMount("", at: source.borrowed, recursive: bind.isRecursive)
+  var plain = bind
+  plain.set.subtract(.identityMapped)
+  plain.setRecursively.subtract(.identityMapped)
+  try setAttributes(of: tree.borrowed, plain)
+  if bind.set.union(bind.setRecursively).contains(.identityMapped) {
+    try mapIdentifiers(of: tree.borrowed, userNamespace, bind.source)
+  }
+  return tree
+}
