@@ -78,7 +78,9 @@ let package = Package(
     // 5 engine
     room("Blobs", "ImageSpec", "JSON", "Kernel"),
     room("Layers", "Blobs", "Archive", "ImageSpec", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
-    room("Staging", "Layers", "Launching", "ELF", "Arguments", "ImageSpec", "Rooted", "JSON", "Steps", "Kernel"),
+    room(
+      "Staging", "Layers", "Launching", "Inside", "ELF", "Arguments", "ImageSpec", "Rooted", "JSON",
+      "Steps", "Kernel"),
     room("Networks", "Launching", "Netlink", "Firewall", "JSON", "Steps", "Kernel"),
     room("Volumes", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
     room(

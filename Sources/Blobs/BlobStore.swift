@@ -57,6 +57,15 @@ package struct BlobStore: Sendable {
     return bytes
   }
 
+  /// All that is here, named or not.
+  package func digests() throws(StoreError) -> [Digest] {
+    try storing("cannot list the image store") { () throws(Fault) in
+      try entries(of: root.appending("blobs/sha256")).compactMap { Digest(hex: $0.name.string) }.sorted {
+        $0.hex < $1.hex
+      }
+    }
+  }
+
   // MARK: Writing
 
   /// Adds content; the same content twice is one blob.

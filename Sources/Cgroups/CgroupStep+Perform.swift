@@ -41,6 +41,11 @@ private func make(_ group: Path) throws(Fault) {
           "\(present.count == 1 ? "a process is" : "\(present.count) processes are") in this group (\(present[0]) …): "
           + "another container uses the name")
     }
+    // Frozen, it would stop the first process that enters.
+    for (file, value) in [("cgroup.freeze", "0"), ("freezer.state", "THAWED")] as [(Path, String)]
+    where exists(group.appending(file)) {
+      try writeControl(group.appending(file), value)
+    }
   }
 }
 

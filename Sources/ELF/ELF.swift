@@ -22,7 +22,7 @@ extension ELFError: CustomStringConvertible {
   package var description: String {
     switch self {
     case .notELF: "not an ELF file"
-    case .truncated(let part): "truncated ELF file: the \(part) lies behind the end of the file"
+    case .truncated(let part): "truncated ELF file: it ends before its \(part) does"
     case .malformed(let part): "malformed ELF file: \(part)"
     case .unsupported(let what): "unsupported ELF file: \(what)"
     case .unreadable(let fault): "\(fault.errno)"

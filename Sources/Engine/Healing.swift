@@ -1,6 +1,7 @@
 internal import Containers
 internal import Cgroups
 internal import Kernel
+internal import Networks
 internal import Steps
 
 // What a crash left. A container's lock is held from before anything of it is made until all of it is gone, by the command
@@ -14,6 +15,8 @@ extension Engine {
     guard effectiveUser() == 0, let identifiers = try? store.identifiers() else { return }
     for identifier in identifiers { heal(identifier) }
     removeOrphans(living: Set(identifiers.map(\.description)))
+    // Addresses that were leased for a container which never came to be.
+    _ = try? networks.heal(isAlive: isAlive)
   }
 
   private func heal(_ identifier: ContainerIdentifier) {

@@ -1,8 +1,18 @@
+package import Blobs
+internal import Cgroups
 internal import Containers
+package import ImageSpec
 package import JSON
 internal import Kernel
+package import Layers
+
+// Containers and the images that they are made from.
 
 extension Engine {
+  package func images() throws(Failure) -> ImageStore {
+    do throws(StoreError) { return try ImageStore(root: state.root) } catch { throw Failure(error) }
+  }
+
   func imageDefaults(of request: RunRequest) throws(Failure) -> ImageDefaults {
     switch request.root {
     case .directory(let path):
@@ -11,10 +21,111 @@ extension Engine {
           .notFound, "the root \(path) is not a directory", hint: "skiff stage \(path) bash ls makes one")
       }
       return ImageDefaults()
-    case .image: throw Failure(.notFound, "images are not wired yet")
+    case .image(let text):
+      let store = try images()
+      do throws(StoreError) { return ImageDefaults(try store.resolve(text), reference: text) } catch {
+        throw Failure(error)
+      }
     }
   }
 
-  package func imageInspection(of word: String) throws(Failure) -> JSONValue? { nil }
-  package func networkInspection(of word: String) throws(Failure) -> JSONValue? { nil }
+  /// The containers that were made from an image, for `rmi` to respect.
+  package func users(of image: Digest) -> [ImageUser] {
+    ((try? summaries(includingEnded: true)) ?? []).filter { $0.record.imageIdentifier == image.description }
+      .map { ImageUser(container: $0.record.name, isRunning: $0.state.status == .running) }
+  }
+
+  /// What a container changed of its image, as docker's diff says it.
+  package func changes(of word: String) throws(Failure) -> [Change] {
+    let (record, files) = try layered(word, doing: "compare")
+    do throws(StoreError) {
+      return try overlayChanges(upper: files.upper, lowers: record.lower.map { Path($0) })
+    } catch { throw Failure(error) }
+  }
+
+  /// The container's upper layer as the top layer of a new image.
+  package func commit(
+    _ word: String, as reference: String?, author: String?, message: String?, pauses: Bool
+  ) throws(Failure) -> Image {
+    let (record, files) = try layered(word, doing: "commit")
+    let store = try images()
+    // Frozen, so that no file is half written while it is packed.
+    let group = Cgroup(group: cgroupName(of: files.identifier), layout: try layout())
+    let isPaused = pauses && group.exists && (try? group.freeze()) != nil
+    defer { if isPaused { try? group.thaw() } }
+    do {
+      let name = try reference.map { try Reference($0) }
+      var commit = Commit(base: try store.resolve(record.imageIdentifier), upper: files.upper)
+      commit.author = author
+      commit.comment = message
+      commit.createdBy = record.command.joined(separator: " ")
+      return try store.commit(commit, reference: name)
+    } catch let error as StoreError {
+      throw Failure(error)
+    } catch {
+      throw Failure(.usage, "\(error)")
+    }
+  }
+
+  private func layered(
+    _ word: String, doing what: String
+  ) throws(Failure) -> (ContainerRecord, ContainerFiles) {
+    let identifier = try find(word)
+    let record = try record(of: identifier)
+    guard !record.lower.isEmpty else {
+      throw Failure(
+        .conflict, "cannot \(what) \(word): it runs on the directory \(record.rootDirectory), which has no layers",
+        hint: "run it from an image: skiff stage -t NAME …")
+    }
+    return (record, store.files(of: identifier))
+  }
+
+  /// What `inspect` says of an image, nil when there is none by that name.
+  package func imageInspection(of word: String) throws(Failure) -> JSONValue? {
+    let store = try images()
+    do throws(StoreError) {
+      let image = try store.find(word)
+      return [
+        "Id": .string(image.id.description), "RepoTags": .array(image.tags.map(JSONValue.string)),
+        "Created": .string(image.config.created ?? ""), "Architecture": .string(image.config.platform.architecture),
+        "Os": .string(image.config.platform.os), "Size": .number(.integer(image.size)),
+        "Config": [
+          "User": .string(image.config.config.user), "Env": .array(image.config.config.env.map(JSONValue.string)),
+          "Entrypoint": .array(image.config.config.entrypoint.map(JSONValue.string)),
+          "Cmd": .array(image.config.config.cmd.map(JSONValue.string)),
+          "WorkingDir": .string(image.config.config.workingDir),
+        ],
+        "RootFS": [
+          "Type": "layers", "Layers": .array(image.config.diffIDs.map { .string($0.description) }),
+        ],
+      ]
+    } catch {
+      if error.kind == .notFound || error.kind == .invalid { return nil }
+      throw Failure(error)
+    }
+  }
+}
+
+extension ImageDefaults {
+  init(_ image: Image, reference: String) {
+    let config = image.config.config
+    self.init(
+      entrypoint: config.entrypoint, command: config.cmd, environment: config.env,
+      workingDirectory: config.workingDir, user: config.user, labels: config.labels,
+      stopSignal: config.stopSignal.isEmpty ? nil : config.stopSignal, volumes: config.volumes,
+      identifier: image.id.description, lower: image.lowerdirs, reference: reference)
+  }
+}
+
+extension Failure {
+  package init(_ error: StoreError) {
+    let kind: Failure.Kind =
+      switch error.kind {
+      case .notFound: .notFound
+      case .conflict: .conflict
+      case .invalid: .usage
+      default: .host
+      }
+    self.init(kind, error.message, hint: error.hint)
+  }
 }

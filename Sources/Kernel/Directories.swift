@@ -65,8 +65,9 @@ package func removeTree(_ path: Path, at directory: BorrowedDescriptor = .workin
     if error.errno != .isDirectory && error.errno != .notPermitted { throw error }
   }
   do throws(Fault) {
-    let opened = try open(path, [.readOnly, .directory, .noFollow], at: directory)
-    for entry in try entries(of: opened.borrowed) { try removeTree(entry.name, at: opened.borrowed) }
+    let top = try open(path, [.readOnly, .directory, .noFollow], at: directory)
+    // Once more whenever something was moved up from the depths.
+    while try removeContents(of: top.borrowed, depth: 0, top: top.borrowed) {}
   } catch {
     if error.errno == .noSuchFile { return }
     throw error
@@ -74,4 +75,35 @@ package func removeTree(_ path: Path, at directory: BorrowedDescriptor = .workin
   do throws(Fault) { try removeDirectory(path, at: directory) } catch {
     if error.errno != .noSuchFile { throw error }
   }
+}
+
+/// Every level costs a descriptor and a stack frame, and a container may nest its directories as deep as it likes: what
+/// lies too deep is moved to the top and removed from there.
+///
+/// - Returns: whether something was moved to the top.
+private func removeContents(
+  of directory: BorrowedDescriptor, depth: Int, top: BorrowedDescriptor
+) throws(Fault) -> Bool {
+  var hasMoved = false
+  for entry in try entries(of: directory) {
+    do throws(Fault) {
+      do throws(Fault) {
+        try removeFile(entry.name, at: directory)
+        continue
+      } catch {
+        if error.errno != .isDirectory && error.errno != .notPermitted { throw error }
+      }
+      if depth == 64 {
+        try rename(entry.name, at: directory, to: Path("\(processIdentifier()).\(monotonicNanoseconds())"), at: top)
+        hasMoved = true
+        continue
+      }
+      let below = try open(entry.name, [.readOnly, .directory, .noFollow], at: directory)
+      if try removeContents(of: below.borrowed, depth: depth + 1, top: top) { hasMoved = true }
+      try removeDirectory(entry.name, at: directory)
+    } catch {
+      if error.errno != .noSuchFile { throw error }
+    }
+  }
+  return hasMoved
 }

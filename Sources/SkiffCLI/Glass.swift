@@ -63,6 +63,15 @@ struct Glass {
     try BorrowedDescriptor.standardError.write(ExplanationText().timings(parts, totalNanoseconds: total))
   }
 
+  /// What `stage` or another command did on the host alone.
+  func showTimings(_ times: [UInt64], of steps: [Step], title: String) throws {
+    guard isTimed else { return }
+    let timings = zip(steps, times).map { Explain.StepTiming(step: $0, nanoseconds: $1) }
+    let text = ExplanationText().timings(
+      [PartTimings(title: title, timings: timings)], totalNanoseconds: times.reduce(0, +))
+    try BorrowedDescriptor.standardError.write(text)
+  }
+
   func show(_ run: ExplainedRun) throws {
     _ = try printing { out in
       let text = ExplanationText(hasColours: out.colours.isOn)

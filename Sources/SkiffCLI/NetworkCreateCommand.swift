@@ -30,7 +30,7 @@ enum NetworkCreate {
         timings.append(Explain.StepTiming(step: step, nanoseconds: time - last))
         last = time
       }
-    } catch { throw failure(of: error) }
+    } catch { throw Failure(error) }
     if glass.isTimed {
       let parts = [PartTimings(title: "On the host", timings: timings)]
       try BorrowedDescriptor.standardError.write(

@@ -93,6 +93,27 @@ import Testing
     #expect(layout.kind == .none)
   }
 
+  /// What a hostile or broken procfs could say: nothing of it may stop the program.
+  @Test(arguments: Fixture.all) func survivesAnyBytes(_ fixture: Fixture) {
+    var generator = SplitMix(state: 1)
+    for _ in 0..<500 {
+      var (mounts, membership) = (Array(fixture.mountInformation.utf8), Array(fixture.membership.utf8))
+      for _ in 0..<Int.random(in: 1...8, using: &generator) {
+        let byte: UInt8 = [0, 10, 32, 44, 45, 47, 58, 92, 255, .random(in: 0...255, using: &generator)].randomElement(
+          using: &generator)!
+        mounts[.random(in: mounts.indices, using: &generator)] = byte
+        membership[.random(in: membership.indices, using: &generator)] = byte
+      }
+      mounts.removeLast(.random(in: 0..<mounts.count, using: &generator))
+      let layout = CgroupLayout(mountInformation: mounts, membership: membership) { _ in mounts }
+      var resources = Resources()
+      resources.memory.limit = 1 << 20
+      if let plan = try? layout.plan(for: resources, group: "skiff/web") {
+        #expect(plan.groups.allSatisfy { $0.string.hasSuffix("/skiff/web") })
+      }
+    }
+  }
+
   @Test func detectsThisMachine() throws {
     let layout = try CgroupLayout.detect()
     #expect(layout.kind != .none)

@@ -41,8 +41,13 @@ struct PerformTests {
   }
 
   @Test func takesOverWhatACrashLeftBehind() throws {
-    try Machine.withGroup { _, _, plan in
+    try Machine.withGroup { layout, name, plan in
+      let group = Cgroup(group: name, layout: layout)
+      try group.freeze()
       for step in plan.before + plan.make { try perform(step) }
+      #expect(!group.isFrozen)
+      let process = try Machine.start("exit 5", in: plan)
+      #expect(process.waitForExit()?.code == 5)
     }
   }
 

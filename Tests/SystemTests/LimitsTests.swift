@@ -21,7 +21,7 @@ import Testing
     trap '"$skiff" rm -f box >/dev/null 2>&1; rm -rf "$place"' EXIT
     mkdir -p $place/root/bin $place/root/proc $place/root/sys $place/root/dev $place/root/tmp $place/root/etc
     cp /bin/busybox $place/root/bin/
-    for name in sh sleep cat head tail grep mknod nproc; do ln -s busybox $place/root/bin/$name; done
+    for name in sh sleep cat head tail grep mknod find mount mkdir; do ln -s busybox $place/root/bin/$name; done
     run() { "$skiff" run --network none "$@"; }
     # word, then a command: all that it prints, and its code in parentheses.
     ask() { word=$1; shift; answer=$("$@" 2>&1; echo "($?)"); echo "$word: $(echo "$answer" | tr '\\n' ' ')"; }
@@ -50,6 +50,11 @@ import Testing
     ask device run --rm --rootfs $place/root sh -c "$tun"
     ask privileged run --rm --privileged --rootfs $place/root sh -c "$tun"
     ask zero run --rm --rootfs $place/root sh -c 'head -c 3 /dev/zero | tail -c 3 >/dev/null && echo read'
+    # CVE-2022-0492: the group's own files, and a release agent, are the way out of a writable cgroupfs.
+    ask escape run --rm --rootfs $place/root sh -c 'cd /sys/fs/cgroup
+      for file in $(find . -name cgroup.procs -o -name tasks -o -name release_agent -o -name memory.max \\
+        -o -name memory.limit_in_bytes -o -name devices.allow); do echo 1 >$file && echo wrote $file; done
+      mount -t cgroup -o memory cgroup /tmp; mount -t cgroup2 cgroup2 /tmp; mkdir /sys/fs/cgroup/x; grep -v ":/$" /proc/self/cgroup'
     echo end
     """
 
@@ -79,6 +84,10 @@ import Testing
     expect("device", "not permitted")
     #expect(answers["privileged"].map { !$0.contains("not permitted") } == true, "\(answers["privileged"] ?? "")")
     expect("zero", "read (0)")
+    // Nothing was written, nothing mounted, and no group shows a path on the host.
+    expect("escape", "Read-only file system", "(1)")
+    #expect(
+      answers["escape"].map { !$0.contains("wrote") && !$0.contains("skiff/") } == true, "\(answers["escape"] ?? "")")
     #expect(output.split(separator: "\n").last == "end", "\(output.suffix(2000))")
   }
 

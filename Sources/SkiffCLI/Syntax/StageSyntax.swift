@@ -23,9 +23,11 @@ enum StageCommand {
         Option("why", help: "Show for every file who asked for it"),
         FormatOption.json,
         Option("quiet", short: "q", help: "Print no summary"),
+        Option("bare", help: "Only the binaries, their libraries and linker", group: "What comes along"),
         Option(
-          "copy", .value, value: "how", help: "How files are copied: auto, reflink, link, copy", initial: "auto",
-          group: "Copying", completion: .words(["auto", "reflink", "link", "copy"])),
+          "link",
+          help: "Copy by hard link where the file system can. Only for a root that nobody writes to:"
+            + " the two names are one file, and the host's own binaries would change with it", group: "Copying"),
         Option(
           "path", short: "p", .repeated, value: "path", help: "Take this file or directory along too", group: "Copying",
           completion: .files),
@@ -40,7 +42,7 @@ enum StageCommand {
 
   /// What dlopen would want, each of which can be left out.
   private static let without: [Option] = [
-    ("extras", "Leave out everything below: only the binaries and their libraries"),
+    ("extras", "Leave out everything below but the directories"),
     ("nss", "Leave out the NSS modules that nsswitch.conf names"),
     ("gconv", "Leave out the character set converters"),
     ("locale", "Leave out the C.UTF-8 locale"),
@@ -48,6 +50,7 @@ enum StageCommand {
     ("timezone", "Leave out the time zone"),
     ("terminfo", "Leave out the terminal's description"),
     ("etc", "Leave out passwd, group, hosts, resolv.conf and nsswitch.conf"),
+    ("directories", "Leave out /proc, /sys, /dev, /tmp and the like"),
   ].map { Option("no-\($0.0)", help: $0.1, group: "What comes along") }
 }
 

@@ -16,7 +16,10 @@ enum TourCommand {
       options: [
         Option("list", short: "l", help: "List the chapters"),
         Option("keep", help: "Leave what was built for a closer look"),
-        GlassBox.explain,
-      ], positionals: .atLeast(0))
+      ], positionals: .atLeast(0),
+      examples: [
+        .init("sudo skiff tour", "All of it, in about a minute"),
+        .init("sudo skiff tour 2 6", "The chapters that are wanted; some build on the second"),
+      ])
   }
 }

@@ -1,0 +1,34 @@
+package import ImageSpec
+package import Kernel
+
+/// An image of the local store.
+package struct Image: Hashable, Sendable {
+  /// The digest of its config: what `images` shows and containers remember.
+  package var id: Digest
+  package var manifestDigest: Digest
+  package var manifest: Manifest
+  package var config: ImageConfig
+  /// Its names, familiar and sorted; none for an image that another took the name of.
+  package var tags: [String]
+  /// Where its layers are unpacked, topmost first: the lowerdirs of an overlay. They are there once `resolve` gave the image.
+  package var lowerdirs: [Path]
+
+  /// Bytes of its layers.
+  package var size: Int64 { manifest.layers.reduce(0) { $0 + $1.size } }
+}
+
+/// A container that was made from an image, as the engine knows it.
+package struct ImageUser: Hashable, Sendable {
+  package var container: String
+  package var isRunning: Bool
+  package init(container: String, isRunning: Bool) {
+    self.container = container
+    self.isRunning = isRunning
+  }
+}
+
+/// What `rmi` reports, line by line.
+package enum RemovedImage: Hashable, Sendable {
+  case untagged(String)
+  case deleted(Digest)
+}

@@ -1,0 +1,120 @@
+package import Blobs
+internal import ImageSpec
+internal import JSON
+package import Kernel
+
+/// The images of this machine: blobs and their unpacked layers.
+package struct ImageStore: Sendable {
+  package let blobs: BlobStore
+  package let layers: LayerStore
+  static let nameAnnotation = "org.opencontainers.image.ref.name"
+
+  /// - Parameter root: `/var/lib/skiff`; what is missing below it is made, for root's eyes only.
+  package init(root: Path) throws(StoreError) {
+    blobs = try BlobStore(root: root.appending("images"))
+    layers = try LayerStore(root: root)
+  }
+
+  /// Takes away what commands that were killed left half done.
+  package func heal() {
+    blobs.heal()
+    layers.heal()
+  }
+
+  // MARK: Finding
+
+  /// The image by name (`bash`, `bash:5.2`, `name@sha256:…`), identifier, or the beginning of one, its layers unpacked.
+  package func resolve(_ text: String) throws(StoreError) -> Image {
+    let image = try find(text)
+    try unpackLayers(of: image)
+    var resolved = image
+    resolved.lowerdirs = layers.lowerdirs(of: image.config.diffIDs)
+    return resolved
+  }
+
+  /// The same without unpacking.
+  package func find(_ text: String) throws(StoreError) -> Image {
+    let index = try blobs.index()
+    let digest = (try? Digest(text)) ?? Digest(hex: text)
+    if digest == nil {
+      let reference: Reference
+      do throws(ImageSpecError) { reference = try Reference(text) } catch { throw StoreError(.invalid, error.reason) }
+      if let found = descriptor(of: reference, in: index) { return try load(found, index) }
+    }
+    let hex = digest?.hex ?? text
+    var found: [Image] = []
+    for image in list(index) {
+      // An identifier may be given as short as it is unique; a manifest's digest only in full.
+      if image.id.hex.hasPrefix(hex) || image.manifestDigest == digest { found.append(image) }
+    }
+    if found.count > 1 {
+      throw StoreError(.invalid, "image identifier \"\(text)\" is ambiguous", hint: "give more of its digits")
+    }
+    guard let image = found.first else { throw notFound(text, index) }
+    return image
+  }
+
+  private func notFound(_ text: String, _ index: Index) -> StoreError {
+    let names = index.manifests.compactMap { $0.annotations[Self.nameAnnotation] }.sorted()
+    let here = names.isEmpty ? "there are none yet" : "here are: \(names.prefix(8).joined(separator: ", "))"
+    return StoreError(
+      .notFound, "no such image: \((try? Reference(text))?.familiar ?? text)",
+      hint: "\(here); skiff stage -t NAME PROGRAM… makes one")
+  }
+
+  private func descriptor(of reference: Reference, in index: Index) -> ContentDescriptor? {
+    index.manifests.first { descriptor in
+      guard let name = descriptor.annotations[Self.nameAnnotation] else { return false }
+      guard let digest = reference.digest else { return name == reference.familiar }
+      return descriptor.digest == digest && (try? Reference(name))?.familiarName == reference.familiarName
+    }
+  }
+
+  /// All images by name, then those without one. What cannot be read is left out: `find` says why.
+  package func images() throws(StoreError) -> [Image] { list(try blobs.index()) }
+
+  private func list(_ index: Index) -> [Image] {
+    var seen: Set<Digest> = []
+    return index.manifests.filter { seen.insert($0.digest).inserted }.compactMap { try? load($0, index) }
+      .sorted {
+        ($0.tags.isEmpty ? 1 : 0, $0.tags.first ?? $0.id.hex) < ($1.tags.isEmpty ? 1 : 0, $1.tags.first ?? $1.id.hex)
+      }
+  }
+
+  private func load(_ descriptor: ContentDescriptor, _ index: Index) throws(StoreError) -> Image {
+    guard descriptor.mediaType.isManifest else {
+      throw StoreError(.damaged, "\(descriptor.digest) in the list of images is no manifest")
+    }
+    let manifest: Manifest = try parse(descriptor, "manifest")
+    guard manifest.config.mediaType.isImageConfig else {
+      throw StoreError(.invalid, "\(descriptor.digest) is no image: its config is \(manifest.config.mediaType)")
+    }
+    let config: ImageConfig = try parse(manifest.config, "config")
+    guard config.diffIDs.count == manifest.layers.count else {
+      throw StoreError(
+        .damaged,
+        "image \(manifest.config.digest) names \(config.diffIDs.count) layers and has \(manifest.layers.count)")
+    }
+    let names = index.manifests.filter { $0.digest == descriptor.digest }.compactMap {
+      $0.annotations[Self.nameAnnotation]
+    }
+    return Image(
+      id: manifest.config.digest, manifestDigest: descriptor.digest, manifest: manifest, config: config,
+      tags: names.sorted(), lowerdirs: layers.lowerdirs(of: config.diffIDs))
+  }
+
+  private func parse<Document: JSONReadable>(
+    _ descriptor: ContentDescriptor, _ what: String
+  ) throws(StoreError) -> Document {
+    let bytes = try blobs.read(descriptor)
+    do throws(JSONError) { return try Document(parsing: bytes) } catch {
+      throw StoreError(.invalid, "\(what) \(descriptor.digest) is refused: \(error)")
+    }
+  }
+
+  private func unpackLayers(of image: Image) throws(StoreError) {
+    for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs) {
+      try layers.unpack(layer, diffID: diffID, from: blobs)
+    }
+  }
+}

@@ -1,0 +1,149 @@
+package import Blobs
+package import ImageSpec
+package import Kernel
+
+/// The unpacked trees.
+package struct LayerStore: Sendable {
+  private let layers: Path
+  private let links: Path
+  private var work: Path { layers.appending(".work") }
+
+  package init(root: Path) throws(StoreError) {
+    layers = root.appending("layers")
+    links = root.appending("l")
+    try storing("cannot make the layer store \(layers)") { () throws(Fault) in
+      if exists(links) { return }
+      for path in [layers, work, layers.appending(".empty"), links] {
+        try makeDirectories(path, mode: path.name == ".empty" ? 0o755 : 0o700)
+      }
+    }
+  }
+
+  package func path(of diffID: Digest) -> Path { layers.appending(diffID.hex) }
+
+  package func contains(_ diffID: Digest) -> Bool { exists(path(of: diffID), followLinks: false) }
+
+  package func digests() throws(StoreError) -> [Digest] {
+    try storing("cannot list the layers") { () throws(Fault) in
+      try entries(of: layers).compactMap { Digest(hex: $0.name.string) }
+    }
+  }
+
+  /// The lowerdirs of an image, topmost first, by short names. A layer that occurs twice is named once, for overlayfs
+  /// refuses it a second time: all of its lower occurrence is hidden by the upper one.
+  package func lowerdirs(of diffIDs: [Digest]) -> [Path] {
+    if diffIDs.isEmpty { return [layers.appending(".empty")] }
+    var seen: Set<Digest> = []
+    return diffIDs.reversed().filter { seen.insert($0).inserted }.map { shortPath(of: $0) }
+  }
+
+  /// `l/` and as many digits as no other layer begins with; the tree itself while there is no such link.
+  private func shortPath(of diffID: Digest) -> Path {
+    for length in stride(from: 8, through: 64, by: 8) {
+      let link = links.appending(String(diffID.hex.prefix(length)))
+      guard let target = try? readSymbolicLink(link) else { break }
+      if target.name == diffID.hex { return link }
+    }
+    return path(of: diffID)
+  }
+
+  private func makeShortPath(of diffID: Digest) throws(Fault) {
+    for length in stride(from: 8, through: 64, by: 8) {
+      let link = links.appending(String(diffID.hex.prefix(length)))
+      do throws(Fault) {
+        try makeSymbolicLink(link, to: "../layers/\(diffID.hex)")
+        return
+      } catch {
+        if error.errno != .exists { throw error }
+        if let target = try? readSymbolicLink(link), target.name == diffID.hex { return }
+      }
+    }
+  }
+
+  // MARK: Making layers
+
+  /// Unpacks a layer unless it is there. The blob's digest is the layer's, for it is not compressed.
+  package func unpack(_ layer: ContentDescriptor, diffID: Digest, from blobs: BlobStore) throws(StoreError) {
+    if contains(diffID) {
+      try storing("cannot link layer \(diffID)") { () throws(Fault) in try makeShortPath(of: diffID) }
+      return
+    }
+    guard let compression = layer.mediaType.layerCompression else {
+      throw StoreError(.invalid, "layer \(layer.digest) is of an unknown type, \(layer.mediaType)")
+    }
+    guard compression == .none else {
+      throw StoreError(
+        .invalid, "layer \(layer.digest) is compressed (\(compression)), which this version cannot unpack")
+    }
+    let blob = try blobs.open(layer)
+    let directory = try WorkDirectory(in: work)
+    let tree = directory.path.appending("tree")
+    try storing("cannot unpack layer \(diffID)") { () throws(Fault) in try makeDirectory(tree, mode: 0o755) }
+    var stream = TarStream(blob.borrowed, size: Int(layer.size))
+    try TreeUnpacker.unpack(&stream, into: tree)
+    guard stream.digest == diffID else {
+      throw StoreError(.damaged, "layer \(diffID) is damaged: its contents have another digest")
+    }
+    try place(tree, as: diffID)
+  }
+
+  /// Packs a tree as a layer, and keeps the tree itself as the unpacked layer when it can be renamed into place; the
+  /// caller has no use of it afterwards. On another file system it stays where it is, and the layer is unpacked when needed.
+  package func pack(tree: Path, into blobs: BlobStore) throws(StoreError) -> ContentDescriptor {
+    var writer = try BlobWriter(store: blobs)
+    _ = try TreePacker.pack(tree, as: .tree, into: &writer)
+    let blob = try writer.finish(mediaType: .ociLayer)
+    if contains(blob.digest) { return blob }
+    let directory = try WorkDirectory(in: work)
+    let moved = directory.path.appending("tree")
+    do throws(Fault) { try rename(tree, to: moved) } catch {
+      if error.errno == .crossDevice { return blob }
+      throw StoreError("cannot move \(tree) to the layer store", error)
+    }
+    try place(moved, as: blob.digest)
+    return blob
+  }
+
+  /// Packs the changes of an overlay's upper directory, which stays as it is. Nil when there are none.
+  package func pack(
+    upper: Path, over lowers: [Path], usesUserAttributes: Bool = false, into blobs: BlobStore
+  ) throws(StoreError) -> ContentDescriptor? {
+    var writer = try BlobWriter(store: blobs)
+    let root = try lowers.first.map { (path) throws(StoreError) in
+      try storing("cannot read layer \(path)") { () throws(Fault) in try status(of: path) }
+    }
+    let count = try TreePacker.pack(
+      upper, as: .changes(over: root, usesUserAttributes: usesUserAttributes), into: &writer)
+    return count == 0 ? nil : try writer.finish(mediaType: .ociLayer)
+  }
+
+  private func place(_ tree: Path, as diffID: Digest) throws(StoreError) {
+    do throws(Fault) { try rename(tree, to: path(of: diffID), .noReplace) } catch {
+      // Somebody else was faster; theirs is the same.
+      if error.errno != .exists && error.errno != .directoryNotEmpty {
+        throw StoreError("cannot put layer \(diffID) in its place", error)
+      }
+    }
+    try storing("cannot link layer \(diffID)") { () throws(Fault) in
+      try makeShortPath(of: diffID)
+      let directory = try open(layers, [.readOnly, .directory])
+      try directory.borrowed.synchronize()
+    }
+  }
+
+  // MARK: Removing
+
+  package func remove(_ diffID: Digest) throws(StoreError) {
+    let link = shortPath(of: diffID)
+    let directory = try WorkDirectory(in: work)
+    try storing("cannot remove layer \(diffID)") { () throws(Fault) in
+      // First out of sight, in one step: half of a layer must never look like one.
+      do throws(Fault) { try rename(path(of: diffID), to: directory.path.appending("tree")) } catch {
+        if error.errno != .noSuchFile { throw error }
+      }
+      if link != path(of: diffID) { try removeFile(link) }
+    }
+  }
+
+  package func heal() { WorkDirectory.heal(work) }
+}

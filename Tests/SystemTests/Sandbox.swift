@@ -1,0 +1,132 @@
+import Foundation
+import Kernel
+
+/// State directories of a test's own, a root of busybox's commands, and a look at what the host still has of them.
+final class Sandbox {
+  let folder: URL
+  var rootfs: String { folder.path + "/rootfs" }
+  var state: String { folder.path + "/lib" }
+  var run: String { folder.path + "/run" }
+
+  struct Result {
+    var code: Int32
+    var output: String
+    var errors: String
+  }
+
+  /// A call that is under way.
+  final class Call {
+    fileprivate let process = Process()
+    fileprivate let output: URL
+    fileprivate let errors: URL
+
+    fileprivate init(_ folder: URL) {
+      let name = UUID().uuidString
+      output = folder.appending(path: "out-\(name)")
+      errors = folder.appending(path: "err-\(name)")
+    }
+
+    func finish() -> Result {
+      process.waitUntilExit()
+      func text(_ file: URL) -> String { (try? String(contentsOf: file, encoding: .utf8)) ?? "" }
+      let code = process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
+      return Result(code: code, output: text(output), errors: text(errors))
+    }
+  }
+
+  init() throws {
+    folder = FileManager.default.temporaryDirectory.appending(path: "skiff-sandbox-\(UUID().uuidString.prefix(8))")
+    let bin = folder.appending(path: "rootfs/bin")
+    try FileManager.default.createDirectory(at: bin, withIntermediateDirectories: true)
+    try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: bin.path + "/busybox")
+    for name in ["sh", "true", "false", "echo", "sleep", "cat", "ls", "id", "ps", "nc", "ip", "kill", "mkdir", "touch", "tail"] {
+      try FileManager.default.createSymbolicLink(atPath: "\(bin.path)/\(name)", withDestinationPath: "busybox")
+    }
+    try FileManager.default.createDirectory(
+      at: folder.appending(path: "rootfs/etc"), withIntermediateDirectories: true)
+    try Data("root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n".utf8)
+      .write(to: folder.appending(path: "rootfs/etc/passwd"))
+  }
+
+  func remove() { try? FileManager.default.removeItem(at: folder) }
+
+  /// Starts the program. Its output goes to files: a supervisor that lives on must not hold a pipe of the test open.
+  func start(_ words: [String], environment: [String: String] = [:]) throws -> Call {
+    let call = Call(folder)
+    for file in [call.output, call.errors] { FileManager.default.createFile(atPath: file.path, contents: nil) }
+    call.process.executableURL = URL(filePath: Sandbox.skiff)
+    call.process.arguments = words
+    call.process.environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SKIFF_ROOT": state, "SKIFF_STATE": run]
+      .merging(environment) { $1 }
+    call.process.standardInput = FileHandle.nullDevice
+    call.process.standardOutput = try FileHandle(forWritingTo: call.output)
+    call.process.standardError = try FileHandle(forWritingTo: call.errors)
+    try call.process.run()
+    return call
+  }
+
+  func skiff(_ words: [String], environment: [String: String] = [:]) throws -> Result {
+    try start(words, environment: environment).finish()
+  }
+
+  /// The debug build beside the tests.
+  static let skiff =
+    URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(path: "skiff").path
+
+  // MARK: - What is there
+
+  private func names(_ path: String) -> [String] { (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] }
+
+  /// All containers that have left a trace in the state.
+  func identifiers() -> Set<String> {
+    Set(["\(state)/containers", "\(run)/containers", "\(run)/locks"].flatMap(names).filter { $0.utf8.count == 64 })
+  }
+
+  /// Whether the last run's container ended as it should, and its supervisor did too.
+  var ranToItsEnd: Bool {
+    names("\(run)/containers").isEmpty && supervisors().isEmpty
+  }
+
+  /// Supervisors that work on this state.
+  func supervisors() -> [ProcessIdentifier] {
+    names("/proc").compactMap { ProcessIdentifier($0) }.filter { process in
+      guard let words = try? String(contentsOfFile: "/proc/\(process)/cmdline", encoding: .utf8) else { return false }
+      return words.hasPrefix("skiff-monitor") && words.contains(state)
+    }
+  }
+
+  /// Everything of these containers that is still on the host, in words.
+  func leaks(of identifiers: Set<String>) -> [String] {
+    var found: [String] = []
+    for path in ["\(state)/containers", "\(state)/names", "\(run)/containers", "\(run)/locks"] {
+      found += names(path).map { "\(path)/\($0)" }
+    }
+    for network in names("\(run)/networks") {
+      for kind in ["leases", "members"] {
+        found += names("\(run)/networks/\(network)/\(kind)").filter { !$0.hasPrefix(".") }
+          .map { "\(kind) of \(network): \($0)" }
+      }
+    }
+    for hierarchy in names("/sys/fs/cgroup") {
+      let groups = Set(names("/sys/fs/cgroup/\(hierarchy)/skiff")).intersection(identifiers)
+      found += groups.map { "cgroup \(hierarchy)/skiff/\($0)" }
+    }
+    found += Set(names("/sys/fs/cgroup/skiff")).intersection(identifiers).map { "cgroup skiff/\($0)" }
+    found += leakedLinks(of: identifiers).map { "link \($0)" }
+    if let mounts = try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8), mounts.contains(folder.path) {
+      found.append("a mount below \(folder.path)")
+    }
+    found += supervisors().map { "supervisor \($0)" }
+    return found
+  }
+
+  /// The kernel takes a cable away a moment after the namespace that it leads into.
+  private func leakedLinks(of identifiers: Set<String>) -> [String] {
+    for _ in 0..<50 {
+      let links = names("/sys/class/net").filter { link in identifiers.contains { link.contains($0.prefix(8)) } }
+      if links.isEmpty { return [] }
+      usleep(100_000)
+    }
+    return names("/sys/class/net").filter { link in identifiers.contains { link.contains($0.prefix(8)) } }
+  }
+}
