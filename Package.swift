@@ -70,10 +70,8 @@ let package = Package(
     room(
       "Launching", "Inside", "Planning", "Rooted", "Mounts", "Cgroups", "Netlink", "Firewall", "Terminals", "Steps",
       "Kernel"),
-    room("Containers", "Launching", "Planning", "RuntimeSpec", "JSON", "Cgroups", "Steps", "Kernel"),
-    room(
-      "Monitoring", "Containers", "Launching", "Planning", "RuntimeSpec", "JSON", "Terminals", "Cgroups", "Steps",
-      "Kernel"),
+    room("Containers", "JSON", "Kernel"),
+    room("Monitoring", "Inside", "Terminals", "JSON", "Kernel"),
 
     // 5 engine
     room("Blobs", "ImageSpec", "JSON", "Kernel"),
@@ -84,16 +82,15 @@ let package = Package(
     room("Networks", "Launching", "Netlink", "Firewall", "JSON", "Steps", "Kernel"),
     room("Volumes", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
     room(
-      "Engine", "Staging", "Networks", "Volumes", "Layers", "Blobs", "Monitoring", "Containers", "Launching",
+      "Engine", "Networks", "Volumes", "Layers", "Blobs", "Monitoring", "Containers", "Launching", "Inside",
       "Planning", "Privileges", "Seccomp", "Cgroups", "RuntimeSpec", "ImageSpec", "JSON", "Arguments", "Rooted",
-      "Terminals", "Steps", "Kernel"),
+      "Steps", "Kernel"),
 
     // 6 front
     room(
-      "SkiffCLI", "Engine", "Staging", "Networks", "Volumes", "Layers", "Blobs", "Monitoring", "Containers",
-      "Launching", "Inside", "Planning", "Privileges", "Cgroups", "Explain", "Arguments", "RuntimeSpec", "ImageSpec",
-      "JSON", "Rooted",
-      "Terminals", "ELF", "Steps", "Kernel"),
+      "SkiffCLI", "Engine", "Staging", "Networks", "Layers", "Blobs", "Monitoring", "Containers", "Inside",
+      "Planning", "Privileges", "Cgroups", "Explain", "Arguments", "ImageSpec", "JSON", "Rooted", "Terminals",
+      "Steps", "Kernel"),
     [
       .executableTarget(
         name: "skiff", dependencies: ["SkiffCLI"], swiftSettings: strict,

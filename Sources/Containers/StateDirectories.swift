@@ -23,7 +23,9 @@ package struct StateDirectories: Hashable, Sendable {
   package var locks: Path { run.appending("locks") }
 
   /// The directories that must be there before anything is recorded, parents first.
-  package var all: [Path] { [root, containers, names, volumes, networks, run, runningContainers, runningNetworks, locks] }
+  package var all: [Path] {
+    [root, containers, names, volumes, networks, run, runningContainers, runningNetworks, locks]
+  }
 }
 
 /// The files of one container.

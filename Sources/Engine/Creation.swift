@@ -66,16 +66,15 @@ extension Engine {
     let files = store.files(of: identifier)
     let image = try imageDefaults(of: request)
     let user = try user(of: request, image)
-    let hostname = request.hostname ?? identifier.short
+    let hostname = request.hostname ?? hostnameByDefault(request, identifier)
     let anonymous = try resolveMounts(&request, image, rehearsal: rehearsal)
     let network = try prepareNetwork(request.network, identifier, hostname: hostname, rehearsal: rehearsal)
     do throws(Failure) {
-      let hasOwnFiles = request.network != .host
       let builder = SpecBuilder(
         request: request, image: image,
         files: .init(
           hostname: files.hostname, hosts: files.hosts, resolvConf: files.resolvConf, rootfs: files.rootfs),
-        hostname: request.sharesHostNames || !hasOwnFiles ? hostname : hostname, user: user,
+        hostname: hostname, user: user,
         sharedNetwork: network.sharedNamespace)
       let spec = try builder.build()
       var record = record(identifier, name, request, image, spec, network)
@@ -122,6 +121,12 @@ extension Engine {
         hint: "choose another --name, or remove that one: skiff rm -f \(name)")
     }
     return Failure("cannot create \(name)", failure.fault)
+  }
+
+  /// With the host's network the host's name too, as docker has it.
+  private func hostnameByDefault(_ request: RunRequest, _ identifier: ContainerIdentifier) -> String {
+    let isHosts = request.sharesHostNames || request.network == .host
+    return isHosts ? (try? readText("/proc/sys/kernel/hostname")) ?? "localhost" : identifier.short
   }
 
   private func freeRandomName() throws(Fault) -> String {
@@ -221,7 +226,8 @@ extension Engine {
         group: try root.file("/etc/group", limit: UserDatabase.fileLimit))
       return try database.resolve(try UserReference(text), added: try added.map { try .init($0) })
     } catch let error as UserError {
-      throw Failure(.usage, "\(error)", hint: "give numbers (-u 1000:1000), or a name that /etc/passwd in the image has")
+      throw Failure(
+        .usage, "\(error)", hint: "give numbers (-u 1000:1000), or a name that /etc/passwd in the image has")
     } catch let error as Fault {
       throw Failure("cannot read the users of the image", error)
     } catch {

@@ -16,7 +16,8 @@ extension Engine {
     guard case .process(.execute(let program, _, _)) = failure.step else { return Failure(what, fault) }
     // Docker's codes: 127 for a program that is not there, 126 for one that cannot be run.
     let isDiagnosed = fault.operation == Diagnosis.operation
-    let kind: Failure.Kind = fault.errno == .noSuchFile || fault.errno == .notDirectory ? .programNotFound : .notExecutable
+    let kind: Failure.Kind =
+      fault.errno == .noSuchFile || fault.errno == .notDirectory ? .programNotFound : .notExecutable
     return Failure(kind, "\(what): \(isDiagnosed ? fault.arguments : "\(program): \(reason(fault))")", hint: fault.hint)
   }
 

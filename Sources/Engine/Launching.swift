@@ -29,7 +29,9 @@ extension Engine {
     of record: ContainerRecord, _ spec: Spec, _ files: ContainerFiles
   ) throws(Failure) -> LaunchPlan {
     let layout: CgroupLayout
-    do throws(Fault) { layout = try CgroupLayout.detect() } catch { throw Failure("cannot read the control groups", error) }
+    do throws(Fault) { layout = try CgroupLayout.detect() } catch {
+      throw Failure("cannot read the control groups", error)
+    }
     var request = LaunchRequest(
       spec: spec, root: root(of: record, files), rootfs: files.rootfs, group: cgroupName(of: files.identifier),
       layout: layout)
@@ -57,6 +59,7 @@ extension Engine {
     if record.lower.isEmpty { return .directory(Path(record.rootDirectory)) }
     return .overlay(
       OverlayMount(
-        target: files.rootfs, lower: record.lower.map { Path($0) }, upper: files.upper, work: files.work, isVolatile: record.removesItself))
+        target: files.rootfs, lower: record.lower.map { Path($0) }, upper: files.upper, work: files.work,
+        isVolatile: record.removesItself))
   }
 }

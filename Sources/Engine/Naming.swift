@@ -5,12 +5,14 @@ enum RandomName {
   private static let adjectives = [
     "able", "agile", "amber", "azure", "bold", "brave", "brisk", "calm", "candid", "clear", "clever", "crisp", "eager",
     "early", "exact", "fair", "fleet", "fond", "frank", "fresh", "gentle", "glad", "golden", "grand", "happy", "hardy",
-    "honest", "jolly", "keen", "kind", "lively", "loyal", "lucid", "merry", "mild", "neat", "nimble", "noble", "patient",
+    "honest", "jolly", "keen", "kind", "lively", "loyal", "lucid", "merry", "mild", "neat", "nimble", "noble",
+    "patient",
     "plain", "polite", "proud", "quick", "quiet", "rapid", "ready", "serene", "sharp", "silent", "sleek", "smart",
     "solid", "steady", "stout", "sunny", "swift", "tidy", "trim", "upbeat", "vivid", "warm", "wise", "witty", "zesty",
   ]
   private static let navigators = [
-    "amundsen", "baffin", "baret", "barents", "batuta", "bering", "cabot", "cabral", "cartier", "chichester", "columbus",
+    "amundsen", "baffin", "baret", "barents", "batuta", "bering", "cabot", "cabral", "cartier", "chichester",
+    "columbus",
     "cook", "dias", "drake", "eriksson", "flinders", "franklin", "gama", "grenfell", "hanno", "heyerdahl", "hudson",
     "kotzebue", "laperouse", "magellan", "malaspina", "nansen", "nearchus", "ohthere", "parry", "polo", "pytheas",
     "quiros", "raleigh", "ross", "scylax", "shackleton", "slocum", "tasman", "torres", "tupaia", "vancouver",

@@ -30,7 +30,8 @@ extension Engine {
       let other = try find(word)
       let process = try runningProcess(of: other, named: word).identity.process
       return NetworkUse(
-        mode: "container:\(other)", sharedNamespace: Path("/proc/\(process)/ns/net"), sharedFiles: store.files(of: other),
+        mode: "container:\(other)", sharedNamespace: Path("/proc/\(process)/ns/net"),
+        sharedFiles: store.files(of: other),
         hostname: hostname)
     case .bridge: return try attach(identifier, to: Network.defaultName, hostname, rehearsal: rehearsal)
     case .named(let name): return try attach(identifier, to: name, hostname, rehearsal: rehearsal)

@@ -53,7 +53,9 @@ extension Engine {
         }
       }
     }
-    do throws(Fault) { try ContainerLock.waitUntilFree(files) } catch { throw Failure("cannot wait for \(word)", error) }
+    do throws(Fault) { try ContainerLock.waitUntilFree(files) } catch {
+      throw Failure("cannot wait for \(word)", error)
+    }
     heal()
     return try containerState(of: identifier).exitCode
   }

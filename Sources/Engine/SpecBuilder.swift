@@ -109,7 +109,8 @@ struct SpecBuilder {
       source.map { Spec.Mount(destination: target, type: "bind", source: $0.string, options: ["bind", "rprivate"] + shifted) }
     }
     return [
-      bind(files.resolvConf, "/etc/resolv.conf"), bind(files.hostname, "/etc/hostname"), bind(files.hosts, "/etc/hosts"),
+      bind(files.resolvConf, "/etc/resolv.conf"), bind(files.hostname, "/etc/hostname"),
+      bind(files.hosts, "/etc/hosts"),
     ].compactMap { $0 }
   }
 

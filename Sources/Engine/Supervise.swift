@@ -48,7 +48,9 @@ extension Engine {
   ) throws(Failure) -> Watched {
     let plan = try launchPlan(of: record, files)
     let ends: Ends
-    do throws(Fault) { ends = try openEnds(record, files) } catch { throw Failure("cannot start \(record.name)", error) }
+    do throws(Fault) { ends = try openEnds(record, files) } catch {
+      throw Failure("cannot start \(record.name)", error)
+    }
     // Before the program runs, so that it finds the others by name from its first instruction on.
     announce(record, plan.hostname ?? files.identifier.short, files)
     let launched: LaunchedContainer

@@ -211,7 +211,9 @@ package struct Supervisor: ~Copyable {
   }
 
   private mutating func serve(_ report: PollReport) {
-    guard let index = clients.firstIndex(where: { Token.firstClient + UInt64($0.number) == report.token }) else { return }
+    guard let index = clients.firstIndex(where: { Token.firstClient + UInt64($0.number) == report.token }) else {
+      return
+    }
     if report.events.contains(.writable) { clients[index].flush() }
     guard report.events.contains(.readable) || report.events.contains(.hungUp) || report.events.contains(.failed) else {
       return

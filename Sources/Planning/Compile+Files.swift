@@ -88,9 +88,10 @@ extension PlanCompiler {
     let own = try linux.devices.enumerated().map { (index, device) throws(PlanningError) in
       try node(device, at: "linux.devices[\(index)]")
     }
-    let standard: [DeviceNode] = [
-      ("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9),
-    ].map { node("/dev/\($0.0)", major: 1, minor: $0.1) } + [node("/dev/tty", major: 5, minor: 0)]
+    let standard: [DeviceNode] =
+      [
+        ("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9),
+      ].map { node("/dev/\($0.0)", major: 1, minor: $0.1) } + [node("/dev/tty", major: 5, minor: 0)]
     let nodes = standard.filter { device in !own.contains { $0.path == device.path } } + own
     return nodes.map { .mount(.makeDevice($0)) } + links()
   }

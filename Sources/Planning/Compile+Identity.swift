@@ -57,6 +57,7 @@ extension PlanCompiler {
 
   private func execution() -> ProcessStep {
     .execute(
-      program: Path(process.args[0]), arguments: process.args.map { Path($0) }, environment: process.env.map { Path($0) })
+      program: Path(process.args[0]), arguments: process.args.map { Path($0) },
+      environment: process.env.map { Path($0) })
   }
 }

@@ -20,7 +20,8 @@ extension ExecCommand {
     request.isPrivileged = arguments.flag("privileged")
     let isDetached = arguments.flag("detach")
     if request.hasTerminal && request.isInteractive && !isDetached && !isTerminal(.standardInput) {
-      throw Failure(.usage, "the input device is not a TTY", hint: "leave out -t when input comes from a pipe or a file")
+      throw Failure(
+        .usage, "the input device is not a TTY", hint: "leave out -t when input comes from a pipe or a file")
     }
     let plan = try engine.execPlan(request, in: word)
     let glass = try Glass(arguments)
@@ -44,7 +45,8 @@ extension ExecCommand {
     let raw = sendsInput ? try RawTerminal(.standardInput) : nil
     let none = try open("/dev/null", .readOnly)
     var relay = try TerminalRelay(
-      input: sendsInput ? .standardInput : none.borrowed, output: .standardOutput, master: terminal.borrowed, keys: keys)
+      input: sendsInput ? .standardInput : none.borrowed, output: .standardOutput, master: terminal.borrowed, keys: keys
+    )
     _ = try relay.run()
     try raw?.restore()
   }

@@ -35,6 +35,7 @@ extension InspectCommand {
     }
     if type == nil || type == "image", let image = try engine.imageInspection(of: word) { return image }
     if type == nil || type == "network", let network = try engine.networkInspection(of: word) { return network }
-    throw Failure(.notFound, "no such object: \(word)", hint: "skiff ps -a, skiff images and skiff network ls list them")
+    throw Failure(
+      .notFound, "no such object: \(word)", hint: "skiff ps -a, skiff images and skiff network ls list them")
   }
 }

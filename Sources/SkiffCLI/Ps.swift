@@ -42,7 +42,8 @@ extension PsCommand {
       "Command": .string("\"\(row.record.command.joined(separator: " "))\""),
       "CreatedAt": .string(row.record.created.rfc3339), "RunningFor": .string(humanAge(of: row.record.created)),
       "Status": .string(row.statusText), "State": .string(row.state.status.rawValue), "Names": .string(row.record.name),
-      "Labels": .string(row.record.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")),
+      "Labels": .string(
+        row.record.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")),
       "Networks": .string(row.record.networkMode), "Ports": "",
     ]
   }

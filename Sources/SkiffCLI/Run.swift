@@ -27,7 +27,9 @@ extension RunCommand {
     // What earlier calls left behind is taken away while the container starts, on the other processor.
     engine.heal()
     if let file = arguments.string("cidfile") { try writeIdentifier(record.identifier, to: Path(file)) }
-    if request.isDetached { return try detach(socket, record) { try glass.showTimings($0, of: plan, total: monotonicNanoseconds() - begin) } }
+    if request.isDetached {
+      return try detach(socket, record) { try glass.showTimings($0, of: plan, total: monotonicNanoseconds() - begin) }
+    }
     return try attach(
       socket, record,
       AttachOptions(

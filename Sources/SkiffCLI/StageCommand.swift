@@ -20,7 +20,8 @@ extension StageCommand {
     let glass = try Glass(arguments)
     let title = "skiff stage " + arguments.positionals.joined(separator: " ")
     // A rehearsal shows the steps, unless the files are asked for.
-    let showsSteps = arguments.isSet("explain") || (glass.isRehearsal && !arguments.flag("json") && !arguments.flag("why"))
+    let showsSteps =
+      arguments.isSet("explain") || (glass.isRehearsal && !arguments.flag("json") && !arguments.flag("why"))
     if showsSteps { try glass.show(ExplainedRun(title: title, host: plan.steps)) }
     if !glass.isRehearsal {
       let times = try plan.perform()

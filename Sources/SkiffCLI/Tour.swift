@@ -17,7 +17,8 @@ extension TourCommand {
       wanted.append(number - 1)
     }
     guard effectiveUser() == 0 else {
-      throw Failure(.host, "the tour makes real containers, so it needs root", hint: "run it with sudo: sudo skiff tour")
+      throw Failure(
+        .host, "the tour makes real containers, so it needs root", hint: "run it with sudo: sudo skiff tour")
     }
     let folder = try makeFolder()
     let tour = Tour(folder: folder, colours: Colours(of: .standardOutput))

@@ -44,7 +44,8 @@ extension TourChapter {
           "there is no bash in there, and Skiff says what would add it"),
         TourCall(
           ["stage", "--no-extras", root, "bash"],
-          "bash, its dynamic linker and its libraries were found by reading ELF headers and copied; nothing was executed"),
+          "bash, its dynamic linker and its libraries were found by reading ELF headers and copied; nothing was executed"
+        ),
         TourCall(
           ["chroot", root, "/bin/bash", "-c", "pwd; cd /bin; pwd; echo *"],
           "inside, / is that directory; what was not staged does not exist"),
@@ -83,7 +84,8 @@ extension TourChapter {
   private static func limits(_ folder: String) -> TourChapter {
     TourChapter(
       title: "Limits: a hog meets its cgroup",
-      introduction: "A control group counts what a container uses. With 32 MiB of memory, a string that doubles for ever is"
+      introduction:
+        "A control group counts what a container uses. With 32 MiB of memory, a string that doubles for ever is"
         + " killed by the kernel, and the container alone feels it.",
       calls: [
         TourCall(
@@ -119,7 +121,8 @@ extension TourChapter {
     let root = "\(folder)/fuller"
     return TourChapter(
       title: "Two containers on a bridge",
-      introduction: "A bridge is a switch in the kernel; each container has a cable to it (a veth pair), an address of its"
+      introduction:
+        "A bridge is a switch in the kernel; each container has a cable to it (a veth pair), an address of its"
         + " own, and finds the others by name.",
       calls: [
         TourCall(["network", "create", network], "a bridge, with a /24 that no route of this host covers"),

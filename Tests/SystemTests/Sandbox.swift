@@ -39,7 +39,9 @@ final class Sandbox {
     let bin = folder.appending(path: "rootfs/bin")
     try FileManager.default.createDirectory(at: bin, withIntermediateDirectories: true)
     try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: bin.path + "/busybox")
-    for name in ["sh", "true", "false", "echo", "sleep", "cat", "ls", "id", "ps", "nc", "ip", "kill", "mkdir", "touch", "tail"] {
+    for name in [
+      "sh", "true", "false", "echo", "sleep", "cat", "ls", "id", "ps", "nc", "ip", "kill", "mkdir", "touch", "tail",
+    ] {
       try FileManager.default.createSymbolicLink(atPath: "\(bin.path)/\(name)", withDestinationPath: "busybox")
     }
     try FileManager.default.createDirectory(
