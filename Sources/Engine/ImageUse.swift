@@ -44,8 +44,10 @@ extension Engine {
   }
 
   /// The container's upper layer as the top layer of a new image.
+  ///
+  /// - Parameter changes: Dockerfile instructions for its defaults.
   package func commit(
-    _ word: String, as reference: String?, author: String?, message: String?, pauses: Bool
+    _ word: String, as reference: String?, author: String?, message: String?, changes: [String], pauses: Bool
   ) throws(Failure) -> Image {
     let (record, files) = try layered(word, doing: "commit")
     let store = try images()
@@ -56,6 +58,7 @@ extension Engine {
     do {
       let name = try reference.map { try Reference($0) }
       var commit = Commit(base: try store.resolve(record.imageIdentifier), upper: files.upper)
+      try commit.config.apply(changes: changes)
       commit.author = author
       commit.comment = message
       commit.createdBy = record.command.joined(separator: " ")

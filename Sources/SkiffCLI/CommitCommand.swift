@@ -1,0 +1,15 @@
+internal import Arguments
+internal import Engine
+internal import ImageSpec
+internal import Layers
+
+extension CommitCommand {
+  static let perform: Perform = { arguments in
+    let words = arguments.positionals
+    let image = try arguments.engine.commit(
+      words[0], as: words.count > 1 ? words[1] : nil, author: arguments.string("author"),
+      message: arguments.string("message"), changes: arguments.strings("change"),
+      pauses: arguments.optionalFlag("pause") ?? true)
+    return try printing { $0.line(image.id.description) }
+  }
+}

@@ -1,0 +1,129 @@
+internal import Arguments
+internal import Blobs
+internal import Engine
+internal import ImageSpec
+internal import JSON
+internal import Kernel
+internal import Layers
+
+extension ImagesCommand {
+  static let perform: Perform = { arguments in
+    let store = try arguments.engine.images()
+    var rows = rows(try telling { () throws(StoreError) in try store.images() })
+    if let pattern = arguments.positionals.first { rows = rows.filter(matcher(reference: pattern)) }
+    for filter in arguments.strings("filter") { rows = rows.filter(try matcher(filter, arguments)) }
+    let isShort = !arguments.flag("no-trunc")
+    return try printing { out in
+      if arguments.flag("quiet") {
+        var seen: Set<Digest> = []
+        for row in rows where seen.insert(row.image.id).inserted { out.line(row.identifier(isShort)) }
+      } else if let format = arguments.string("format"), format != "table" {
+        let template = try Template(format)
+        for row in rows { out.line(try template.text(row.fields(isShort))) }
+      } else {
+        out.print(table(of: rows, isShort, withDigests: arguments.flag("digests")))
+      }
+    }
+  }
+
+  private static func table(of rows: [Row], _ isShort: Bool, withDigests: Bool) -> String {
+    let digest = withDigests ? ["DIGEST"] : []
+    var table = Table()
+    table.add(["REPOSITORY", "TAG"] + digest + ["IMAGE ID", "CREATED", "SIZE"])
+    for row in rows {
+      table.add(
+        [row.repository, row.tag] + (withDigests ? [row.image.manifestDigest.description] : [])
+          + [row.identifier(isShort), row.age, humanSize(row.image.size)])
+    }
+    return table.text
+  }
+
+  /// One name of an image; an image that lost its name has a row too.
+  private struct Row {
+    var image: Image
+    var repository = "<none>"
+    var tag = "<none>"
+    var created: Timestamp? { image.config.created.flatMap { Timestamp(rfc3339: $0) } }
+    var age: String { created.map { humanAge(of: $0) } ?? "N/A" }
+
+    func identifier(_ isShort: Bool) -> String { isShort ? image.id.short : image.id.description }
+
+    func fields(_ isShort: Bool) -> JSONValue {
+      [
+        "Repository": .string(repository), "Tag": .string(tag), "ID": .string(identifier(isShort)),
+        "Digest": .string(image.manifestDigest.description), "CreatedSince": .string(age),
+        "CreatedAt": .string(image.config.created ?? ""), "Size": .string(humanSize(image.size)),
+      ]
+    }
+  }
+
+  /// The newest first.
+  private static func rows(_ images: [Image]) -> [Row] {
+    let rows = images.flatMap { image -> [Row] in
+      if image.tags.isEmpty { return [Row(image: image)] }
+      return image.tags.map { name in
+        let reference = try? Reference(name)
+        return Row(image: image, repository: reference?.familiarName ?? name, tag: reference?.tag ?? "<none>")
+      }
+    }
+    let beginning = Timestamp(seconds: 0, nanoseconds: 0)
+    return rows.sorted { ($0.created ?? beginning) > ($1.created ?? beginning) }
+  }
+
+  private static func matcher(_ filter: String, _ arguments: ParsedArguments) throws -> (Row) -> Bool {
+    let parts = filter.split(separator: "=", maxSplits: 1).map(String.init)
+    guard parts.count == 2 else { throw arguments.bad("filter", filter, "a filter is NAME=VALUE") }
+    let value = parts[1]
+    switch parts[0] {
+    case "dangling":
+      guard let wanted = ["true": true, "1": true, "false": false, "0": false][value] else {
+        throw arguments.bad("filter", filter, "dangling is true or false")
+      }
+      return { $0.image.tags.isEmpty == wanted }
+    case "reference": return matcher(reference: value)
+    case "label":
+      let label = value.split(separator: "=", maxSplits: 1).map(String.init)
+      return { row in row.image.config.config.labels[label[0]].map { label.count == 1 || $0 == label[1] } ?? false }
+    default: throw arguments.bad("filter", filter, "no such filter; there are dangling, reference and label")
+    }
+  }
+
+  /// `repository` or `repository:tag`, with `*` and `?`.
+  private static func matcher(reference pattern: String) -> (Row) -> Bool {
+    let parts = pattern.split(separator: "/", omittingEmptySubsequences: false)
+    let hasTag = parts.last?.contains(":") == true
+    return { row in
+      matches(hasTag ? "\(row.repository):\(row.tag)" : row.repository, pattern)
+    }
+  }
+
+  /// Whether a text is what a pattern of `*` (anything but a slash) and `?` says.
+  static func matches(_ text: String, _ pattern: String) -> Bool {
+    let text = Array(text.utf8)
+    let pattern = Array(pattern.utf8)
+    var (at, place) = (0, 0)
+    // Where to go on from when what follows the last star does not fit: the star takes one byte more.
+    var star: (pattern: Int, text: Int)?
+    while at < text.count {
+      if place < pattern.count, pattern[place] == UInt8(ascii: "*") {
+        star = (place, at)
+        place += 1
+      } else if place < pattern.count, pattern[place] == UInt8(ascii: "?") || pattern[place] == text[at] {
+        at += 1
+        place += 1
+      } else if let last = star, text[last.text] != UInt8(ascii: "/") {
+        star = (last.pattern, last.text + 1)
+        at = last.text + 1
+        place = last.pattern + 1
+      } else {
+        return false
+      }
+    }
+    return pattern[place...].allSatisfy { $0 == UInt8(ascii: "*") }
+  }
+}
+
+/// The store's errors as the engine's, which are what is reported.
+func telling<Result>(_ body: () throws(StoreError) -> Result) throws(Failure) -> Result {
+  do throws(StoreError) { return try body() } catch { throw Failure(error) }
+}
