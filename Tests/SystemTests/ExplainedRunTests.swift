@@ -126,7 +126,7 @@ import Testing
   @Test(isRoot) func hidesAndProtectsTheSame() throws {
     let place = try Place()
     let (own, script) = try place.both(
-      "--network none --read-only --cap-drop all --cap-add net_raw --user 1000:1001 --security-opt no-new-privileges "
+      "--network none --hostname boat --read-only --cap-drop all --cap-add net_raw --user 1000:1001 --security-opt no-new-privileges "
         + "--tmpfs /tmp:size=64k -v /etc:/etc/host:ro --workdir /tmp --rootfs \(place.root)", Self.look)
     #expect(own.contains { $0.hasPrefix("NoNewPrivs:") && $0.hasSuffix("1") })
     #expect(script == own, "\(script.difference(from: own))")
