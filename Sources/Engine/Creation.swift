@@ -38,6 +38,10 @@ package struct PreparedContainer: Sendable {
   package var warnings: [String]
   var spec: Spec
   var network: NetworkUse
+
+  /// All that happens before the container's own plan, for those who print it: the network's steps are done by now, unless
+  /// this is a rehearsal.
+  package var explainedSteps: [Step] { network.steps + steps }
 }
 
 /// A container on disk, its lock held.

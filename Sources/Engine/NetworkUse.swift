@@ -14,6 +14,8 @@ struct NetworkUse: Sendable {
   /// The files in /etc of whom the network is shared with.
   var sharedFiles: ContainerFiles?
   var hostname: String
+  /// What made the network ready, or in a rehearsal would make it; nothing, nearly always. It outlives the container.
+  var steps: [Step] = []
 }
 
 extension Engine {
@@ -42,12 +44,14 @@ extension Engine {
     _ identifier: ContainerIdentifier, to network: String, _ hostname: String, rehearsal: Bool
   ) throws(Failure) -> NetworkUse {
     do throws(NetworkError) {
+      var steps: [Step] = []
       let attachment =
         rehearsal
-        ? try networks.rehearse(identifier.description, on: network)
-        : try networks.attach(identifier.description, to: network, isAlive: isAlive)
+        ? try networks.rehearse(identifier.description, on: network) { steps.append($0) }
+        : try networks.attach(identifier.description, to: network, isAlive: isAlive) { steps.append($0) }
       var use = NetworkUse(mode: attachment.network, hostname: hostname)
       use.record = NetworkRecord(attachment)
+      use.steps = steps
       return use
     } catch { throw Failure(error) }
   }

@@ -80,7 +80,7 @@ struct ShellScript {
     for step in run.wiring where !step.isIdentifierMap { writeCommands(of: step, remembers: true) }
     lines += [
       "", "# --- both meet: go on inside", "", "echo go >&7", "read -r word rest <&6",
-      "[ \"$word\" = ready ] || exit 1",
+      "[ \"$word\" = ready ] || exit \"${rest:-1}\"",
     ]
     if inside.pivots { writePivot(rootPropagation: inside.rootPropagation) }
     lines += ["echo go >&7", "", "read -r word status <&6", "pid=", "exit \"$status\""]
@@ -143,16 +143,19 @@ struct ShellScript {
       "  echo \"ended $status\" >&6",
       "} &",
       "read -r word pid <&6",
-      "[ \"$word\" = pid ] || { pid=; exit 1; }",
+      "[ \"$word\" = pid ] || { status=$pid; pid=; exit \"$status\"; }",
     ]
-    if run.namespaces.contains(.user) { lines += ["kill -KILL \"$holder\"", "holder="] }
+    if run.namespaces.contains(.user) { lines += ["kill -KILL \"$holder\"", "holder=", "read -r word <&6"] }
   }
 
   /// The maps of a user namespace are written once, by someone outside, and nobody in it is anybody before that. So one
   /// process holds the namespace open until its maps are there, and the container is started from within.
   private mutating func writeUserNamespace() {
     lines += [
-      "unshare --user /bin/sh -c 'echo held >&6; exec sleep 60' &", "holder=$!", "read -r word <&6",
+      "{ unshare --user /bin/sh -c 'read -r pid rest < /proc/self/stat; echo \"held $pid\" >&6; exec sleep 60' "
+        + "2>\"$work\"/fault || echo ended >&6; } &",
+      "read -r word holder <&6",
+      "[ \"$word\" = held ] || { cat \"$work\"/fault >&2; exit 1; }",
     ]
     for step in run.wiring where step.isIdentifierMap {
       let explanation = Explanation(of: step)
@@ -195,7 +198,7 @@ extension ExplainedRun {
     var run = self
     run.host.removeAll { step in
       switch step {
-      case .file(.writeFile(let path, _, _)): path.name.hasSuffix(".json") && ownDirectories.contains(path.parent)
+      case .file(.writeFile(let path, _, _)): path.name.hasSuffix(".json") && !ownDirectories.isEmpty
       case .file(.makeSymbolicLink(_, let target)): identifier == target.string
       default: false
       }

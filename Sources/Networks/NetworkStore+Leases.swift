@@ -20,9 +20,13 @@ extension NetworkStore {
     return attachment(of: container, to: network, address: address, interface: interface)
   }
 
-  /// The same without making anything: for who only wants to see the steps.
-  package func rehearse(_ container: String, on word: String) throws(NetworkError) -> NetworkAttachment {
-    let network = try prepare(word).network
+  /// The same without making anything: `observe` sees the steps that would make the network ready.
+  package func rehearse(
+    _ container: String, on word: String, observe: (Step) -> Void = { _ in }
+  ) throws(NetworkError) -> NetworkAttachment {
+    let preparation = try prepare(word)
+    for step in preparation.steps { observe(step) }
+    let network = preparation.network
     let taken = try takenAddresses(on: network)
     guard let address = freeAddresses(of: network, taken: taken).next() else { throw full(network, taken.count) }
     return attachment(of: container, to: network, address: address, interface: 0)

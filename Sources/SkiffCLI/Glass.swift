@@ -34,15 +34,18 @@ struct Glass {
   var isWanted: Bool { form != nil || isRehearsal }
 
   /// A container's whole plan: what the command does to make it, then what its supervisor does.
-  func show(preparation: [Step], plan: LaunchPlan, title: String) throws {
+  func show(
+    preparation: [Step], plan: LaunchPlan, title: String, identifier: String, ownDirectories: [Path]
+  ) throws {
     try show(
       ExplainedRun(
-        title: title, host: preparation + plan.host, namespaces: plan.namespaces, cgroup: plan.cgroup,
+        title: title, identifier: identifier, ownDirectories: ownDirectories, host: preparation + plan.host,
+        namespaces: plan.namespaces, cgroup: plan.cgroup,
         wiring: plan.wiring, building: plan.building, finishing: plan.finishing))
   }
 
   func show(_ plan: ExecPlan, title: String) throws {
-    try show(ExplainedRun(title: title, finishing: plan.joining + plan.finishing))
+    try show(ExplainedRun(title: title, cgroup: plan.cgroup, finishing: plan.joining + plan.finishing))
   }
 
   /// The lines of a supervisor, `PHASE INDEX NANOSECONDS`, as a table of steps.

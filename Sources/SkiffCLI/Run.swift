@@ -17,7 +17,10 @@ extension RunCommand {
     // The same pure compilation that the supervisor performs: what is printed is what runs.
     let plan = glass.isWanted || glass.isTimed ? try engine.launchPlan(of: prepared) : LaunchPlan()
     if glass.isWanted {
-      try glass.show(preparation: prepared.steps, plan: plan, title: "skiff run, container \(prepared.record.name)")
+      let files = engine.store.files(of: prepared.identifier)
+      try glass.show(
+        preparation: prepared.explainedSteps, plan: plan, title: "skiff run, container \(prepared.record.name)",
+        identifier: prepared.identifier.description, ownDirectories: [files.directory, files.runDirectory])
     }
     if glass.isRehearsal { return 0 }
     let begin = monotonicNanoseconds()
