@@ -56,7 +56,7 @@ extension NetworkStore {
     } else {
       reverse = present == nil ? FirewallChange(table: table, [.deleteTable]) : nil
     }
-    if wanted.members.isEmpty {
+    if wanted.members.isEmpty && wanted.uplinks.isEmpty {
       guard present != nil else { return nil }
       return FirewallUpdate(
         step: .applyFirewall(FirewallChange(table: table, [.addTable, .deleteTable]), reverse: reverse), ruleset: wanted
@@ -88,7 +88,14 @@ extension NetworkStore {
   /// Links that forwarding will concern besides our own. The loopback never forwards.
   func foreignLinks() throws(Fault) -> [String] {
     var socket = try RouteSocket()
-    return try socket.links().map(\.name).filter { $0 != "lo" && !isOurBridge($0) && !$0.hasPrefix("sk\(mark)") }
-      .sorted()
+    return try socket.links().map(\.name).filter { $0 != "lo" && !isLinkOfSkiff($0) }.sorted()
   }
+}
+
+/// Whether some store of Skiff, not this one alone, named the link: `skiff0`, `skXXXX-…` or `skXXXX…`.
+private func isLinkOfSkiff(_ name: String) -> Bool {
+  let digits = name.utf8.dropFirst(2).prefix(4)
+  return name == "skiff0"
+    || (name.hasPrefix("sk") && digits.count == 4
+      && digits.allSatisfy { (48...57).contains($0) || (97...102).contains($0) })
 }

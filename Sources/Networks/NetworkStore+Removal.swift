@@ -4,11 +4,12 @@ internal import Netlink
 package import Steps
 
 extension NetworkStore {
-  /// `skiff network rm`: refused while containers are on it.
+  /// `skiff network rm`: refused while containers are on it. Unlike docker's, the default network can go too: it comes back
+  /// with the next container, and until then nothing of Skiff is on the host.
   package func remove(
     _ word: String, isAlive: (String) -> Bool, observe: (Step) -> Void = { _ in }
   ) throws(NetworkError) -> Network {
-    guard !(reservedNames + [Network.defaultName]).contains(word) else {
+    guard !reservedNames.contains(word) else {
       throw NetworkError(.conflict, "\(word) is a network that is always there, and cannot be removed")
     }
     let lock = try describing("cannot lock the networks") { () throws(Fault) in try takeLock() }
@@ -22,8 +23,13 @@ extension NetworkStore {
     defer { hold(leasing) }
     try refuseAttached(network)
     let others = try all().filter { $0.name != network.name }
-    let update = try describing("cannot look at the firewall") { () throws(Fault) in try firewallUpdate(for: others) }
     var steps: [Step] = []
+    let update: FirewallUpdate?
+    do throws(Fault) {
+      let isRestoring = others.isEmpty ? try mayStopForwarding() : false
+      if isRestoring { steps.append(.network(.setSysctl(key: "net/ipv4/ip_forward", value: "0", before: "1"))) }
+      update = try firewallUpdate(for: others, uplinks: isRestoring ? [] : nil)
+    } catch { throw NetworkError("cannot look at the firewall", error) }
     // The bridge goes first: without it there is nothing that the rules still have to keep apart.
     if try bridge(of: network) != nil { steps.append(.network(.deleteLink(network.bridge))) }
     if let update { steps.append(.network(update.step)) }
@@ -34,6 +40,14 @@ extension NetworkStore {
       try describing("cannot keep the state of the firewall") { () throws(Fault) in try remember(update.ruleset) }
     }
     return network
+  }
+
+  /// Whether we turned forwarding on, and the host has no link that came later: whoever made one may count on it by now.
+  /// Where that is so, the rule that keeps the host's own links apart stays.
+  private func mayStopForwarding() throws(Fault) -> Bool {
+    guard let uplinks = try readFirewallState()?.ruleset.uplinks, !uplinks.isEmpty else { return false }
+    guard try readText("/proc/sys/net/ipv4/ip_forward") == "1" else { return false }
+    return Set(try foreignLinks()).isSubset(of: uplinks)
   }
 
   private func refuseAttached(_ network: Network) throws(NetworkError) {

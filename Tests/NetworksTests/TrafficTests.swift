@@ -128,6 +128,20 @@ struct TrafficTests {
       // The rule is what keeps them apart, and nothing else.
       try run("nft", "flush", "ruleset")
       #expect(canConnect(from: left, to: target))
+
+      // When the last network goes, the host is as it was. Unless somebody made links since, who may count on forwarding.
+      _ = try store.ready("bridge")
+      #expect(!canConnect(from: left, to: target))
+      try perform(.makeBridge(name: "virbr0", mac: MacAddress(value: 0x0200_0000_0030)))
+      _ = try store.remove("bridge", isAlive: everybody)
+      #expect(try readText("/proc/sys/net/ipv4/ip_forward") == "1")
+      #expect(!canConnect(from: left, to: target))
+      try perform(.deleteLink("virbr0"))
+      _ = try store.ready("bridge")
+      _ = try store.remove("bridge", isAlive: everybody)
+      #expect(try readText("/proc/sys/net/ipv4/ip_forward") == "0")
+      #expect(try run("nft", "list", "ruleset").isEmpty)
+      #expect(!canConnect(from: left, to: target))
     }
   }
 
