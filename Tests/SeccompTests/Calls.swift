@@ -112,7 +112,6 @@ private func orderly(_ random: inout Seeded) -> [[Spec.SeccompArgument]] {
     return [indices.map { condition(on: $0, &random) }]
   }
   let index = UInt32.random(in: 0...5, using: &random)
-  // Each value once: libseccomp 2.5 loses rules when one comes again.
   let values = Set((0..<Int.random(in: 1...8, using: &random)).map { _ in value(&random) & 0xffff_ffff })
   return values.sorted().map { [Spec.SeccompArgument(index: index, value: $0, op: .equal)] }
 }

@@ -58,6 +58,9 @@ struct LibseccompTests {
   ) throws {
     let ours = try Interpreter(compile(profile, name: "", for: machine).instructions)
     let theirs = try Interpreter(exporter.program(of: profile, machine))
+    // libseccomp 2.5 forgets to load the call's number in some programs whose first rule names a call that the native
+    // interface does not have. Such a program says nothing.
+    if theirs.program.count > 4 && !theirs.program.contains(0x20) { return }
     let meaning = Meaning(profile, machine: machine)
     let table = SystemCallTable.shared
     let skipped = Set(skips.compactMap { table.row(of: $0).flatMap { table.number(row: $0, column: 1) } })
