@@ -84,7 +84,7 @@ package struct FirewallSocket: ~Copyable {
         $0.tableHeader()
         body(&$0)
       }
-    } catch { throw Fault(operation: name, error.errno, arguments: error.arguments, hint: error.hint) }
+    } catch { throw explained(Fault(operation: name, error.errno, arguments: error.arguments, hint: error.hint)) }
   }
 
   private func explained(_ fault: Fault) -> Fault {

@@ -137,6 +137,10 @@ extension NetworkStore {
     _ preparation: consuming NetworkPreparation, observe: (Step) -> Void = { _ in }
   ) throws(NetworkError) -> Network {
     let network = preparation.network
+    if let ruleset = preparation.ruleset {
+      // Before the first step: once forwarding is on, nobody could tell any more that it was us, and between which links.
+      try describing("cannot keep the state of the firewall") { () throws(Fault) in try intend(ruleset) }
+    }
     try performAll(preparation.steps, on: "network \(network.name)", observe: observe)
     if let ruleset = preparation.ruleset {
       try describing("cannot keep the state of the firewall") { () throws(Fault) in try remember(ruleset) }

@@ -65,6 +65,12 @@ extension NetworkStore {
     return FirewallUpdate(step: .applyFirewall(wanted.change(table: table), reverse: reverse), ruleset: wanted)
   }
 
+  /// Before the step is performed: what the rules are meant to be, with a description that no table has.
+  func intend(_ ruleset: Ruleset) throws(Fault) {
+    try write(
+      FirewallState(namespace: try currentNamespace(), generation: .max, fingerprint: 0, ruleset: ruleset))
+  }
+
   /// After the step was performed: how the kernel describes the result.
   func remember(_ ruleset: Ruleset) throws(Fault) {
     var socket = try FirewallSocket()
