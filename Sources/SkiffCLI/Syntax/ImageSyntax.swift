@@ -64,6 +64,8 @@ enum CommitCommand {
       "commit", summary: summary, usage: ["[OPTIONS] CONTAINER [REPOSITORY[:TAG]]"],
       options: [
         Option("author", short: "a", .value, help: "Author (e.g., \"John Hannibal Smith <hannibal@a-team.com>\")"),
+        Option(
+          "change", short: "c", .repeated, value: "list", help: "Apply Dockerfile instruction to the created image"),
         Option("message", short: "m", .value, help: "Commit message"),
         Option("pause", short: "p", help: "Pause container during commit (default true)"),
       ], positionals: Positionals(1, 2, first: .containers, rest: .images),

@@ -1,0 +1,146 @@
+import Foundation
+import JSON
+import Kernel
+import Testing
+
+/// Images as a person uses them. The first one is written by tar, sha256sum and a shell, so that what the store reads is the
+/// format and not what it wrote itself.
+@Suite(
+  .serialized,
+  .enabled(if: geteuid() == 0 && FileManager.default.fileExists(atPath: "/bin/busybox"), "needs root and busybox"))
+struct ImagesTests {
+  private func withImage(_ body: (Sandbox) throws -> Void) throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    let script = """
+      set -e; mkdir -p "$STATE/images/blobs/sha256" "$STATE/images/ingest"; cd "$STATE/images"; chmod 700 "$STATE"
+      put() { d=$(sha256sum "$1" | cut -c1-64); s=$(stat -c %s "$1"); mv "$1" blobs/sha256/$d; }
+      mkdir -p "$ROOTFS/data/sub"; echo old > "$ROOTFS/data/file"; echo gone > "$ROOTFS/data/gone"; echo x > "$ROOTFS/data/sub/x"
+      tar --format=posix -C "$ROOTFS" -cf layer .; put layer; layer=$d layer_size=$s
+      printf '{"architecture":"%s","os":"linux","created":"2020-01-02T03:04:05Z","config":{"Cmd":["/bin/sh","-c","cat /data/file"],"Env":["PATH=/bin","FROM=image"],"WorkingDir":"/data","Labels":{"made":"by hand"}},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' "$ARCH" $layer > config
+      put config; config=$d config_size=$s
+      printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:%s","size":%s},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"sha256:%s","size":%s}]}' $config $config_size $layer $layer_size > manifest
+      put manifest
+      printf '{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%s","size":%s,"annotations":{"org.opencontainers.image.ref.name":"hand:made"}}]}' $d $s > index.json
+      printf '{"imageLayoutVersion":"1.0.0"}' > oci-layout
+      """
+    let shell = Process()
+    shell.executableURL = URL(filePath: "/bin/sh")
+    shell.arguments = ["-c", script]
+    #if arch(arm64)
+      let architecture = "arm64"
+    #else
+      let architecture = "amd64"
+    #endif
+    shell.environment = [
+      "PATH": "/usr/bin:/bin", "STATE": sandbox.state, "ROOTFS": sandbox.rootfs, "ARCH": architecture,
+    ]
+    try shell.run()
+    shell.waitUntilExit()
+    #expect(shell.terminationStatus == 0)
+    try body(sandbox)
+    // Whatever a failed test left running goes with its sandbox.
+    let left = try sandbox.skiff(["ps", "-aq"]).output.split(separator: "\n").map(String.init)
+    if !left.isEmpty { _ = try sandbox.skiff(["rm", "-f"] + left) }
+  }
+
+  @Test func anImageMadeByHandIsListedAndRuns() throws {
+    try withImage { sandbox in
+      let list = try sandbox.skiff(["images"])
+      #expect(list.code == 0, "\(list.errors)")
+      #expect(list.output.contains("hand") && list.output.contains("made") && list.output.contains("years ago"))
+      #expect(try sandbox.skiff(["images", "-q"]).output.count == 13)
+      #expect(
+        try sandbox.skiff(["images", "--format", "{{.Repository}}:{{.Tag}}", "h*d:ma?e"]).output == "hand:made\n")
+      #expect(try sandbox.skiff(["images", "-q", "--filter", "label=made=by hand"]).output.count == 13)
+      #expect(try sandbox.skiff(["images", "-q", "other"]).output == "")
+      let run = try sandbox.skiff(["run", "--rm", "--network", "none", "hand:made"])
+      #expect(run.code == 0, "\(run.errors)")
+      #expect(run.output == "old\n")
+      let other = try sandbox.skiff(["run", "--rm", "--network", "none", "hand:made", "sh", "-c", "echo $FROM; pwd"])
+      #expect(other.output == "image\n/data\n", "\(other.errors)")
+      let missing = try sandbox.skiff(["run", "--rm", "hand"])
+      #expect(missing.code == 125)
+      #expect(missing.errors.contains("no such image: hand:latest"))
+    }
+  }
+
+  @Test func aLayerKeepsAChange() throws {
+    try withImage { sandbox in
+      let change = "echo new > file; rm gone; rm -r sub; mkdir sub; echo y > sub/y; echo added > /added"
+      let run = try sandbox.skiff(["run", "--network", "none", "--name", "changer", "hand:made", "sh", "-c", change])
+      #expect(run.code == 0, "\(run.errors)")
+      let diff = try sandbox.skiff(["diff", "changer"])
+      let expected = [
+        "A /added", "C /data", "C /data/file", "D /data/gone", "C /data/sub", "D /data/sub/x", "A /data/sub/y",
+      ]
+      // Mount points that the container needed are changes too.
+      let lines = diff.output.split(separator: "\n").map(String.init).filter {
+        !["A /dev", "A /proc", "A /sys"].contains($0)
+      }
+      #expect(lines.filter { !$0.contains("/etc") } == expected, "\(diff.errors)")
+      let json = try JSONValue(parsing: Array(try sandbox.skiff(["diff", "--json", "changer"]).output.utf8))
+      #expect(json.array?.contains(["Path": "/added", "Kind": 1]) == true)
+      // The image is as it was.
+      #expect(try sandbox.skiff(["run", "--rm", "--network", "none", "hand:made"]).output == "old\n")
+      let commit = try sandbox.skiff([
+        "commit", "-m", "kept", "-a", "me", "-c", "ENV FROM=commit", "-c", #"CMD ["cat","/added"]"#, "changer", "kept",
+      ])
+      #expect(commit.code == 0, "\(commit.errors)")
+      #expect(commit.output.hasPrefix("sha256:"))
+      let kept = try sandbox.skiff([
+        "run", "--rm", "--network", "none", "kept", "sh", "-c", "cat file sub/*; ls /data; cat /added; echo $FROM",
+      ])
+      #expect(kept.output == "new\ny\nfile\nsub\nadded\ncommit\n", "\(kept.errors)")
+      #expect(try sandbox.skiff(["run", "--rm", "--network", "none", "kept"]).output == "added\n")
+      #expect(try sandbox.skiff(["commit", "-c", "RUN x", "changer"]).code != 0)
+      let used = try sandbox.skiff(["rmi", "hand:made"])
+      #expect(used.code == 1)
+      #expect(used.errors.contains("changer"))
+      #expect(try sandbox.skiff(["rm", "changer"]).code == 0)
+      #expect(try sandbox.skiff(["rmi", "hand:made"]).code == 0)
+      #expect(try sandbox.skiff(["run", "--rm", "--network", "none", "kept", "cat", "file"]).output == "new\n")
+      #expect(try sandbox.skiff(["rmi", "kept", "nothing"]).code == 1)
+      #expect(try sandbox.skiff(["images", "-q"]).output == "")
+      let blobs = try FileManager.default.contentsOfDirectory(atPath: sandbox.state + "/images/blobs/sha256")
+      #expect(blobs.isEmpty)
+    }
+  }
+
+  @Test func containersOfOneImageDoNotSeeEachOther() throws {
+    try withImage { sandbox in
+      let calls = try (1...6).map { number in
+        try sandbox.start([
+          "run", "--rm", "--network", "none", "hand:made", "sh", "-c", "echo \(number) > file; sleep 0.5; cat file",
+        ])
+      }
+      for (number, call) in zip(1..., calls) {
+        let result = call.finish()
+        #expect(result.output == "\(number)\n", "\(result.errors)")
+      }
+      // One tree serves them all.
+      let layers = try FileManager.default.contentsOfDirectory(atPath: sandbox.state + "/layers")
+      #expect(layers.filter { $0.count == 64 }.count == 1)
+      #expect(
+        try String(
+          contentsOfFile: sandbox.state + "/layers/\(layers.first { $0.count == 64 } ?? "")/data/file", encoding: .utf8)
+          == "old\n")
+    }
+  }
+
+  @Test func aDamagedImageSaysSo() throws {
+    try withImage { sandbox in
+      let index = sandbox.state + "/images/index.json"
+      let digest = try #require(
+        try JSONValue(parsing: Array(try String(contentsOfFile: index, encoding: .utf8).utf8))["manifests"]?[0]?[
+          "digest"]?.string)
+      let manifest = sandbox.state + "/images/blobs/sha256/" + digest.dropFirst(7)
+      let bytes = try String(contentsOfFile: manifest, encoding: .utf8)
+      try Data(bytes.replacing("layer.v1.tar", with: "layer.v1.ta2").utf8).write(to: URL(filePath: manifest))
+      let run = try sandbox.skiff(["run", "--rm", "hand:made"])
+      #expect(run.code == 125)
+      #expect(run.errors.contains("is damaged"), "\(run.errors)")
+      #expect(try sandbox.skiff(["ps", "-aq"]).output == "")
+    }
+  }
+}
