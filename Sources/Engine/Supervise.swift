@@ -20,6 +20,8 @@ extension Engine {
       // A copy for the one message that a failed start sends; a started container's supervisor owns the socket.
       var watched = try start(record, files, client: try copy(of: client.borrowed), isTimed: isTimed)
       try? client.close()
+      // From here on it mostly sleeps, perhaps for months, beside hundreds of others.
+      releaseUnusedMemory()
       let end = watch(&watched, record, files)
       tidyUp(record, files, end, undo: watched.undo, lock: lock)
       watched.supervisor.report(.exited(code: end.exitCode, message: end.message))

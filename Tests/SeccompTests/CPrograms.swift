@@ -144,7 +144,8 @@ enum CProgram {
       TRY("newuser", SYS_unshare, CLONE_NEWUSER);
       TRY("clone", SYS_clone, CLONE_NEWUTS | 17, 0, 0, 0, 0);
       TRY("clone3", SYS_clone3, 0, 0);
-      TRY("mount", SYS_mount, "none", "/", "tmpfs", 0, 0);
+      /* EFAULT where it is allowed: a mount that worked would lie over the root of the machine. */
+      TRY("mount", SYS_mount, 0, 0, 0, 0, 0);
       TRY("keyctl", SYS_keyctl, 0, 0, 0, 0, 0);
       TRY("bpf", SYS_bpf, 0, 0, 0);
       TRY("io_uring", 425, 1, 0);
