@@ -19,10 +19,7 @@ extension ExecCommand {
     request.isInteractive = arguments.flag("interactive")
     request.isPrivileged = arguments.flag("privileged")
     let isDetached = arguments.flag("detach")
-    if request.hasTerminal && request.isInteractive && !isDetached && !isTerminal(.standardInput) {
-      throw Failure(
-        .usage, "the input device is not a TTY", hint: "leave out -t when input comes from a pipe or a file")
-    }
+    if request.hasTerminal && request.isInteractive && !isDetached { try requireTerminal() }
     let plan = try engine.execPlan(request, in: word)
     let glass = try Glass(arguments)
     if glass.isWanted { try glass.show(plan, title: "skiff exec, container \(word)") }

@@ -12,6 +12,7 @@ extension RunCommand {
     let engine = try arguments.unhealedEngine
     let request = try RunRequest(arguments)
     let glass = try Glass(arguments)
+    if request.hasTerminal && request.isInteractive && !request.isDetached { try requireTerminal() }
     let prepared = try engine.prepare(request, rehearsal: glass.isRehearsal)
     for warning in prepared.warnings { complain("warning: \(warning)") }
     // The same pure compilation that the supervisor performs: what is printed is what runs.
@@ -80,15 +81,23 @@ extension AttachCommand {
     let word = arguments.positionals[0]
     let identifier = try engine.find(word)
     let record = try engine.record(of: identifier)
+    let sendsInput = record.isInteractive && !arguments.flag("no-stdin")
+    if record.hasTerminal && sendsInput { try requireTerminal() }
     let socket = try engine.connect(to: identifier, named: word)
     _ = try socket.borrowed.send(Frame.subscribe.bytes)
     return try attach(
       socket, record,
       AttachOptions(
-        sendsInput: record.isInteractive && !arguments.flag("no-stdin"), hasTerminal: record.hasTerminal,
+        sendsInput: sendsInput, hasTerminal: record.hasTerminal,
         forwardsSignals: arguments.optionalFlag("sig-proxy") ?? true),
       keys: try arguments.detachKeys)
   }
+}
+
+/// Before anything is made: a terminal that is not there cannot be put into raw mode.
+func requireTerminal() throws(Failure) {
+  if isTerminal(.standardInput) { return }
+  throw Failure(.usage, "the input device is not a TTY", hint: "leave out -t when input comes from a pipe or a file")
 }
 
 /// Connects the user's streams to a container until one of the two ends it; the exit code.
@@ -96,9 +105,6 @@ func attach(
   _ socket: consuming Descriptor, _ record: ContainerRecord, _ options: AttachOptions, keys: DetachKeys?,
   showTimings: ([String]) throws -> Void = { _ in }
 ) throws -> Int32 {
-  if options.hasTerminal && options.sendsInput && !isTerminal(.standardInput) {
-    throw Failure(.usage, "the input device is not a TTY", hint: "leave out -t when input comes from a pipe or a file")
-  }
   let end: AttachEnd
   let timings: [String]
   do {
