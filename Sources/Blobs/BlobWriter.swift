@@ -96,5 +96,16 @@ extension BlobStore {
       guard let file = try? Kernel.open(path, [.readOnly, .noFollow]) else { continue }
       if (try? file.borrowed.tryLock(.exclusive)) == true { try? removeFile(path) }
     }
+    healIndex()
+  }
+
+  /// A list of images that was not renamed into place; who has the lock of the index may be about to.
+  private func healIndex() {
+    guard let names = try? entries(of: root) else { return }
+    let left = names.map(\.name).filter { $0.string.hasPrefix("index.json.") }
+    guard !left.isEmpty, let lock = try? Kernel.open(root.appending("index.lock"), [.readWrite, .noFollow]),
+      (try? lock.borrowed.tryLock(.exclusive)) == true
+    else { return }
+    for name in left { try? removeFile(root.appending(name)) }
   }
 }

@@ -1,6 +1,7 @@
 internal import Containers
 internal import Cgroups
 internal import Kernel
+internal import Layers
 internal import Networks
 internal import Steps
 
@@ -17,6 +18,8 @@ extension Engine {
     removeOrphans(living: Set(identifiers.map(\.description)))
     // Addresses that were leased for a container which never came to be.
     _ = try? networks.heal(isAlive: isAlive)
+    // Layers and blobs that a command was writing or removing when it was killed.
+    if exists(state.root.appending("images")), let images = try? images() { images.heal() }
   }
 
   private func heal(_ identifier: ContainerIdentifier) {

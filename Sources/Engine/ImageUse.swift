@@ -129,6 +129,6 @@ extension Failure {
       case .invalid: .usage
       default: .host
       }
-    self.init(kind, error.message, hint: error.hint)
+    self.init(kind, error.message, hint: error.hint ?? error.fault.flatMap { Failure.hint(for: $0) })
   }
 }

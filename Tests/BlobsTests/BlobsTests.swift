@@ -118,9 +118,13 @@ private func run(_ line: String) throws -> String {
     try withScratch { scratch in
       let store = try BlobStore(root: scratch)
       try Data("left".utf8).write(to: URL(filePath: "\(scratch)/ingest/1.2.3"))
+      try store.updateIndex { (index: inout Index) throws(StoreError) in index.annotations["a"] = "b" }
+      try Data("left".utf8).write(to: URL(filePath: "\(scratch)/index.json.77.new"))
       var writer = try BlobWriter(store: store)
       try writer.write([1, 2, 3])
       store.heal()
+      #expect(!exists(scratch.appending("index.json.77.new")))
+      #expect(try store.index().annotations == ["a": "b"])
       #expect(try entries(of: scratch.appending("ingest")).count == 1)
       #expect(try store.read(writer.finish(mediaType: .ociLayer)) == [1, 2, 3])
     }

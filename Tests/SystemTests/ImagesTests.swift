@@ -128,6 +128,53 @@ struct ImagesTests {
     }
   }
 
+  @Test func whatAKilledCommandLeftIsTakenAway() throws {
+    try withImage { sandbox in
+      #expect(try sandbox.skiff(["run", "--rm", "--network", "none", "hand:made"]).code == 0)
+      let left = ["layers/.work/1.2.3/tree/x", "images/ingest/1.2.3"].map { "\(sandbox.state)/\($0)" }
+      try FileManager.default.createDirectory(atPath: left[0], withIntermediateDirectories: true)
+      FileManager.default.createFile(atPath: left[1], contents: nil)
+      #expect(try sandbox.skiff(["ps"]).code == 0)
+      #expect(left.filter { FileManager.default.fileExists(atPath: $0) } == [])
+      #expect(!FileManager.default.fileExists(atPath: "\(sandbox.state)/layers/.work/1.2.3"))
+    }
+  }
+
+  /// The disk fills up in the middle of a commit: the error says so, and nothing is left of it.
+  @Test func aFullDiskIsSaidAndLeavesNothing() throws {
+    try withImage { sandbox in
+      let shell = Process()
+      shell.executableURL = URL(filePath: "/usr/bin/unshare")
+      shell.arguments = [
+        "-m", "sh", "-c",
+        """
+        cp -a "$SKIFF_ROOT" "$SAVED"; mount -t tmpfs -o size=24m none "$SKIFF_ROOT"; cp -a "$SAVED"/. "$SKIFF_ROOT"; cd "$SKIFF_ROOT"
+        "$SKIFF" run --network none --name big hand:made sh -c 'cat /bin/busybox /bin/busybox > a' || exit 90
+        room=$(( $(stat -f -c %a .) * $(stat -f -c %S .) )); [ $room -gt 9000000 ] || exit 91
+        head -c $(( room - 500000 )) /dev/zero > filler
+        "$SKIFF" commit big full; echo "code $?"; ls images/ingest layers/.work; "$SKIFF" images --format '{{.Repository}}'
+        rm filler; "$SKIFF" commit big full > /dev/null; echo "code $?"; "$SKIFF" rm big
+        """,
+      ]
+      shell.environment = [
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SKIFF_ROOT": sandbox.state, "SKIFF_STATE": sandbox.run,
+        "SKIFF": Sandbox.skiff, "SAVED": sandbox.folder.path + "/saved",
+      ]
+      let pipe = Pipe()
+      shell.standardOutput = pipe
+      shell.standardError = pipe
+      try shell.run()
+      let output = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+      shell.waitUntilExit()
+      #expect(output.contains("no space left on device"))
+      #expect(output.contains("hint: the disk is full"))
+      let rest = output.split(separator: "\n").map(String.init).filter {
+        !$0.hasPrefix("skiff:") && !$0.hasPrefix("hint:")
+      }
+      #expect(rest == ["code 1", "images/ingest:", "layers/.work:", "hand", "code 0", "big"], "\(output)")
+    }
+  }
+
   @Test func aDamagedImageSaysSo() throws {
     try withImage { sandbox in
       let index = sandbox.state + "/images/index.json"
