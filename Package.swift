@@ -77,7 +77,7 @@ let package = Package(
     room("Blobs", "ImageSpec", "JSON", "Kernel"),
     room("Layers", "Blobs", "Archive", "ImageSpec", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
     room(
-      "Staging", "Layers", "Launching", "Inside", "ELF", "Arguments", "ImageSpec", "Rooted", "JSON",
+      "Staging", "Layers", "Blobs", "Launching", "Inside", "ELF", "Arguments", "ImageSpec", "Rooted", "Mounts", "JSON",
       "Steps", "Kernel"),
     room("Networks", "Launching", "Netlink", "Firewall", "JSON", "Steps", "Kernel"),
     room("Volumes", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),

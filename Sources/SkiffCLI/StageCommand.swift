@@ -1,6 +1,8 @@
 internal import Arguments
+internal import Containers
 internal import Engine
 internal import Explain
+internal import ImageSpec
 internal import Kernel
 internal import Staging
 
@@ -19,9 +21,7 @@ extension StageCommand {
     let plan = try StagePlan(request(arguments, Path(arguments.positionals[0]), programs: 1))
     let glass = try Glass(arguments)
     let title = "skiff stage " + arguments.positionals.joined(separator: " ")
-    // A rehearsal shows the steps, unless the files are asked for.
-    let showsSteps =
-      arguments.isSet("explain") || (glass.isRehearsal && !arguments.flag("json") && !arguments.flag("why"))
+    let showsSteps = showsSteps(arguments, glass)
     if showsSteps { try glass.show(ExplainedRun(title: title, host: plan.steps)) }
     if !glass.isRehearsal {
       let times = try plan.perform()
@@ -74,6 +74,31 @@ extension StageCommand {
 
 extension StageCommand {
   private static func stageImage(_ arguments: ParsedArguments) throws -> Int32 {
-    throw Failure(.usage, "not yet")
+    let name = arguments.string("tag") ?? ""
+    let reference: Reference
+    do { reference = try Reference(name) } catch { throw Failure(.usage, "--tag: \(error)") }
+    guard !arguments.positionals.isEmpty || !arguments.strings("path").isEmpty else {
+      throw arguments.fail("it takes at least one binary")
+    }
+    let state = try arguments.state
+    let store = try arguments.engine.images()
+    let staged = try StagedImage(
+      request(arguments, Path(name), programs: 0), as: reference, in: store,
+      buildingIn: state.root.appending("staging"))
+    let glass = try Glass(arguments)
+    let title = "skiff stage -t \(name) " + arguments.positionals.joined(separator: " ")
+    let showsSteps = showsSteps(arguments, glass)
+    if showsSteps { try glass.show(ExplainedRun(title: title, host: staged.plan.steps)) }
+    if !glass.isRehearsal {
+      let done = try staged.perform(createdBy: title)
+      try glass.showTimings(done.times, of: staged.plan.steps, title: title)
+    }
+    if !showsSteps { try show(staged.plan, arguments) }
+    return 0
+  }
+
+  /// A rehearsal shows the steps, unless the files are asked for.
+  private static func showsSteps(_ arguments: ParsedArguments, _ glass: Glass) -> Bool {
+    arguments.isSet("explain") || (glass.isRehearsal && !arguments.flag("json") && !arguments.flag("why"))
   }
 }

@@ -1,6 +1,7 @@
 internal import ELF
 internal import Inside
 internal import Kernel
+internal import Mounts
 internal import Rooted
 internal import Steps
 
@@ -10,21 +11,29 @@ extension StagePlan {
     let host = try Host(at: request.host)
     let directory = request.directory
     var existing: Root?
-    switch try Self.look(at: directory, host) {
-    case .none:
+    if request.lower.isEmpty {
+      switch try Self.look(at: directory, host) {
+      case .none:
+        building = Self.temporaryName(for: directory)
+      case .some(let root):
+        existing = consume root
+        building = nil
+      }
+    } else {
+      do throws(Fault) { existing = try openLayers(request.lower) } catch {
+        throw StageFailure("cannot look into the image", error)
+      }
       building = Self.temporaryName(for: directory)
-    case .some(let root):
-      existing = consume root
-      building = nil
     }
     self.directory = directory
-    let target = TargetTree(directory: building ?? directory, existing: existing, copying: request.copying)
+    let target = TargetTree(
+      directory: building ?? directory, existing: existing, isLayer: !request.lower.isEmpty, copying: request.copying)
     var builder = StageBuilder(host: host, target: target, request: request)
     if request.extras.contains(.directories) { try builder.addDirectories() }
     for program in request.programs { try builder.addProgram(program) }
     for path in request.paths { try builder.addPath(path) }
     try builder.addExtras()
-    builder.addLibraryCache()
+    try builder.addLibraryCache()
     notes = builder.notes
     files = builder.target.files
     if let building {
@@ -90,7 +99,7 @@ extension StagePlan {
 extension StageBuilder {
   /// The entries that the linker needs, with those that the root has already. The last step of a plan, for it is the only
   /// one that may replace a file.
-  mutating func addLibraryCache() {
+  mutating func addLibraryCache() throws(StageFailure) {
     guard !cacheEntries.isEmpty else { return }
     let old = target.bytes(of: "/etc/ld.so.cache", limit: 16 << 20)
     let known = old.flatMap { try? LibraryCache(parsing: $0) }?.entries ?? []
@@ -99,7 +108,7 @@ extension StageBuilder {
     if (try? target.makeDirectory("/etc", mode: 0o755)) == nil || !target.hasDirectory("/etc") {
       return notes.append("no ld.so.cache was written: /etc of the new root is not a plain directory")
     }
-    target.write(
+    try target.write(
       "/etc/ld.so.cache", file, mode: 0o644,
       why: StageReason(.extra, by: "libraries outside of the linker's own directories"))
   }

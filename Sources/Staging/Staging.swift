@@ -21,6 +21,8 @@ package struct StageRequest: Sendable {
   package var terminal: String?
   package var timeZone: String?
   package var copying: Copying = .automatic
+  /// Layers of an image, topmost first: the directory gets only what they lack.
+  package var lower: [Path] = []
   /// Where binaries come from; anything but `/` is for trees of another machine, and for tests.
   package var host: Path = "/"
 

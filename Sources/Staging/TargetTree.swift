@@ -16,6 +16,9 @@ struct TargetTree: ~Copyable {
   let directory: Path
   private let existing: Root?
   private let copying: StageRequest.Copying
+  /// The steps make a layer on top of what exists: directories that exist there are made again where one is needed.
+  private let isLayer: Bool
+  private var layerDirectories: Set<Path> = ["/", ""]
   private var entries: [Path: Entry] = ["/": .directory]
   private(set) var steps: [Step] = []
   private(set) var files: [StagedFile] = []
@@ -23,8 +26,9 @@ struct TargetTree: ~Copyable {
   /// Links that both trees have alike.
   private var sharedLinks: [Path: Bool] = [:]
 
-  init(directory: Path, existing: consuming Root?, copying: StageRequest.Copying) {
+  init(directory: Path, existing: consuming Root?, isLayer: Bool, copying: StageRequest.Copying) {
     self.directory = directory
+    self.isLayer = isLayer
     self.existing = existing
     self.copying = copying
   }
@@ -76,15 +80,41 @@ struct TargetTree: ~Copyable {
 // MARK: - Making
 
 extension TargetTree {
+  private mutating func emit(_ step: FileStep, at path: Path) throws(StageFailure) {
+    if isLayer {
+      if case .makeDirectory = step { layerDirectories.insert(path) }
+      try repeatDirectories(above: path)
+    }
+    steps.append(.file(step))
+  }
+
+  private mutating func repeatDirectories(above path: Path) throws(StageFailure) {
+    let parent = path.parent
+    guard layerDirectories.insert(parent).inserted else { return }
+    try repeatDirectories(above: parent)
+    let mode = try Self.mode(of: parent, in: existing)
+    steps.append(.file(.makeDirectory(directory.appending(parent), mode: mode)))
+  }
+
+  private static func mode(of path: Path, in existing: borrowing Root?) throws(StageFailure) -> FileMode {
+    switch existing {
+    case .none: return 0o755
+    case .some(let root):
+      do throws(Fault) { return try root.status(of: path).mode } catch {
+        throw StageFailure("cannot read \(path) of the image", error)
+      }
+    }
+  }
+
   mutating func makeDirectory(_ path: Path, mode: FileMode) throws(StageFailure) {
     guard try entry(at: path) == nil else { return }
     entries[path] = .directory
-    steps.append(.file(.makeDirectory(directory.appending(path), mode: mode)))
+    try emit(.makeDirectory(directory.appending(path), mode: mode), at: path)
   }
 
-  mutating func write(_ path: Path, _ contents: [UInt8], mode: FileMode, why: StageReason) {
+  mutating func write(_ path: Path, _ contents: [UInt8], mode: FileMode, why: StageReason) throws(StageFailure) {
     entries[path] = .file
-    steps.append(.file(.writeFile(directory.appending(path), contents: contents, mode: mode)))
+    try emit(.writeFile(directory.appending(path), contents: contents, mode: mode), at: path)
     files.append(
       StagedFile(path: path, kind: .generated, source: path, size: contents.count, isNew: true, why: [why]))
   }
@@ -152,7 +182,7 @@ extension TargetTree {
       // A relative link means the same only where both trees are laid out alike.
       if target.isAbsolute || walk.here == walk.source {
         entries[path] = .link(target)
-        steps.append(.file(.makeSymbolicLink(directory.appending(path), target: target)))
+        try emit(.makeSymbolicLink(directory.appending(path), target: target), at: path)
         sharedLinks[path] = path == source
         indices[path] = files.count
         let reason = walk.isLast ? why : StageReason(.layout, by: source)
@@ -168,14 +198,14 @@ extension TargetTree {
     switch facts.kind {
     case .directory:
       entries[path] = .directory
-      steps.append(.file(.makeDirectory(directory.appending(path), mode: facts.mode)))
+      try emit(.makeDirectory(directory.appending(path), mode: facts.mode), at: path)
       walk.enter(path, source)
     case .regular:
       guard walk.isLast else { throw notDirectory(source) }
       entries[path] = .file
-      steps.append(
-        .file(
-          .copyFile(from: hostPath(source, host), to: directory.appending(path), mayLink: copying == .hardLinks)))
+      try emit(
+        .copyFile(from: hostPath(source, host), to: directory.appending(path), mayLink: copying == .hardLinks), at: path
+      )
       record(path, why) {
         StagedFile(path: path, kind: .file, source: source, size: facts.size, isNew: true, why: [])
       }

@@ -33,7 +33,7 @@ import Testing
   }
 
   @Test func agreesWithTheHostsLinker() throws {
-    let programs = try Self.programs(atMost: 80)
+    let programs = try Self.programs(atMost: 55)
     try #require(programs.count >= 50)
     let scratch = try Scratch()
     for program in programs {

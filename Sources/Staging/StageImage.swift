@@ -1,0 +1,94 @@
+internal import Blobs
+package import ImageSpec
+package import Kernel
+package import Layers
+
+/// A staging that ends as an image of the local store rather than as a directory.
+package struct StagedImage {
+  package let reference: Reference
+  package let plan: StagePlan
+  private let base: Image?
+  private let store: ImageStore
+  /// A directory of this process alone.
+  private let scratch: Path
+  private let built: Path
+
+  /// Reads and decides; an image that has the name already gets a layer with what it lacks.
+  ///
+  /// - Parameter directory: where trees are built: on the file system of the store, so that they become layers by rename.
+  package init(
+    _ request: StageRequest, as reference: Reference, in store: ImageStore, buildingIn directory: Path
+  ) throws(StageFailure) {
+    self.reference = reference
+    self.store = store
+    scratch = directory.appending("\(processIdentifier())")
+    var request = request
+    request.directory = scratch.appending("root")
+    // A layer of the store is read by many containers; its files are its own.
+    request.copying = .automatic
+    base = try Self.image(reference, in: store)
+    request.lower = base?.lowerdirs ?? []
+    var plan = try StagePlan(request)
+    plan.directory = Path(reference.familiar)
+    self.plan = plan
+    built = request.directory
+  }
+
+  private static func image(_ reference: Reference, in store: ImageStore) throws(StageFailure) -> Image? {
+    do throws(StoreError) {
+      let found = try store.resolve(reference.familiar)
+      // What merely begins like an identifier has another name.
+      return found.tags.contains(reference.familiar) ? found : nil
+    } catch {
+      if error.kind == .notFound { return nil }
+      throw StageFailure(error)
+    }
+  }
+
+  /// Performs the steps and names the image. Nil in `image` when it lacked nothing.
+  ///
+  /// - Parameter createdBy: the command, for the image's history.
+  package func perform(createdBy: String) throws(StageFailure) -> (image: Image?, times: [UInt64]) {
+    if base != nil, plan.newFiles.isEmpty { return (nil, []) }
+    sweep()
+    var plan = plan
+    plan.directory = built
+    defer { try? removeTree(scratch) }
+    let times = try plan.perform()
+    do throws(StoreError) {
+      if let base {
+        var commit = Commit(base: base, upper: built)
+        commit.createdBy = createdBy
+        return (try store.commit(commit, reference: reference), times)
+      }
+      var config = ImageConfig()
+      config.config.env = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+      config.config.cmd = command
+      return (
+        try store.createImage(fromTree: built, reference: reference, config: config, createdBy: createdBy), times
+      )
+    } catch { throw StageFailure(error) }
+  }
+
+  /// What a container runs when it is told nothing else: the program that was asked for first.
+  private var command: [String] {
+    let asked = plan.files.first { file in file.why.contains { $0.kind == .asked } }
+    return asked.map { [$0.path.string] } ?? []
+  }
+
+  /// Trees that a killed run left behind.
+  private func sweep() {
+    for entry in (try? entries(of: scratch.parent)) ?? [] {
+      guard let process = ProcessIdentifier(entry.name.string), process != processIdentifier(),
+        !exists(Path("/proc/\(process)"))
+      else { continue }
+      try? removeTree(scratch.parent.appending(entry.name))
+    }
+  }
+}
+
+extension StageFailure {
+  init(_ error: StoreError) {
+    self.init(error.kind == .notFound ? .notFound : .host, error.message, hint: error.hint)
+  }
+}
