@@ -18,6 +18,12 @@ extension Explanation {
         shell: ["ip link add name \(word) address \(mac) type bridge"])
     case .makeVeth(let pair):
       self.init(making: pair)
+    case .attach(let link, let bridge):
+      self.init(
+        name: "network.attach",
+        sentence: "Plug the cable \(Trace.clean(link.name)) into the bridge \(Trace.clean(bridge)).",
+        calls: [Self.netlink("RTM_NEWLINK", "\(Self.index(link)), IFLA_MASTER=<\(Trace.clean(bridge))>")],
+        shell: ["ip link set dev \(ShellWord(link.name)) master \(ShellWord(bridge))"])
     case .setUp(let link):
       self.init(
         name: "network.setUp",

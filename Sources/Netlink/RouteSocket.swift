@@ -78,6 +78,12 @@ package struct RouteSocket: ~Copyable {
         throw Fault("plan", .invalid, arguments: "a veth pair, and no namespace for its peer")
       }
       try makeVeth(pair, container: container)
+    case .attach(let link, let bridge):
+      let master = try index(of: LinkName(bridge))
+      try change(link, about: "bridge \"\(bridge)\"") {
+        $0.linkHeader(index: $1)
+        $0.attribute(LinkAttribute.master, word: UInt32(bitPattern: master))
+      }
     case .setUp(let link):
       try change(link, about: "up") { $0.linkHeader(index: $1, isUp: true) }
     case .rename(let link, let name):

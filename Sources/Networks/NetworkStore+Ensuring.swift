@@ -64,7 +64,9 @@ extension NetworkStore {
     guard steps.isEmpty, try bridge(of: network) == nil else { return }
     let taken = try collisions(for: network.subnet, except: network.name)
     guard let obstacle = taken.first else { return }
-    guard network.isSubnetChosen else {
+    // Containers that run keep their addresses, so only an empty network may move.
+    let isEmpty = try leases(of: network).isEmpty
+    guard network.isSubnetChosen && isEmpty else {
       throw NetworkError(
         .conflict, "the subnet \(network.subnet) of network \(network.name) is taken by now by \(obstacle.holder)",
         hint: "skiff network rm \(network.name), and create it again with another --subnet")
@@ -128,8 +130,20 @@ extension NetworkStore {
         steps.append(.setSysctl(key: "net/ipv6/conf/\(network.bridge)/disable_ipv6", value: "1", before: "0"))
       }
       steps += [.addAddress(name, network.gatewayPrefix), .setUp(name)]
+      // Somebody deleted the bridge below containers that run: their cables are still there, and lead nowhere.
+      let cables = try leases(of: network).map { hostLink(container: $0.container) }
+      steps += try looseLinks(cables).map { .attach(LinkName($0), bridge: network.bridge) }
     }
     return steps.map(Step.network)
+  }
+
+  private func looseLinks(_ names: [String]) throws(NetworkError) -> [String] {
+    guard !names.isEmpty else { return [] }
+    return try describing("cannot list the links") { () throws(Fault) in
+      var socket = try RouteSocket()
+      let loose = Set(try socket.links().filter { $0.kind == "veth" && $0.master == nil }.map(\.name))
+      return names.filter(loose.contains)
+    }
   }
 
   /// Performs what was prepared, all of it or nothing.

@@ -8,6 +8,8 @@ package enum NetworkStep: Hashable, Sendable {
   /// Both ends of a cable at once: one in the caller's namespace, up and in a bridge, the other in the container's, still
   /// down.
   case makeVeth(VethPair)
+  /// A cable that hangs loose, because its bridge was deleted, goes back into the new one.
+  case attach(LinkName, bridge: String)
   case setUp(LinkName)
   case addAddress(LinkName, IPv4Prefix)
   case addDefaultRoute(gateway: IPv4Address, LinkName)
@@ -28,7 +30,7 @@ package enum NetworkStep: Hashable, Sendable {
     // The pair goes with the container's namespace. Deleting it first would wait 16 to 34 ms for an RCU grace period.
     case .makeVeth: nil
     // What a link carries goes with the link.
-    case .setUp, .addAddress, .addDefaultRoute, .rename, .setMacAddress, .deleteLink: nil
+    case .attach, .setUp, .addAddress, .addDefaultRoute, .rename, .setMacAddress, .deleteLink: nil
     }
   }
 }

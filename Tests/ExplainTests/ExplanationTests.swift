@@ -82,6 +82,7 @@ import Testing
     .network(.addAddress("eth0", IPv4Prefix(IPv4Address(10, 0, 0, 2), length: 24))),
     .network(.addDefaultRoute(gateway: IPv4Address(10, 0, 0, 1), "eth0")), .network(.rename("sk2", to: "eth0")),
     .network(.setMacAddress("eth0", MacAddress(value: 2))), .network(.deleteLink("skiff0")),
+    .network(.attach("sk1", bridge: "skiff0")),
     .network(.setSysctl(key: "net.ipv4.ip_forward", value: "1", before: "0")),
     .network(
       .applyFirewall(

@@ -88,6 +88,12 @@ struct TrafficTests {
       // The host itself reaches its containers.
       try run("nc", "-n", "-z", "-w", "1", first.address.address.description, "7777")
 
+      // The bridge is deleted below its containers: the next use plugs them in again.
+      try run("ip", "link", "delete", first.bridge)
+      #expect(!canConnect(from: one, to: second.address.address))
+      _ = try store.ready("bridge")
+      #expect(canConnect(from: one, to: second.address.address))
+
       // All of it again after the rules were flushed and healed.
       try run("nft", "flush", "ruleset")
       #expect(canConnect(from: one, to: other.address.address))
