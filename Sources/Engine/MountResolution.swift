@@ -25,13 +25,18 @@ extension Engine {
         let name = given ?? VolumeStore.anonymousName()
         if given == nil { anonymous.append(name) }
         let directory = try volumeDirectory(
-          name, copyingUp: target, options.contains("nocopy") ? [] : image.lower, rehearsal: rehearsal)
+          name, copyingUp: target, options.contains("nocopy") ? [] : layers(of: request, image), rehearsal: rehearsal)
         request.mounts[index] = .volume(
           name: directory.string, target: target, options: options.filter { $0 != "nocopy" })
       case .tmpfs: break
       }
     }
     return anonymous
+  }
+
+  /// A directory of the host is an image of one layer.
+  private func layers(of request: RunRequest, _ image: ImageDefaults) -> [Path] {
+    if case .directory(let path) = request.root { [path] } else { image.lower }
   }
 
   private func volumeDirectory(

@@ -63,8 +63,13 @@ private struct Launcher: ~Copyable {
     try perform(.host, container: nil, notify: nil)
     let child = try cloneChild(streams: streams)
     let (process, channel) = (child.process, child.channel.borrowed)
-    let namespace = try at(.clone, 0) { () throws(Fault) in try networkNamespace(of: process) }
-    try perform(.wiring, container: Container(process: process, network: namespace.borrowed), notify: channel)
+    do throws(PlanFailure) {
+      let namespace = try at(.clone, 0) { () throws(Fault) in try networkNamespace(of: process) }
+      try perform(.wiring, container: Container(process: process, network: namespace.borrowed), notify: channel)
+    } catch {
+      // What is done to a child that has ended fails too, and is not the reason.
+      throw lastWords(on: channel) ?? error
+    }
     // A child that has failed meanwhile has closed its end: its message says why, not this send.
     _ = try? channel.sendMessage([1])
     let terminal = try listen(to: channel)
@@ -170,9 +175,7 @@ private struct Launcher: ~Copyable {
       case .timing(let phase, let index, let nanoseconds):
         timings.append(StepTiming(phase: phase, index: index, nanoseconds: nanoseconds))
       case .failed(let phase, let index, let fault):
-        let steps = plan[phase]
-        throw PlanFailure(
-          phase: phase, index: index, step: steps.indices.contains(index) ? steps[index] : nil, fault: fault)
+        throw planFailure(phase, index, fault)
       case nil:
         throw PlanFailure(
           phase: .finishing, index: 0, step: nil, fault: Fault("receive", .badMessage, arguments: "from the container"))
@@ -189,22 +192,37 @@ private struct Launcher: ~Copyable {
     return terminal
   }
 
+  /// The failure that the child has reported already, without waiting for one.
+  private func lastWords(on channel: BorrowedDescriptor) -> PlanFailure? {
+    var buffer = [UInt8](repeating: 0, count: ChildMessage.limit)
+    while let message = try? receiveFromChild(channel, into: &buffer, .doNotWait), message.count > 0 {
+      if case .failed(let phase, let index, let fault) = ChildMessage(bytes: buffer[..<message.count]) {
+        return planFailure(phase, index, fault)
+      }
+    }
+    return nil
+  }
+
+  private func planFailure(_ phase: Phase, _ index: Int, _ fault: Fault) -> PlanFailure {
+    let steps = plan[phase]
+    return PlanFailure(
+      phase: phase, index: index, step: steps.indices.contains(index) ? steps[index] : nil, fault: fault)
+  }
+
   private func at<Value: ~Copyable>(
     _ phase: Phase, _ index: Int, _ body: () throws(Fault) -> Value
   ) throws(PlanFailure) -> Value {
-    do throws(Fault) { return try body() } catch {
-      let steps = plan[phase]
-      throw PlanFailure(
-        phase: phase, index: index, step: steps.indices.contains(index) ? steps[index] : nil, fault: error)
-    }
+    do throws(Fault) { return try body() } catch { throw planFailure(phase, index, error) }
   }
 }
 
 /// The child's next message. A child that ends without having read its "go" leaves ECONNRESET, once, before what it had
 /// sent: its last words are still to be read.
-func receiveFromChild(_ channel: BorrowedDescriptor, into buffer: inout [UInt8]) throws(Fault) -> ReceivedMessage {
-  do throws(Fault) { return try channel.receiveMessage(into: &buffer, descriptorLimit: 1) } catch {
+func receiveFromChild(
+  _ channel: BorrowedDescriptor, into buffer: inout [UInt8], _ flags: MessageFlags = []
+) throws(Fault) -> ReceivedMessage {
+  do throws(Fault) { return try channel.receiveMessage(into: &buffer, descriptorLimit: 1, flags) } catch {
     if error.errno != .connectionReset { throw error }
-    return try channel.receiveMessage(into: &buffer, descriptorLimit: 1)
+    return try channel.receiveMessage(into: &buffer, descriptorLimit: 1, flags)
   }
 }
