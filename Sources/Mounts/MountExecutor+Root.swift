@@ -117,8 +117,15 @@ extension MountExecutor {
         error.errno == .invalid
           ? "the host's own root cannot be pivoted away when it is the initial ramfs: switch_root from it first" : nil)
     }
-    // The old root lies over the new one now, and `.` leads to what is on top.
-    try unmount(".")
+    // The old root lies over the new one now, and `.` leads to what is on top. What somebody had mounted over the host's
+    // own root came along and lies higher still: one detached mount would leave the host's files within reach.
+    let own = try status(of: mount.borrowed).mountIdentifier
+    var isUncovered = false
+    while !isUncovered {
+      try unmount(".")
+      let top = try open("/..", [.path, .directory])
+      isUncovered = try status(of: top.borrowed).mountIdentifier == own
+    }
     try changeDirectory("/")
   }
 }
