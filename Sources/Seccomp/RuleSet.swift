@@ -21,6 +21,7 @@ struct RuleSet {
     defaultAction = try returnValue(profile.defaultAction, profile.defaultErrnoRet)
     hidesUnknown = ![.allow, .log, .trace].contains(profile.defaultAction)
     let table = SystemCallTable.shared
+    let through = MultiplexedCalls(table)
     for rule in profile.syscalls {
       let action = try returnValue(rule.action, rule.errnoRet)
       if let bad = rule.args.first(where: { $0.index > 5 }) { throw .badArgument(bad.index) }
@@ -29,9 +30,11 @@ struct RuleSet {
       if !isDefault { rules += alternatives(of: rule.args).map { Rule(action: action, conditions: $0) } }
       let last = rules.count
       for name in rule.names {
-        if !isDefault { multiplex(name, action: action, isConditional: !rule.args.isEmpty, table) }
         guard let row = table.row(of: name) else { continue }
         named.append(row)
+        if !isDefault, let call = through[row] {
+          multiplex(call, action: action, isConditional: !rule.args.isEmpty)
+        }
         for index in first..<last { calls.append((row, index)) }
       }
       // Each needs an instruction at the least.
@@ -42,16 +45,15 @@ struct RuleSet {
   /// socketcall(2) and ipc(2) take the call's number as their first argument and its arguments behind a pointer, where no
   /// filter sees them. A rule with conditions that would allow more than the default is therefore not carried over, and
   /// one that would allow less holds whatever the arguments.
-  private mutating func multiplex(_ name: String, action: UInt32, isConditional: Bool, _ table: SystemCallTable) {
-    guard let (through, number) = multiplexedCall(name), let row = table.row(of: through) else { return }
+  private mutating func multiplex(_ call: MultiplexedCalls.Call, action: UInt32, isConditional: Bool) {
     if isConditional, precedence(action) > precedence(defaultAction) { return }
     // ipc(2) keeps a version in the upper half of its number.
     let condition =
-      through == "ipc"
-      ? Spec.SeccompArgument(index: 0, value: 0xffff, valueTwo: number, op: .maskedEqual)
-      : Spec.SeccompArgument(index: 0, value: number, op: .equal)
+      call.hasVersion
+      ? Spec.SeccompArgument(index: 0, value: 0xffff, valueTwo: call.number, op: .maskedEqual)
+      : Spec.SeccompArgument(index: 0, value: call.number, op: .equal)
     rules.append(Rule(action: action, conditions: [condition]))
-    multiplexed.append((row, rules.count - 1))
+    multiplexed.append((call.row, rules.count - 1))
   }
 
   /// The ranges of numbers with the same answer; code that tests arguments is emitted on the way.
@@ -143,5 +145,10 @@ struct RuleSet {
 
 /// One list of conditions, or a list for each condition where an argument comes twice.
 private func alternatives(of conditions: [Spec.SeccompArgument]) -> [[Spec.SeccompArgument]] {
-  Set(conditions.map(\.index)).count == conditions.count ? [conditions] : conditions.map { [$0] }
+  var seen: UInt32 = 0
+  for condition in conditions {
+    if seen & 1 << condition.index != 0 { return conditions.map { [$0] } }
+    seen |= 1 << condition.index
+  }
+  return [conditions]
 }

@@ -78,11 +78,31 @@ struct SystemCallTable: Sendable {
   }
 }
 
-/// The calls that i386 also reaches through socketcall(2) and ipc(2), with their number there (linux/net.h, linux/ipc.h).
-func multiplexedCall(_ name: String) -> (through: String, number: UInt64)? {
-  if let index = socketCalls.firstIndex(of: name) { return ("socketcall", UInt64(index + 1)) }
-  if let found = ipcCalls.first(where: { $0.name == name }) { return ("ipc", found.number) }
-  return nil
+/// The calls that i386 also reaches through socketcall(2) and ipc(2), by row of the table.
+struct MultiplexedCalls {
+  struct Call {
+    /// The row of socketcall or ipc.
+    var row: Int
+    /// Its first argument (linux/net.h, linux/ipc.h).
+    var number: UInt64
+    /// ipc(2) keeps a version in the upper half of its number.
+    var hasVersion: Bool
+  }
+
+  private var calls: [Int: Call] = [:]
+
+  init(_ table: SystemCallTable) {
+    guard let socketCall = table.row(of: "socketcall"), let ipc = table.row(of: "ipc") else { return }
+    for (index, name) in socketCalls.enumerated() {
+      guard let row = table.row(of: name) else { continue }
+      calls[row] = Call(row: socketCall, number: UInt64(index + 1), hasVersion: false)
+    }
+    for (name, number) in ipcCalls {
+      if let row = table.row(of: name) { calls[row] = Call(row: ipc, number: number, hasVersion: true) }
+    }
+  }
+
+  subscript(row: Int) -> Call? { calls[row] }
 }
 
 private let socketCalls = [
