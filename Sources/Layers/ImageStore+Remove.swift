@@ -12,7 +12,11 @@ extension ImageStore {
   package func remove(
     _ text: String, force: Bool, users: (Digest) throws(StoreError) -> [ImageUser]
   ) throws(StoreError) -> [RemovedImage] {
-    let image = try find(text)
+    let image: Image
+    do throws(StoreError) { image = try find(text) } catch {
+      guard let descriptor = try unreadable(text) else { throw error }
+      return try remove(unreadable: descriptor, named: text, force: force, because: error, users: users)
+    }
     let name = nameMeant(by: text, image)
     if let name, image.tags.count > 1 {
       try blobs.updateIndex { (index: inout Index) throws(StoreError) in Self.unname(name, in: &index) }
@@ -38,7 +42,28 @@ extension ImageStore {
       }
       return untagged
     }
-    return try untagged + delete(image)
+    return try untagged + delete(image.manifestDigest)
+  }
+
+  /// What the list has by this name although it cannot be read.
+  private func unreadable(_ text: String) throws(StoreError) -> ContentDescriptor? {
+    guard let name = (try? Reference(text))?.familiar else { return nil }
+    return try blobs.index().manifests.first { $0.annotations[Self.nameAnnotation] == name }
+  }
+
+  /// A damaged image can still be got rid of; whether a container needs it is known only while its manifest can be read.
+  private func remove(
+    unreadable descriptor: ContentDescriptor, named text: String, force: Bool, because error: StoreError,
+    users: (Digest) throws(StoreError) -> [ImageUser]
+  ) throws(StoreError) -> [RemovedImage] {
+    let manifest: Manifest? = try? parse(descriptor, "manifest")
+    let user = try manifest.flatMap { (manifest) throws(StoreError) in try users(manifest.config.digest).first }
+    guard force, user == nil else {
+      var refusal = error
+      refusal.hint = user.map { "remove container \($0.container) first" } ?? "remove the damaged image with --force"
+      throw refusal
+    }
+    return try [.untagged(text)] + delete(descriptor.digest)
   }
 
   private func nameMeant(by text: String, _ image: Image) -> String? {
@@ -48,10 +73,10 @@ extension ImageStore {
 
   /// First out of the list, then the bytes: a crash between the two leaves blobs that nobody names, which the next removal
   /// takes away.
-  private func delete(_ image: Image) throws(StoreError) -> [RemovedImage] {
+  private func delete(_ manifest: Digest) throws(StoreError) -> [RemovedImage] {
     try blobs.whileRemoving { () throws(StoreError) in
       try blobs.updateIndex { (index: inout Index) throws(StoreError) in
-        index.manifests.removeAll { $0.digest == image.manifestDigest }
+        index.manifests.removeAll { $0.digest == manifest }
       }
       return try removeUnreferenced()
     }
@@ -63,10 +88,12 @@ extension ImageStore {
     var neededLayers: Set<Digest> = []
     for descriptor in try blobs.index().manifests {
       needed.insert(descriptor.digest)
-      let image = try find(descriptor.digest.description)
-      needed.insert(image.id)
-      needed.formUnion(image.manifest.layers.map(\.digest))
-      neededLayers.formUnion(image.config.diffIDs)
+      // Of an image that is damaged, what can still be told stays.
+      guard let manifest: Manifest = try? parse(descriptor, "manifest") else { continue }
+      let stack = manifest.layers.map(\.digest)
+      needed.formUnion(stack + [manifest.config.digest])
+      let config: ImageConfig? = try? parse(manifest.config, "config")
+      neededLayers.formUnion(config?.diffIDs ?? stack)
     }
     var removed: [RemovedImage] = []
     for digest in try blobs.digests() where !needed.contains(digest) {

@@ -103,7 +103,7 @@ package struct ImageStore: Sendable {
       tags: names.sorted(), lowerdirs: layers.lowerdirs(of: config.diffIDs))
   }
 
-  private func parse<Document: JSONReadable>(
+  func parse<Document: JSONReadable>(
     _ descriptor: ContentDescriptor, _ what: String
   ) throws(StoreError) -> Document {
     let bytes = try blobs.read(descriptor)

@@ -207,6 +207,17 @@ import Testing
         _ = try store.resolve("x")
         Issue.record("a damaged config was read")
       } catch { #expect(error.kind == .damaged) }
+      // It can be got rid of, and others beside it too.
+      let kept = try image("printf 2 > f", named: "kept", in: store, scratch)
+      _ = try image("printf 3 > f", named: "other", in: store, scratch)
+      _ = try store.remove("other", force: false) { (_) throws(StoreError) in [] }
+      #expect(store.blobs.contains(made.manifest.layers[0].digest))
+      #expect(throws: StoreError.self) { try store.remove("x", force: false) { (_) throws(StoreError) in [] } }
+      #expect(throws: StoreError.self) {
+        try store.remove("x", force: true) { (_) throws(StoreError) in [ImageUser(container: "c", isRunning: false)] }
+      }
+      _ = try store.remove("x", force: true) { (_) throws(StoreError) in [] }
+      #expect(Set(try store.blobs.digests()) == [kept.id, kept.manifestDigest, kept.manifest.layers[0].digest])
       try replaceFile(scratch.appending("state/images/index.json"), with: Array("[]".utf8))
       #expect(throws: StoreError.self) { try store.images() }
     }
