@@ -106,7 +106,9 @@ struct SpecBuilder {
 
   private func etcFiles() -> [Spec.Mount] {
     func bind(_ source: Path?, _ target: String) -> Spec.Mount? {
-      source.map { Spec.Mount(destination: target, type: "bind", source: $0.string, options: ["bind", "rprivate"] + shifted) }
+      source.map {
+        Spec.Mount(destination: target, type: "bind", source: $0.string, options: ["bind", "rprivate"] + shifted)
+      }
     }
     return [
       bind(files.resolvConf, "/etc/resolv.conf"), bind(files.hostname, "/etc/hostname"),
