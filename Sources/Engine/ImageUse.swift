@@ -39,8 +39,19 @@ extension Engine {
   package func changes(of word: String) throws(Failure) -> [Change] {
     let (record, files) = try layered(word, doing: "compare")
     do throws(StoreError) {
-      return try overlayChanges(upper: files.upper, lowers: record.lower.map { Path($0) })
+      return withoutMountPoints(try overlayChanges(upper: files.upper, lowers: record.lower.map { Path($0) }))
     } catch { throw Failure(error) }
+  }
+
+  /// The empty files that Skiff binds its own over are no change of the container's; a directory that has changed for them
+  /// alone is none either.
+  private func withoutMountPoints(_ changes: [Change]) -> [Change] {
+    let own: Set<Path> = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"]
+    let kept = changes.filter { $0.kind != .added || !own.contains($0.path) }
+    guard kept.count < changes.count else { return changes }
+    return kept.filter { change in
+      change.path != "/etc" || change.kind != .changed || kept.contains { $0.path.string.hasPrefix("/etc/") }
+    }
   }
 
   /// The container's upper layer as the top layer of a new image.

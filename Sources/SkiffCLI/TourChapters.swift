@@ -106,7 +106,7 @@ extension TourChapter {
         TourCall(
           ["run", "--name", "author", "--network", "none", "tour:1", "bash", "-c", "echo kept > /note"],
           "the file went to the container's upper layer"),
-        TourCall(["diff", "author"], "A is for added: only that differs from the image"),
+        TourCall(["diff", "author"], "A is for added: the note is all that differs from the image"),
         TourCall(["commit", "author", "tour:2"], "the upper layer became the top layer of tour:2"),
         TourCall(
           ["run", "--rm", "--network", "none", "tour:2", "bash", "-c", "echo the note says: $(</note)"],
