@@ -29,10 +29,7 @@ extension MountExecutor {
         try moveMount(mount.borrowed, onto: target.borrowed)
         root = Root(mount)
       } catch {
-        // Before Linux 6.8 layers cannot be given one by one, and one string of fsconfig(2) is at most 255 bytes.
-        guard error.isMissingCall || error.operation == "fsconfig" && error.arguments.contains("lowerdir+") else {
-          throw error
-        }
+        guard error.isMissingCall || lacksLayersOneByOne(error) else { throw error }
         root = Root(try classicOverlay(overlay, on: target.borrowed))
       }
     } catch {
@@ -128,6 +125,13 @@ extension MountExecutor {
     }
     try changeDirectory("/")
   }
+}
+
+/// Before Linux 6.8 layers cannot be given one by one, and one string of fsconfig(2) is at most 255 bytes. Before 6.5 overlay
+/// reads its options only when it is created, and has no words for what it refuses then.
+private func lacksLayersOneByOne(_ fault: Fault) -> Bool {
+  guard fault.operation == "fsconfig" else { return false }
+  return fault.arguments.contains("lowerdir+") || fault.errno == .invalid && fault.hint == nil
 }
 
 /// Directories of the host that stay open together.
