@@ -52,13 +52,25 @@ package struct CreatedContainer: ~Copyable {
 }
 
 extension Engine {
+  package func newIdentifier() throws(Failure) -> ContainerIdentifier {
+    do throws(Fault) { return try .random() } catch { throw Failure("cannot name a container", error) }
+  }
+
+  /// The lock of a container that is to be, taken before anything of it is made, its address included: whoever finds any of
+  /// it and can take the lock knows that we are dead. A healer may hold it for a moment, so it is waited for.
+  package func reserve(_ identifier: ContainerIdentifier) throws(Failure) -> ContainerLock {
+    do throws(Fault) { return try ContainerLock.take(store.files(of: identifier)) } catch {
+      throw Failure("cannot lock container \(identifier.short)", error)
+    }
+  }
+
   /// Thinks the whole request through: everything that can be refused is refused here, and nothing is made but, unless it
   /// is only a rehearsal, the address lease.
-  package func prepare(_ request: RunRequest, rehearsal: Bool = false) throws(Failure) -> PreparedContainer {
-    let identifier: ContainerIdentifier
+  package func prepare(
+    _ request: RunRequest, as identifier: ContainerIdentifier, rehearsal: Bool
+  ) throws(Failure) -> PreparedContainer {
     let name: String
     do throws(Fault) {
-      identifier = try .random()
       if let asked = request.name { name = asked } else { name = try freeRandomName() }
     } catch { throw Failure("cannot name a container", error) }
     guard isValidName(name) else {
@@ -94,19 +106,9 @@ extension Engine {
   }
 
   /// Puts a prepared container on disk. When a step fails, those before it are taken back.
-  package func create(_ prepared: PreparedContainer) throws(Failure) -> CreatedContainer {
-    let files = store.files(of: prepared.identifier)
-    let lock: ContainerLock
-    do throws(Fault) {
-      // Before the first directory: whoever sees that and can take the lock knows that we are dead.
-      guard let taken = try ContainerLock.tryTake(files) else {
-        throw Fault("flock", .again, arguments: files.lock.quoted)
-      }
-      lock = taken
-    } catch {
-      releaseNetwork(of: prepared.identifier, record: nil)
-      throw Failure("cannot lock container \(prepared.identifier.short)", error)
-    }
+  package func create(
+    _ prepared: PreparedContainer, lock: consuming ContainerLock
+  ) throws(Failure) -> CreatedContainer {
     do throws(StepFailure) {
       try performAll(prepared.steps, phase: "preparation")
     } catch {

@@ -16,7 +16,12 @@ extension Engine {
     for (index, step) in steps.enumerated() {
       passKillSwitch(phase, index)
       do throws(Fault) {
-        if try performOnHost(step), let undo = step.undo { done.append(undo) }
+        if try performOnHost(step) {
+          if let undo = step.undo { done.append(undo) }
+        } else if case .file(.makeSymbolicLink(let path, let target)) = step, try readSymbolicLink(path) != target {
+          // A name that leads to another container: of two with one name, only one may win.
+          throw Fault("symlinkat", .exists, arguments: "\(target.quoted), \(path.quoted)")
+        }
       } catch {
         _ = performUndo(done.reversed())
         throw StepFailure(step: step, fault: error)

@@ -13,19 +13,24 @@ extension RunCommand {
     let request = try RunRequest(arguments)
     let glass = try Glass(arguments)
     if request.hasTerminal && request.isInteractive && !request.isDetached { try requireTerminal() }
-    let prepared = try engine.prepare(request, rehearsal: glass.isRehearsal)
+    let identifier = try engine.newIdentifier()
+    if glass.isRehearsal {
+      let prepared = try engine.prepare(request, as: identifier, rehearsal: true)
+      try show(prepared, try engine.launchPlan(of: prepared), glass, engine)
+      return 0
+    }
+    let lock = try engine.reserve(identifier)
+    let prepared: PreparedContainer
+    do { prepared = try engine.prepare(request, as: identifier, rehearsal: false) } catch {
+      try? lock.remove()
+      throw error
+    }
     for warning in prepared.warnings { complain("warning: \(warning)") }
     // The same pure compilation that the supervisor performs: what is printed is what runs.
     let plan = glass.isWanted || glass.isTimed ? try engine.launchPlan(of: prepared) : LaunchPlan()
-    if glass.isWanted {
-      let files = engine.store.files(of: prepared.identifier)
-      try glass.show(
-        preparation: prepared.explainedSteps, plan: plan, title: "skiff run, container \(prepared.record.name)",
-        identifier: prepared.identifier.description, ownDirectories: [files.directory, files.runDirectory])
-    }
-    if glass.isRehearsal { return 0 }
+    if glass.isWanted { try show(prepared, plan, glass, engine) }
     let begin = monotonicNanoseconds()
-    let created = try engine.create(prepared)
+    let created = try engine.create(prepared, lock: lock)
     let record = created.record
     let socket = try engine.start(created, isTimed: glass.isTimed)
     // What earlier calls left behind is taken away while the container starts, on the other processor.
@@ -41,6 +46,15 @@ extension RunCommand {
         forwardsSignals: arguments.optionalFlag("sig-proxy") ?? true),
       keys: try arguments.detachKeys
     ) { try glass.showTimings($0, of: plan, total: monotonicNanoseconds() - begin) }
+  }
+
+  private static func show(
+    _ prepared: PreparedContainer, _ plan: LaunchPlan, _ glass: Glass, _ engine: Engine
+  ) throws {
+    let files = engine.store.files(of: prepared.identifier)
+    try glass.show(
+      preparation: prepared.explainedSteps, plan: plan, title: "skiff run, container \(prepared.record.name)",
+      identifier: prepared.identifier.description, ownDirectories: [files.directory, files.runDirectory])
   }
 
   /// `-d`: returns when the program runs.
