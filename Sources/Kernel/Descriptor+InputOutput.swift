@@ -73,6 +73,11 @@ extension BorrowedDescriptor {
     }
   }
 
+  /// syncfs(2): all that was written to the file system that this file is of.
+  package func synchronizeFileSystem() throws(Fault) {
+    _ = try systemCall("syncfs", Int(SYS_syncfs), argument, arguments: "\(rawValue)")
+  }
+
   /// fsync(2): the data and the size are on the disk when it returns.
   package func synchronize() throws(Fault) {
     _ = try systemCall("fsync", Int(SYS_fsync), argument, arguments: "\(rawValue)")

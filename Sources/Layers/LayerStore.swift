@@ -117,7 +117,14 @@ package struct LayerStore: Sendable {
     return count == 0 ? nil : try writer.finish(mediaType: .ociLayer)
   }
 
+  /// Nothing is a layer before all of it is on the disk: whoever finds it by its name never looks at its contents again.
+  /// syncfs(2) and not an fsync(2) for each file: on ext4 that is 0.02 s to 0.5 s for the 60 files of a staged image, and
+  /// 0.1 s to 15 s for 5000.
   private func place(_ tree: Path, as diffID: Digest) throws(StoreError) {
+    try storing("cannot write layer \(diffID) to the disk") { () throws(Fault) in
+      let directory = try open(tree, [.readOnly, .directory])
+      try directory.borrowed.synchronizeFileSystem()
+    }
     do throws(Fault) { try rename(tree, to: path(of: diffID), .noReplace) } catch {
       // Somebody else was faster; theirs is the same.
       if error.errno != .exists && error.errno != .directoryNotEmpty {
