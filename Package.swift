@@ -70,7 +70,7 @@ let package = Package(
     room(
       "Launching", "Inside", "Planning", "Rooted", "Mounts", "Cgroups", "Netlink", "Firewall", "Terminals", "Steps",
       "Kernel"),
-    room("Containers", "JSON", "Kernel"),
+    room("Containers", "ImageSpec", "JSON", "Kernel"),
     room("Monitoring", "Inside", "Terminals", "JSON", "Kernel"),
 
     // 5 engine

@@ -1,3 +1,4 @@
+package import ImageSpec
 package import JSON
 package import Kernel
 
@@ -16,6 +17,8 @@ package struct ContainerRecord: Hashable, Sendable {
   package var rootDirectory = ""
   package var command: [String] = []
   package var labels: [String: String] = [:]
+  /// What was asked for beside the image's defaults.
+  package var overrides = ContainerOverrides()
   package var hasTerminal = false
   package var isInteractive = false
   package var removesItself = false
@@ -120,6 +123,7 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       case "rootDirectory": rootDirectory = try reader.string()
       case "command": command = try reader.strings()
       case "labels": labels = try reader.stringMap()
+      case "overrides": overrides = try reader.value()
       case "hasTerminal": hasTerminal = try reader.bool()
       case "isInteractive": isInteractive = try reader.bool()
       case "removesItself": removesItself = try reader.bool()
@@ -158,6 +162,7 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       writer.member("rootDirectory", rootDirectory)
       writer.member("command", command)
       writer.member("labels", labels)
+      writer.member("overrides", overrides)
       writer.member("hasTerminal", hasTerminal)
       writer.member("isInteractive", isInteractive)
       writer.member("removesItself", removesItself)

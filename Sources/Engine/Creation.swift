@@ -1,6 +1,7 @@
 package import Containers
 internal import Kernel
 internal import Cgroups
+internal import ImageSpec
 internal import JSON
 internal import Networks
 internal import Privileges
@@ -12,14 +13,10 @@ package import Steps
 
 /// What a container is made from when it is made from an image.
 struct ImageDefaults {
-  var entrypoint: [String] = []
-  var command: [String] = []
-  var environment: [String] = []
-  var workingDirectory = ""
-  var user = ""
-  var labels: [String: String] = [:]
-  var stopSignal: String?
-  var volumes: [String] = []
+  /// How the container runs, the image's defaults and the request taken together.
+  var config = ContainerDefaults()
+  /// The request's part of it.
+  var overrides = ContainerOverrides()
   /// The configuration's digest.
   var identifier = ""
   /// Unpacked layers, topmost first.
@@ -87,7 +84,7 @@ extension Engine {
     let network = try prepareNetwork(request.network, identifier, hostname: hostname, rehearsal: rehearsal)
     do throws(Failure) {
       let builder = SpecBuilder(
-        request: request, image: image,
+        request: request, config: image.config,
         files: .init(
           hostname: files.hostname, hosts: files.hosts, resolvConf: files.resolvConf, rootfs: files.rootfs),
         hostname: hostname, user: user,
@@ -157,7 +154,8 @@ extension Engine {
     record.imageIdentifier = image.identifier
     record.lower = image.lower.map(\.string)
     record.command = spec.process?.args ?? []
-    record.labels = image.labels.merging(request.labels.map { ($0.name, $0.value) }) { $1 }
+    record.labels = image.config.labels
+    record.overrides = image.overrides
     record.hasTerminal = request.hasTerminal
     record.isInteractive = request.isInteractive
     record.removesItself = request.removesItself
@@ -165,7 +163,7 @@ extension Engine {
     record.isPrivileged = request.isPrivileged
     record.networkMode = network.mode
     record.network = network.record
-    record.stopSignal = request.stopSignal ?? image.stopSignal.flatMap { SignalName.number($0) } ?? Signal.terminate
+    record.stopSignal = SignalName.number(image.config.stopSignal) ?? Signal.terminate
     record.stopTimeout = request.stopTimeout ?? 10
     record.seccomp = seccompWord(request)
     record.memory = request.resources.memory
@@ -218,7 +216,7 @@ extension Engine {
   // MARK: - Users
 
   private func user(of request: RunRequest, _ image: ImageDefaults) throws(Failure) -> ResolvedUser {
-    let text = request.user ?? image.user
+    let text = image.config.user
     return try user(
       text.isEmpty ? "0" : text, root: rootReader(of: request, image), added: request.supplementaryGroups)
   }

@@ -1,3 +1,4 @@
+internal import Kernel
 internal import RuntimeSpec
 
 /// What every container gets unless it was asked otherwise: docker's defaults of today, in the specification's words.
@@ -23,6 +24,10 @@ enum DefaultSpec {
         options: ["nosuid", "noexec", "nodev", "mode=1777", "size=\(sharedMemory)"]),
     ]
   }
+
+  /// What every container has mounted, by the paths that are made for it where the image lacks them. Targets of -v and
+  /// --tmpfs are not among them: docker keeps those directories in a commit too.
+  static let mountPoints: [Path] = ["/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf"]
 
   /// Kernel interfaces that tell or change what is not the container's.
   static let maskedPaths = [

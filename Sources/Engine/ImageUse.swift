@@ -20,10 +20,12 @@ extension Engine {
         throw Failure(
           .notFound, "the root \(path) is not a directory", hint: "skiff stage \(path) bash ls makes one")
       }
-      return ImageDefaults()
+      return ImageDefaults(
+        config: ContainerDefaults().overridden(by: request.overrides), overrides: request.overrides)
     case .image(let text):
       let store = try images()
-      do throws(StoreError) { return ImageDefaults(try store.resolve(text), reference: text) } catch {
+      do throws(StoreError) { return ImageDefaults(try store.resolve(text), reference: text, request.overrides) } catch
+      {
         throw Failure(error)
       }
     }
@@ -39,19 +41,9 @@ extension Engine {
   package func changes(of word: String) throws(Failure) -> [Change] {
     let (record, files) = try layered(word, doing: "compare")
     do throws(StoreError) {
-      return withoutMountPoints(try overlayChanges(upper: files.upper, lowers: record.lower.map { Path($0) }))
+      return try overlayChanges(
+        upper: files.upper, lowers: record.lower.map { Path($0) }, mountPoints: DefaultSpec.mountPoints)
     } catch { throw Failure(error) }
-  }
-
-  /// The empty files that Skiff binds its own over are no change of the container's; a directory that has changed for them
-  /// alone is none either.
-  private func withoutMountPoints(_ changes: [Change]) -> [Change] {
-    let own: Set<Path> = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"]
-    let kept = changes.filter { $0.kind != .added || !own.contains($0.path) }
-    guard kept.count < changes.count else { return changes }
-    return kept.filter { change in
-      change.path != "/etc" || change.kind != .changed || kept.contains { $0.path.string.hasPrefix("/etc/") }
-    }
   }
 
   /// The container's upper layer as the top layer of a new image.
@@ -69,7 +61,10 @@ extension Engine {
     do {
       let name = try reference.map { try Reference($0) }
       var commit = Commit(base: try store.resolve(record.imageIdentifier), upper: files.upper)
+      // As docker: what the container runs with becomes the image's, and what --change says comes last.
+      commit.config = commit.config.overridden(by: record.overrides)
       try commit.config.apply(changes: changes)
+      commit.mountPoints = DefaultSpec.mountPoints
       commit.author = author
       commit.comment = message
       commit.createdBy = record.command.joined(separator: " ")
@@ -99,15 +94,20 @@ extension Engine {
     let store = try images()
     do throws(StoreError) {
       let image = try store.find(word)
+      let config = image.config.config
       return [
         "Id": .string(image.id.description), "RepoTags": .array(image.tags.map(JSONValue.string)),
         "Created": .string(image.config.created ?? ""), "Architecture": .string(image.config.platform.architecture),
         "Os": .string(image.config.platform.os), "Size": .number(.integer(image.size)),
+        "Author": .string(image.config.author ?? ""),
+        "Comment": .string(image.config.history.last?.comment ?? ""),
         "Config": [
-          "User": .string(image.config.config.user), "Env": .array(image.config.config.env.map(JSONValue.string)),
-          "Entrypoint": .array(image.config.config.entrypoint.map(JSONValue.string)),
-          "Cmd": .array(image.config.config.cmd.map(JSONValue.string)),
-          "WorkingDir": .string(image.config.config.workingDir),
+          "User": .string(config.user), "Env": .array(config.env.map(JSONValue.string)),
+          "Entrypoint": .array(config.entrypoint.map(JSONValue.string)),
+          "Cmd": .array(config.cmd.map(JSONValue.string)), "WorkingDir": .string(config.workingDir),
+          "Labels": object(config.labels.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }),
+          "Volumes": object(config.volumes.map { ($0, [:]) }),
+          "ExposedPorts": object(config.exposedPorts.map { ($0, [:]) }), "StopSignal": .string(config.stopSignal),
         ],
         "RootFS": [
           "Type": "layers", "Layers": .array(image.config.diffIDs.map { .string($0.description) }),
@@ -120,14 +120,17 @@ extension Engine {
   }
 }
 
+private func object(_ members: [(String, JSONValue)]) -> JSONValue {
+  var object = JSONObject()
+  for (name, value) in members { object[name] = value }
+  return .object(object)
+}
+
 extension ImageDefaults {
-  init(_ image: Image, reference: String) {
-    let config = image.config.config
+  init(_ image: Image, reference: String, _ overrides: ContainerOverrides) {
     self.init(
-      entrypoint: config.entrypoint, command: config.cmd, environment: config.env,
-      workingDirectory: config.workingDir, user: config.user, labels: config.labels,
-      stopSignal: config.stopSignal.isEmpty ? nil : config.stopSignal, volumes: config.volumes,
-      identifier: image.id.description, lower: image.lowerdirs, reference: reference)
+      config: image.config.config.overridden(by: overrides), overrides: overrides, identifier: image.id.description,
+      lower: image.lowerdirs, reference: reference)
   }
 }
 

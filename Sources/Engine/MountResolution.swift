@@ -1,4 +1,5 @@
 internal import Containers
+internal import ImageSpec
 internal import Kernel
 internal import Volumes
 
@@ -13,7 +14,7 @@ extension Engine {
     _ request: inout RunRequest, _ image: ImageDefaults, rehearsal: Bool
   ) throws(Failure) -> [String] {
     let taken = Set(request.mounts.map(\.target))
-    for volume in image.volumes where !taken.contains(Path(volume)) {
+    for volume in image.config.volumes where !taken.contains(Path(volume)) {
       request.mounts.append(.volume(name: nil, target: Path(volume), options: []))
     }
     var anonymous: [String] = []

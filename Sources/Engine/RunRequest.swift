@@ -1,3 +1,4 @@
+internal import ImageSpec
 package import Kernel
 package import Steps
 
@@ -55,6 +56,22 @@ package struct RunRequest: Sendable {
   package var logging = LogRequest()
 
   package init(root: Root) { self.root = root }
+}
+
+extension RunRequest {
+  /// What is said here instead of what the image says.
+  var overrides: ContainerOverrides {
+    var overrides = ContainerOverrides()
+    overrides.entrypoint = entrypoint.map { $0.isEmpty ? [] : [$0] }
+    overrides.cmd = command
+    overrides.env = environment
+    overrides.user = user ?? ""
+    overrides.workingDir = workingDirectory ?? ""
+    overrides.labels = Dictionary(labels.map { ($0.name, $0.value) }) { $1 }
+    overrides.stopSignal = stopSignal.map { SignalName.name(of: $0) } ?? ""
+    for case .volume(nil, let target, _) in mounts { overrides.volumes.append(target.string) }
+    return overrides
+  }
 }
 
 /// A name and its value: a label, a sysctl, a host entry.

@@ -8,7 +8,8 @@ internal import Steps
 /// An image's configuration and a request become the OCI configuration of a container.
 struct SpecBuilder {
   let request: RunRequest
-  let image: ImageDefaults
+  /// The image's defaults, with what the request says instead.
+  let config: ContainerDefaults
   let files: PreparedFiles
   let hostname: String
   let user: ResolvedUser
@@ -44,7 +45,7 @@ struct SpecBuilder {
     process.terminal = request.hasTerminal
     process.args = try command()
     process.env = environment()
-    process.cwd = request.workingDirectory ?? (image.workingDirectory.isEmpty ? "/" : image.workingDirectory)
+    process.cwd = config.workingDir.isEmpty ? "/" : config.workingDir
     process.user = Spec.User(uid: user.user, gid: user.group, additionalGids: user.supplementary)
     process.noNewPrivileges = request.security.noNewPrivileges
     process.oomScoreAdj = request.oomScoreAdjustment
@@ -53,14 +54,8 @@ struct SpecBuilder {
     return process
   }
 
-  /// Docker's rule: what follows the image replaces CMD; `--entrypoint` replaces both.
   private func command() throws(Failure) -> [String] {
-    let command: [String]
-    if let entrypoint = request.entrypoint {
-      command = (entrypoint.isEmpty ? [] : [entrypoint]) + request.command
-    } else {
-      command = image.entrypoint + (request.command.isEmpty ? image.command : request.command)
-    }
+    let command = config.entrypoint + config.cmd
     guard let first = command.first, !first.isEmpty else {
       throw Failure(
         .usage, "no command is given, and the image has none", hint: "name one: skiff run … IMAGE COMMAND")
@@ -81,8 +76,7 @@ struct SpecBuilder {
     set("HOSTNAME=\(hostname)")
     if request.hasTerminal { set("TERM=xterm") }
     set("HOME=\(user.home)")
-    for entry in image.environment { set(entry) }
-    for entry in request.environment { set(entry) }
+    for entry in config.env { set(entry) }
     return order.compactMap { values[$0] }
   }
 

@@ -18,7 +18,7 @@ extension ContainerDefaults {
         entrypoint = try Self.command(rest)
         // The old command was meant for the old entry point.
         if !setsCommand { cmd = [] }
-      case "ENV": for (name, value) in try Self.pairs(rest, of: change) { set(environment: name, to: value) }
+      case "ENV": for (name, value) in try Self.pairs(rest, of: change) { set(environment: "\(name)=\(value)") }
       case "LABEL": for (name, value) in try Self.pairs(rest, of: change) { labels[name] = value }
       case "EXPOSE":
         for word in try Self.words(rest) { exposedPorts.append(try Self.port(word)) }
@@ -33,11 +33,6 @@ extension ContainerDefaults {
       default: throw ImageSpecError("\(shown(name)) is not an instruction that can change an image")
       }
     }
-  }
-
-  private mutating func set(environment name: String, to value: String) {
-    let entry = "\(name)=\(value)"
-    if let at = env.firstIndex(where: { $0.hasPrefix("\(name)=") }) { env[at] = entry } else { env.append(entry) }
   }
 
   /// A JSON list of words, or a line for the shell.

@@ -8,6 +8,8 @@ package struct Commit: Sendable {
   /// The image that the container was made from.
   package var base: Image
   package var upper: Path
+  /// Where something was mounted for every container: empty, and not in the image, they are left out.
+  package var mountPoints: [Path] = []
   package var usesUserAttributes = false
   package var config: ContainerDefaults
   package var author: String?
@@ -43,7 +45,8 @@ extension ImageStore {
   package func commit(_ commit: Commit, reference: Reference?) throws(StoreError) -> Image {
     try blobs.whileAdding { () throws(StoreError) in
       let layer = try layers.pack(
-        upper: commit.upper, over: commit.base.lowerdirs, usesUserAttributes: commit.usesUserAttributes, into: blobs)
+        upper: commit.upper, over: commit.base.lowerdirs, mountPoints: commit.mountPoints,
+        usesUserAttributes: commit.usesUserAttributes, into: blobs)
       var config = commit.base.config
       config.config = commit.config
       config.created = now().rfc3339

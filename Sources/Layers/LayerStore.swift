@@ -106,14 +106,13 @@ package struct LayerStore: Sendable {
 
   /// Packs the changes of an overlay's upper directory, which stays as it is. Nil when there are none.
   package func pack(
-    upper: Path, over lowers: [Path], usesUserAttributes: Bool = false, into blobs: BlobStore
+    upper: Path, over lowers: [Path], mountPoints: [Path] = [], usesUserAttributes: Bool = false,
+    into blobs: BlobStore
   ) throws(StoreError) -> ContentDescriptor? {
     var writer = try BlobWriter(store: blobs)
-    let root = try lowers.first.map { (path) throws(StoreError) in
-      try storing("cannot read layer \(path)") { () throws(Fault) in try status(of: path) }
-    }
-    let count = try TreePacker.pack(
-      upper, as: .changes(over: root, usesUserAttributes: usesUserAttributes), into: &writer)
+    let purpose = TreePacker.Purpose.changes(
+      over: lowers, mountPoints: mountPoints, usesUserAttributes: usesUserAttributes)
+    let count = try TreePacker.pack(upper, as: purpose, into: &writer)
     return count == 0 ? nil : try writer.finish(mediaType: .ociLayer)
   }
 

@@ -1,3 +1,4 @@
+internal import Archive
 internal import Kernel
 
 /// How overlayfs marks things in the directories it is made of (the kernel's overlayfs.rst).
@@ -31,6 +32,17 @@ struct OverlayAttributes {
 
   static func isWhiteout(_ status: FileStatus) -> Bool {
     status.kind == .characterDevice && status.device == DeviceNumber(major: 0, minor: 0)
+  }
+
+  /// What a tar keeps of a file's attributes, sorted by name.
+  static func portable(of file: BorrowedDescriptor) throws(Fault) -> [ExtendedAttribute] {
+    var attributes: [ExtendedAttribute] = []
+    for name in try extendedAttributeNames(of: file) where isPortable(name) {
+      if let value = try extendedAttribute(name, of: file) {
+        attributes.append(ExtendedAttribute(name: name, value: value))
+      }
+    }
+    return attributes.sorted { $0.name.bytes.lexicographicallyPrecedes($1.name.bytes) }
   }
 
   /// Whether an attribute belongs to the file and not to this host: not overlayfs's marks, which in an image would reach

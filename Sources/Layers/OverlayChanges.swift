@@ -18,14 +18,18 @@ package struct Change: Hashable, Sendable {
 /// What an overlay's upper directory changes about its lower ones, as `docker diff` says it: a directory above a change
 /// counts as changed, of a removed directory only its top is named, and one that was replaced names what it lost.
 ///
-/// - Parameter lowers: topmost first.
+/// - Parameters:
+///   - lowers: topmost first.
+///   - mountPoints: where something was mounted for every container: empty, and not in the image, they are no changes.
 /// - Returns: sorted by path.
 package func overlayChanges(
-  upper: Path, lowers: [Path], usesUserAttributes: Bool = false
+  upper: Path, lowers: [Path], mountPoints: [Path] = [], usesUserAttributes: Bool = false
 ) throws(StoreError) -> [Change] {
   do throws(Fault) {
-    var comparison = OverlayComparison(
-      upper: try Root(at: upper), overlay: OverlayAttributes(usesUserAttributes: usesUserAttributes))
+    let overlay = OverlayAttributes(usesUserAttributes: usesUserAttributes)
+    let root = try Root(at: upper)
+    let ignored = try MountPoints(mountPoints, in: root, lowers: lowers, overlay: overlay).paths
+    var comparison = OverlayComparison(upper: root, overlay: overlay, ignored: ignored)
     try comparison.run(lowers)
     return comparison.sorted
   } catch { throw StoreError("cannot compare \(upper) with its image", error) }
@@ -34,16 +38,14 @@ package func overlayChanges(
 private struct OverlayComparison: ~Copyable {
   private let upper: Root
   private let overlay: OverlayAttributes
+  private let ignored: Set<Path>
   /// By path: an entry's parents are added when the entry is.
   private var changes: [Path: Change.Kind] = [:]
 
-  /// The lower directories that show at one path, topmost first. Layers are ours and do not change, so a path into one may
-  /// be looked at by name; no component of it is a link, for each was seen to be a directory.
-  private typealias LowerView = [Path]
-
-  init(upper: consuming Root, overlay: OverlayAttributes) {
+  init(upper: consuming Root, overlay: OverlayAttributes, ignored: Set<Path>) {
     self.upper = upper
     self.overlay = overlay
+    self.ignored = ignored
   }
 
   var sorted: [Change] {
@@ -52,30 +54,27 @@ private struct OverlayComparison: ~Copyable {
 
   mutating func run(_ lowers: [Path]) throws(Fault) {
     // A list instead of recursion: a container decides how deep its directories are.
-    var waiting: [(path: Path, lowers: LowerView)] = [("/", lowers)]
+    var waiting: [(path: Path, lowers: LowerView)] = [("/", LowerView(lowers))]
     while let (path, lowers) = waiting.popLast() {
       guard let directory = try? upper.open(path, [.readOnly, .directory, .noFollow]) else { continue }
-      var below = lowers
-      if try overlay.isOpaque(directory.borrowed) {
-        try recordLosses(of: path, lowers, to: directory.borrowed)
-        // What is in it is compared all the same: a file of the same name may be the same file.
-        below = lowers
-      }
+      // What is in an opaque one is compared all the same: a file of the same name may be the same file.
+      if try overlay.isOpaque(directory.borrowed) { try recordLosses(of: path, lowers, to: directory.borrowed) }
       for entry in try entries(of: directory.borrowed) {
         guard let status = try? status(of: entry.name, at: directory.borrowed, followLinks: false) else { continue }
         let child = path.appending(entry.name)
-        let before = try look(up: entry.name, in: below)
+        if ignored.contains(child) { continue }
+        let before = try lowers.look(up: entry.name)
         if OverlayAttributes.isWhiteout(status) {
           if before != nil { record(.deleted, child) }
           continue
         }
         guard let before else {
           record(.added, child)
-          if status.kind == .directory { waiting.append((child, [])) }
+          if status.kind == .directory { waiting.append((child, LowerView([]))) }
           continue
         }
         if try isDifferent(entry.name, status, in: directory.borrowed, from: before) { record(.changed, child) }
-        if status.kind == .directory { waiting.append((child, before.directories)) }
+        if status.kind == .directory { waiting.append((child, before.below)) }
       }
     }
   }
@@ -98,41 +97,15 @@ private struct OverlayComparison: ~Copyable {
   ) throws(Fault) {
     let kept = Set(try entries(of: directory).map(\.name))
     var names: Set<Path> = []
-    for lower in lowers {
+    for lower in lowers.directories {
       for entry in try entries(of: lower) where !kept.contains(entry.name) { names.insert(entry.name) }
     }
-    for name in names where try look(up: name, in: lowers) != nil { record(.deleted, path.appending(name)) }
-  }
-
-  /// What a name in these directories shows: the topmost that has it, and where they are directories all that merge.
-  private struct Found {
-    var status: FileStatus
-    var path: Path
-    var directories: [Path] = []
-  }
-
-  private func look(up name: Path, in lowers: LowerView) throws(Fault) -> Found? {
-    var found: Found?
-    for lower in lowers {
-      let path = lower.appending(name)
-      let status: FileStatus
-      do throws(Fault) { status = try Kernel.status(of: path, followLinks: false) } catch {
-        if error.errno == .noSuchFile { continue }
-        throw error
-      }
-      if OverlayAttributes.isWhiteout(status) { return found }
-      if found == nil { found = Found(status: status, path: path) }
-      guard status.kind == .directory else { return found }
-      found?.directories.append(path)
-      let directory = try open(path, [.readOnly, .directory, .noFollow])
-      if try OverlayAttributes().isOpaque(directory.borrowed) { return found }
-    }
-    return found
+    for name in names where try lowers.look(up: name) != nil { record(.deleted, path.appending(name)) }
   }
 
   /// As docker compares: of a directory neither size nor time says anything.
   private func isDifferent(
-    _ name: Path, _ status: FileStatus, in directory: BorrowedDescriptor, from before: Found
+    _ name: Path, _ status: FileStatus, in directory: BorrowedDescriptor, from before: LowerView.Found
   ) throws(Fault) -> Bool {
     let old = before.status
     guard status.kind == old.kind, status.mode == old.mode, status.owner == old.owner, status.group == old.group,

@@ -13,12 +13,15 @@ struct TreePacker: ~Copyable {
     case tree
     /// An overlay's upper directory: its marks become whiteouts.
     ///
-    /// - Parameter over: the top directory of the layer below.
-    case changes(over: FileStatus?, usesUserAttributes: Bool)
+    /// - Parameters:
+    ///   - over: the layers below, topmost first.
+    ///   - mountPoints: empty, and not in those layers, they are left out.
+    case changes(over: [Path], mountPoints: [Path], usesUserAttributes: Bool)
   }
 
   private let root: Root
   private let overlay: OverlayAttributes?
+  private let mountPoints: MountPoints?
   /// The first name of every file that has more than one.
   private var firstNames: [Inode: Path] = [:]
   private var entryCount = 0
@@ -30,27 +33,35 @@ struct TreePacker: ~Copyable {
 
   /// - Returns: how many entries were written; the end of the archive is written too.
   static func pack(_ tree: Path, as purpose: Purpose, into writer: inout BlobWriter) throws(StoreError) -> Int {
-    var overlay: OverlayAttributes?
-    if case .changes(_, let usesUserAttributes) = purpose {
-      overlay = OverlayAttributes(usesUserAttributes: usesUserAttributes)
-    }
-    var packer = try TreePacker(tree, overlay)
-    if case .changes(let below?, _) = purpose, try isUnchanged(tree, below) { return 0 }
+    var packer = try open(tree, purpose)
+    if case .changes(let lowers, _, _) = purpose, try packer.isUnchanged(lowers) { return 0 }
     try packer.pack(into: &writer)
     try writer.write(Tar.end[...])
     return packer.entryCount
   }
 
-  private init(_ tree: Path, _ overlay: OverlayAttributes?) throws(StoreError) {
-    do throws(Fault) { root = try Root(at: tree) } catch { throw StoreError("cannot read \(tree)", error) }
+  private init(_ root: consuming Root, _ overlay: OverlayAttributes? = nil, _ mountPoints: MountPoints? = nil) {
+    self.root = root
     self.overlay = overlay
+    self.mountPoints = mountPoints
   }
 
-  private static func isUnchanged(_ upper: Path, _ below: FileStatus) throws(StoreError) -> Bool {
-    try storing("cannot read \(upper)") { () throws(Fault) in
-      let top = try status(of: upper)
-      guard (top.mode, top.owner, top.group) == (below.mode, below.owner, below.group) else { return false }
-      return try entries(of: upper).isEmpty
+  private static func open(_ tree: Path, _ purpose: Purpose) throws(StoreError) -> TreePacker {
+    do throws(Fault) {
+      let root = try Root(at: tree)
+      guard case .changes(let lowers, let candidates, let usesUserAttributes) = purpose else { return TreePacker(root) }
+      let overlay = OverlayAttributes(usesUserAttributes: usesUserAttributes)
+      let mountPoints = try MountPoints(candidates, in: root, lowers: lowers, overlay: overlay)
+      return TreePacker(root, overlay, mountPoints)
+    } catch { throw StoreError("cannot read \(tree)", error) }
+  }
+
+  private func isUnchanged(_ lowers: [Path]) throws(StoreError) -> Bool {
+    guard mountPoints?.areAll == true, let below = lowers.first else { return false }
+    return try storing("cannot read \(below)") { () throws(Fault) in
+      let top = try root.status(of: "/")
+      let below = try status(of: below)
+      return (top.mode, top.owner, top.group) == (below.mode, below.owner, below.group)
     }
   }
 
@@ -74,6 +85,7 @@ struct TreePacker: ~Copyable {
             throw error
           }
           let child = path == "." ? name : path.appending(name)
+          if mountPoints?.paths.contains(Path("/").appending(child)) == true { continue }
           if status.kind == .directory {
             directories.append(child)
           } else {
@@ -120,7 +132,7 @@ struct TreePacker: ~Copyable {
   private mutating func pack(
     file name: Path, _ path: Path, in directory: BorrowedDescriptor, _ writer: inout BlobWriter
   ) throws(Fault) {
-    let file = try open(name, [.readOnly, .noFollow, .nonBlocking], at: directory)
+    let file = try Kernel.open(name, [.readOnly, .noFollow, .nonBlocking], at: directory)
     let status = try Kernel.status(of: file.borrowed)
     guard status.kind == .regular else { return }
     var header = try entry(path, status, .regular, file.borrowed)
@@ -154,12 +166,7 @@ struct TreePacker: ~Copyable {
           "pack", .notSupported, arguments: path.quoted,
           hint: "the overlay was mounted with redirect_dir or metacopy; mount it without them")
       }
-      for name in try extendedAttributeNames(of: file) where OverlayAttributes.isPortable(name) {
-        if let value = try extendedAttribute(name, of: file) {
-          attributes.append(ExtendedAttribute(name: name, value: value))
-        }
-      }
-      attributes.sort { $0.name.bytes.lexicographicallyPrecedes($1.name.bytes) }
+      attributes = try OverlayAttributes.portable(of: file)
     }
     return TarEntry(
       path: path, kind: kind, mode: status.mode, owner: status.owner, group: status.group, modified: status.modified,

@@ -3,49 +3,13 @@ import JSON
 import Kernel
 import Testing
 
-/// Images as a person uses them. The first one is written by tar, sha256sum and a shell, so that what the store reads is the
-/// format and not what it wrote itself.
+/// Images as a person uses them.
 @Suite(
   .serialized,
   .enabled(if: geteuid() == 0 && FileManager.default.fileExists(atPath: "/bin/busybox"), "needs root and busybox"))
 struct ImagesTests {
-  private func withImage(_ body: (Sandbox) throws -> Void) throws {
-    let sandbox = try Sandbox()
-    defer { sandbox.remove() }
-    let script = """
-      set -e; mkdir -p "$STATE/images/blobs/sha256" "$STATE/images/ingest"; cd "$STATE/images"; chmod 700 "$STATE"
-      put() { d=$(sha256sum "$1" | cut -c1-64); s=$(stat -c %s "$1"); mv "$1" blobs/sha256/$d; }
-      mkdir -p "$ROOTFS/data/sub"; echo old > "$ROOTFS/data/file"; echo gone > "$ROOTFS/data/gone"; echo x > "$ROOTFS/data/sub/x"
-      tar --format=posix -C "$ROOTFS" -cf layer .; put layer; layer=$d layer_size=$s
-      printf '{"architecture":"%s","os":"linux","created":"2020-01-02T03:04:05Z","config":{"Cmd":["/bin/sh","-c","cat /data/file"],"Env":["PATH=/bin","FROM=image"],"WorkingDir":"/data","Labels":{"made":"by hand"}},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' "$ARCH" $layer > config
-      put config; config=$d config_size=$s
-      printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:%s","size":%s},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"sha256:%s","size":%s}]}' $config $config_size $layer $layer_size > manifest
-      put manifest
-      printf '{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%s","size":%s,"annotations":{"org.opencontainers.image.ref.name":"hand:made"}}]}' $d $s > index.json
-      printf '{"imageLayoutVersion":"1.0.0"}' > oci-layout
-      """
-    let shell = Process()
-    shell.executableURL = URL(filePath: "/bin/sh")
-    shell.arguments = ["-c", script]
-    #if arch(arm64)
-      let architecture = "arm64"
-    #else
-      let architecture = "amd64"
-    #endif
-    shell.environment = [
-      "PATH": "/usr/bin:/bin", "STATE": sandbox.state, "ROOTFS": sandbox.rootfs, "ARCH": architecture,
-    ]
-    try shell.run()
-    shell.waitUntilExit()
-    #expect(shell.terminationStatus == 0)
-    try body(sandbox)
-    // Whatever a failed test left running goes with its sandbox.
-    let left = try sandbox.skiff(["ps", "-aq"]).output.split(separator: "\n").map(String.init)
-    if !left.isEmpty { _ = try sandbox.skiff(["rm", "-f"] + left) }
-  }
-
   @Test func anImageMadeByHandIsListedAndRuns() throws {
-    try withImage { sandbox in
+    try withHandMadeImage { sandbox in
       let list = try sandbox.skiff(["images"])
       #expect(list.code == 0, "\(list.errors)")
       #expect(list.output.contains("hand") && list.output.contains("made") && list.output.contains("years ago"))
@@ -66,7 +30,7 @@ struct ImagesTests {
   }
 
   @Test func aLayerKeepsAChange() throws {
-    try withImage { sandbox in
+    try withHandMadeImage { sandbox in
       let change = "echo new > file; rm gone; rm -r sub; mkdir sub; echo y > sub/y; echo added > /added"
       let run = try sandbox.skiff(["run", "--network", "none", "--name", "changer", "hand:made", "sh", "-c", change])
       #expect(run.code == 0, "\(run.errors)")
@@ -108,7 +72,7 @@ struct ImagesTests {
   }
 
   @Test func containersOfOneImageDoNotSeeEachOther() throws {
-    try withImage { sandbox in
+    try withHandMadeImage { sandbox in
       let calls = try (1...6).map { number in
         try sandbox.start([
           "run", "--rm", "--network", "none", "hand:made", "sh", "-c", "echo \(number) > file; sleep 0.5; cat file",
@@ -129,7 +93,7 @@ struct ImagesTests {
   }
 
   @Test func whatAKilledCommandLeftIsTakenAway() throws {
-    try withImage { sandbox in
+    try withHandMadeImage { sandbox in
       #expect(try sandbox.skiff(["run", "--rm", "--network", "none", "hand:made"]).code == 0)
       let left = ["layers/.work/1.2.3/tree/x", "images/ingest/1.2.3"].map { "\(sandbox.state)/\($0)" }
       try FileManager.default.createDirectory(atPath: left[0], withIntermediateDirectories: true)
@@ -142,7 +106,7 @@ struct ImagesTests {
 
   /// The disk fills up in the middle of a commit: the error says so, and nothing is left of it.
   @Test func aFullDiskIsSaidAndLeavesNothing() throws {
-    try withImage { sandbox in
+    try withHandMadeImage { sandbox in
       let shell = Process()
       shell.executableURL = URL(filePath: "/usr/bin/unshare")
       shell.arguments = [
@@ -176,7 +140,7 @@ struct ImagesTests {
   }
 
   @Test func aDamagedImageSaysSo() throws {
-    try withImage { sandbox in
+    try withHandMadeImage { sandbox in
       let index = sandbox.state + "/images/index.json"
       let digest = try #require(
         try JSONValue(parsing: Array(try String(contentsOfFile: index, encoding: .utf8).utf8))["manifests"]?[0]?[
