@@ -66,7 +66,7 @@ let package = Package(
       "Planning", "RuntimeSpec", "Seccomp", "Privileges", "Cgroups", "Mounts", "Steps", "Kernel"),
     room(
       "Inside", "Planning", "Rooted", "Mounts", "Cgroups", "Netlink", "Seccomp", "Privileges", "Terminals", "ELF",
-      "Steps", "Kernel"),
+      "Explain", "Steps", "Kernel"),
     room(
       "Launching", "Inside", "Planning", "Rooted", "Mounts", "Cgroups", "Netlink", "Firewall", "Terminals", "Steps",
       "Kernel"),

@@ -24,23 +24,32 @@ package struct Script: Hashable, Sendable {
     self.argument = argument.isEmpty ? nil : Path(bytes: argument)
   }
 
-  /// The line was written on a machine that ends lines with CR LF, and the kernel takes the CR as part of a name.
+  /// The line was written on a machine that ends lines with CR LF, and the CR is taken as part of a name: by the kernel, or
+  /// by env(1). Behind any other argument it is the interpreter's affair; perl, for one, does not mind.
   package var hasCarriageReturn: Bool {
-    interpreter.bytes.last == 13 || argument?.bytes.last == 13
+    interpreter.bytes.last == 13 || (isLookup && argument?.bytes.last == 13)
   }
 
-  /// What `#!/usr/bin/env NAME` and `#!/usr/bin/env -S NAME …` look up in PATH.
+  private var isLookup: Bool { interpreter.components.last?.string == "env" }
+
+  /// What `#!/usr/bin/env NAME` and `#!/usr/bin/env -S NAME …` look up in PATH. Nil when they bring a PATH of their own.
   package var lookedUp: Path? {
-    guard interpreter.components.last?.string == "env", let argument else { return nil }
-    for word in argument.bytes.split(whereSeparator: { $0 == 32 || $0 == 9 || $0 == 13 }) {
+    guard isLookup, let argument else { return nil }
+    var words = argument.bytes.split(whereSeparator: { $0 == 32 || $0 == 9 || $0 == 13 })[...]
+    while let word = words.popFirst() {
       if word.first == UInt8(ascii: "-") {
-        // -SNAME is one word; other options of env take none.
+        // -SNAME is one word.
         if word.starts(with: "-S".utf8), word.count > 2 { return Path(bytes: word.dropFirst(2)) }
+        if Self.optionsWithValue.contains(where: { word.elementsEqual($0.utf8) }) { words = words.dropFirst() }
         continue
       }
+      if word.starts(with: "PATH=".utf8) { return nil }
       if word.contains(UInt8(ascii: "=")) { continue }
       return Path(bytes: word)
     }
     return nil
   }
+
+  /// Options of env(1) whose value is a word of its own.
+  private static let optionsWithValue = ["-u", "--unset", "-C", "--chdir"]
 }

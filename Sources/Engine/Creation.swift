@@ -35,10 +35,12 @@ package struct PreparedContainer: Sendable {
   package var warnings: [String]
   var spec: Spec
   var network: NetworkUse
+  /// In a rehearsal, what would be made for its mounts to come from.
+  var sources: [Step] = []
 
   /// All that happens before the container's own plan, for those who print it: the network's steps are done by now, unless
   /// this is a rehearsal.
-  package var explainedSteps: [Step] { network.steps + steps }
+  package var explainedSteps: [Step] { network.steps + sources + steps }
 }
 
 /// A container on disk, its lock held.
@@ -94,7 +96,8 @@ extension Engine {
       record.anonymousVolumes = anonymous
       let steps = preparationSteps(files, record, spec, request, image, hostname: hostname, network: network)
       return PreparedContainer(
-        identifier: identifier, record: record, steps: steps, warnings: warnings, spec: spec, network: network)
+        identifier: identifier, record: record, steps: steps, warnings: warnings, spec: spec, network: network,
+        sources: rehearsal ? missingSources(of: request) : [])
     } catch {
       releaseNetwork(of: identifier, record: nil)
       for name in anonymous { removeAnonymousVolume(name) }

@@ -25,6 +25,8 @@ package struct ExecRequest: Sendable {
 package struct ExecutedProcess: ~Copyable {
   package let pidfd: Descriptor
   package var terminal: Descriptor?
+  /// Lines of `--timings`.
+  package let timings: [String]
 
   /// Waits for its end.
   package borrowing func exitCode() -> Int32 {
@@ -63,12 +65,15 @@ extension Engine {
   }
 
   /// Performs the plan up to the running program. The calling process runs from a sealed executable.
-  package func execute(_ plan: ExecPlan, streams: StandardStreams, in word: String) throws(Failure) -> ExecutedProcess {
+  package func execute(
+    _ plan: ExecPlan, streams: StandardStreams, in word: String, isTimed: Bool = false
+  ) throws(Failure) -> ExecutedProcess {
     let joined: JoinedProcess
-    do throws(PlanFailure) { joined = try join(plan, streams: streams) } catch {
+    do throws(PlanFailure) { joined = try join(plan, streams: streams, isTimed: isTimed) } catch {
       throw failure("cannot execute in \(word)", error)
     }
-    return ExecutedProcess(pidfd: joined.pidfd, terminal: joined.terminal)
+    let timings = joined.timings.map { line($0) }
+    return ExecutedProcess(pidfd: joined.pidfd, terminal: joined.terminal, timings: timings)
   }
 
   /// Of another user, or with --privileged, the sets differ from those that the container was started with.

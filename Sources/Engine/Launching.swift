@@ -51,8 +51,8 @@ extension Engine {
     }
   }
 
-  func stagingTarget(of record: ContainerRecord) -> String {
-    record.lower.isEmpty ? record.rootDirectory : "-t \(record.image)"
+  func stagingTarget(of record: ContainerRecord) -> StagingTarget {
+    record.lower.isEmpty ? .directory(Path(record.rootDirectory)) : .image(record.image)
   }
 
   private func root(of record: ContainerRecord, _ files: ContainerFiles) -> LaunchRequest.Root {

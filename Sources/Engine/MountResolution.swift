@@ -1,6 +1,7 @@
 internal import Containers
 internal import ImageSpec
 internal import Kernel
+internal import Steps
 internal import Volumes
 
 // `-v`, `--mount` and the image's VOLUMEs: names become directories, missing sources are made or refused.
@@ -54,6 +55,30 @@ extension Engine {
   }
 
   func removeAnonymousVolume(_ name: String) { try? volumes.remove(name) }
+
+  /// The directories that mounts would come from and that a rehearsal did not make.
+  func missingSources(of request: RunRequest) -> [Step] {
+    var missing: [Path] = []
+    for mount in request.mounts {
+      var path: Path
+      switch mount {
+      case .bind(let source, _, _, _): path = source
+      case .volume(let directory, _, _): path = directory.map { Path($0) } ?? ""
+      case .tmpfs: continue
+      }
+      var chain: [Path] = []
+      while path.isAbsolute, path != "/", !missing.contains(path), !exists(path) {
+        chain.append(path)
+        path = path.parent
+      }
+      missing += chain.reversed()
+    }
+    let own = state.volumes.parent
+    return missing.map { path in
+      let isOwn = path.bytes.starts(with: own.bytes) && path.name != "_data"
+      return .file(.makeDirectory(path, mode: isOwn ? 0o700 : 0o755))
+    }
+  }
 
   private func checkSource(_ source: Path, target: Path, creates: Bool, rehearsal: Bool) throws(Failure) {
     if exists(source) { return }

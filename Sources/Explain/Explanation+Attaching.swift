@@ -76,8 +76,8 @@ extension Explanation {
     var shell = ["mkdir -p \(target)"]
     if mount.copiesUp {
       shell += [
-        "mkdir -p \"$work\"/up", "\(words) \"$work\"/up", "cp -a \(target)/. \"$work\"/up/",
-        "mount --move \"$work\"/up \(target)",
+        "mkdir -p \"$work\"/copy", "\(words) \"$work\"/copy", "cp -a \(target)/. \"$work\"/copy/",
+        "mount --move \"$work\"/copy \(target)",
       ]
     } else {
       shell.append("\(words) \(target)")

@@ -86,7 +86,13 @@ extension Explanation {
       name: "mount.openSources",
       sentence: "Open what the container takes from the host, \(steps.count) mounts: its root is nobody out here"
         + (owner == nil ? "." : ". Files of its root belong, in there, to the ids that they have on the disk."),
-      calls: calls, shell: [": 'by hand: mount -o X-mount.idmap, before the container has its user namespace'"])
+      calls: calls,
+      shell: owner == nil
+        ? ["# a script mounts each of them where it is needed"]
+        : [
+          "# no command of util-linux before 2.39 shifts the owners of a mount (mount -o X-mount.idmap): a script leaves the",
+          "# files of the root to the host's ids",
+        ])
   }
 
   private init(making node: DeviceNode) {
@@ -143,7 +149,8 @@ extension Explanation {
 /// `mount -o remount,bind` sets every flag of the mount anew, so what is there already is read first.
 func remount(_ target: String, _ attributes: MountAttributes, clearing: MountAttributes = []) -> String {
   let cleared = clearing.names.compactMap { MountAttributes.opposite[$0] }
-  let words = attributes.names + cleared
+  // The owners of a mount are set before it is attached; the step that opens it tells how.
+  let words = attributes.subtracting(.identityMapped).names + cleared
   return "mount -o \"remount,bind,$(findmnt -nfo VFS-OPTIONS -M \(target))"
     + words.map { ",\($0)" }.joined() + "\" \(target)"
 }

@@ -14,7 +14,8 @@ struct InsideScript {
     lines += ["set -eu", "stage_1() {"]
     // Its number as the host counts: procfs is still the host's.
     write(["read -r pid rest < /proc/self/stat", "echo \"pid $pid\" >&6"])
-    if let cgroup = run.cgroup { write(Step.cgroup(.join(cgroup, isV2: true))) }
+    // Of another user namespace, it may not: then it is put there from outside.
+    if let cgroup = run.cgroup, !run.namespaces.contains(.user) { write(Step.cgroup(.join(cgroup, isV2: true))) }
     hasTerminal = (run.building + run.finishing).contains {
       if case .process(.openTerminal) = $0 { true } else { false }
     }
@@ -46,6 +47,9 @@ struct InsideScript {
       rootPropagation = propagation
     case .process(.awaitParent):
       break
+    case .process(.setUmask(0)):
+      // Skiff names the mode of all that it makes; mkdir -p makes the directories on its way as the umask has it.
+      write(["umask 0022"])
     case .process(.setUser):
       // Before the mounts this is a new user namespace's own root, which nsenter(1) has become already.
       break

@@ -83,8 +83,13 @@ struct ProcessChain {
     words += ["env -i"] + program.environment.map { ShellWord($0).description }
     let command = ([program.path] + program.arguments.dropFirst()).map { ShellWord($0).description }
     if waitsForPivot {
+      // A shell exports where it is and was; the program gets only what it is given.
+      let names = ["PWD", "OLDPWD", "SHLVL"].filter { name in
+        !program.environment.contains { $0.bytes.starts(with: (name + "=").utf8) }
+      }
+      let forgets = names.isEmpty ? "" : "unset \(names.joined(separator: " ")); "
       words += [
-        "/bin/sh -c 'echo ready >&6; read -r go <&7; exec 6>&- 7<&-; cd \"$1\"; shift; exec \"$@\"' sh",
+        "/bin/sh -c 'echo ready >&6; read -r go <&7; exec 6>&- 7<&-; cd \"$1\"; shift; \(forgets)exec \"$@\"' sh",
         ShellWord(directory ?? "/").description,
       ]
     } else if let root {

@@ -137,7 +137,7 @@ extension ExplanationText {
         lines.append(dim(column(timing.nanoseconds)) + "    " + name + " " + cyan(Self.clip(call, 100)))
       }
     }
-    lines.append(bold(column(totalNanoseconds) + "  in all, from the first step to the program"))
+    lines.append(bold(column(totalNanoseconds) + "  in all, from the first step to the last"))
     return lines.joined(separator: "\n") + "\n"
   }
 }

@@ -63,8 +63,12 @@ struct ShellScript {
   }
 
   private static func undoCommands(of step: Step) -> [String] {
-    if case .cgroup(.remove(let path)) = step { return ["remove_group \(ShellWord(path))"] }
-    return Explanation(of: step).commands
+    switch step {
+    case .cgroup(.remove(let path)): ["remove_group \(ShellWord(path))"]
+    // A volume keeps what was written to it, and scratch directories go as a whole.
+    case .file(.removeDirectory(let path)): ["rmdir --ignore-fail-on-non-empty \(ShellWord(path))"]
+    default: Explanation(of: step).commands
+    }
   }
 
   // MARK: - A container
@@ -145,13 +149,17 @@ struct ShellScript {
       "read -r word pid <&6",
       "[ \"$word\" = pid ] || { status=$pid; pid=; exit \"$status\"; }",
     ]
-    if run.namespaces.contains(.user) { lines += ["kill -KILL \"$holder\"", "holder=", "read -r word <&6"] }
+    guard run.namespaces.contains(.user) else { return }
+    lines += ["kill -KILL \"$holder\"", "holder=", "read -r word <&6"]
+    if let cgroup = run.cgroup { writeCommands(of: .cgroup(.admit(cgroup, isV2: true))) }
   }
 
   /// The maps of a user namespace are written once, by someone outside, and nobody in it is anybody before that. So one
   /// process holds the namespace open until its maps are there, and the container is started from within.
   private mutating func writeUserNamespace() {
     lines += [
+      "# Skiff opens what the container takes from the host; here its root, who is nobody, has to find the way by itself.",
+      "chmod -f 0711 \"$work\"/own* || :",
       "{ unshare --user /bin/sh -c 'read -r pid rest < /proc/self/stat; echo \"held $pid\" >&6; exec sleep 60' "
         + "2>\"$work\"/fault || echo ended >&6; } &",
       "read -r word holder <&6",

@@ -25,11 +25,14 @@ package struct Diagnosis: Hashable, Sendable {
     case interpreterUnusable(Path, String)
     /// The `#!` line names a file that is not there.
     case scriptInterpreterMissing(Path)
-    /// `#!/bin/sh` with a carriage return behind it.
+    /// `#!/bin/sh` or `#!/usr/bin/env NAME` with a carriage return behind it.
     case carriageReturn(Path)
     /// Scripts that start scripts, further than the kernel goes along.
     case tooManyScripts
     case librariesMissing([LinkMap.Missing])
+    /// They are there, but only $ORIGIN leads to them, which the linker learns from /proc/self/exe: without procfs it drops
+    /// such directories (`_dl_get_origin` of glibc's elf/dl-origin.c).
+    case originUnknown([LinkMap.Missing])
   }
 
   /// What was to be started, as it was asked for.
@@ -37,8 +40,8 @@ package struct Diagnosis: Hashable, Sendable {
   /// The file that the trouble is with: the program, or the interpreter of a script.
   package var path: Path
   package var reason: Reason
-  /// What else a staging would have to bring: the names of libraries that are missing too.
-  package var libraries: [Path] = []
+  /// What else a staging would have to bring: the names of libraries that are missing too, or of what env(1) looks up.
+  package var others: [Path] = []
 }
 
 /// Why `program` would not start in this root, or nil when nothing speaks against it.
@@ -58,7 +61,7 @@ package func diagnose(
     }
     found = path
   } else if !program.isAbsolute {
-    found = workingDirectory.appending(program)
+    found = workingDirectory.appending(program).lexicallyNormal
   }
   let examination = Examination(program: program, searchPath: searchPath, libraryPath: libraryPath)
   return examination.examine(found, depth: 0, in: root)
@@ -111,21 +114,22 @@ private struct Examination {
 
   private func examine(_ script: Script?, at path: Path, depth: Int, in root: borrowing Root) -> Diagnosis? {
     guard let script else { return fail(path, .unknownFormat) }
-    if script.hasCarriageReturn {
-      let name = Path(bytes: script.interpreter.bytes.filter { $0 != 13 }) ?? ""
-      // A file may really be called so; nobody does it.
-      if (try? root.status(of: script.interpreter)) == nil || script.argument != nil {
-        return fail(path, .carriageReturn(name))
-      }
+    let isThere = (try? root.status(of: script.interpreter)) != nil
+    // A file may really be called so; nobody does it.
+    if script.hasCarriageReturn, !isThere || script.argument != nil {
+      let name = isThere ? script.lookedUp ?? "" : script.interpreter
+      return fail(path, .carriageReturn(Path(bytes: name.bytes.filter { $0 != 13 }) ?? ""))
     }
-    guard (try? root.status(of: script.interpreter)) != nil else {
-      return fail(path, .scriptInterpreterMissing(script.interpreter))
+    let name = script.lookedUp.flatMap { $0.bytes.contains(UInt8(ascii: "/")) ? nil : $0 }
+    let found = name.flatMap { find($0, along: searchPath, in: root) }
+    guard isThere else {
+      var trouble = fail(path, .scriptInterpreterMissing(script.interpreter))
+      if let name, found == nil { trouble.others = [name] }
+      return trouble
     }
     if let trouble = examine(script.interpreter, depth: depth + 1, in: root) { return trouble }
-    guard let name = script.lookedUp, !name.bytes.contains(UInt8(ascii: "/")) else { return nil }
-    guard let found = find(name, along: searchPath, in: root) else {
-      return fail(path, .scriptInterpreterMissing(name))
-    }
+    guard let name else { return nil }
+    guard let found else { return fail(path, .scriptInterpreterMissing(name)) }
     return examine(found, depth: depth + 1, in: root)
   }
 
@@ -138,21 +142,45 @@ private struct Examination {
     var reader = ObjectReader()
     guard let file = reader.look(path, in: root) else { return nil }
     let origin = resolvedDirectory(of: path, in: root)
-    let map = LinkMap(program: path, origin: origin, file: file, object: object, configuration) {
-      reader.look($0, in: root)
+    func link(_ object: ELFObject) -> LinkMap {
+      LinkMap(program: path, origin: origin, file: file, object: object, configuration) { reader.look($0, in: root) }
     }
+    let map = link(object)
     var trouble: Diagnosis?
     switch map.missingInterpreter?.reason {
     case .notFound: trouble = fail(path, .interpreterMissing(interpreter))
     case .otherArchitecture(_, let other):
       trouble = fail(path, .interpreterUnusable(interpreter, "a \(other.name) file"))
     case .unreadable(_, let error): trouble = fail(path, .interpreterUnusable(interpreter, "\(error)"))
-    case .tooMany, nil: if !map.missing.isEmpty { trouble = fail(path, .librariesMissing(map.missing)) }
+    case .tooMany, nil:
+      if !map.missing.isEmpty {
+        trouble = fail(path, .librariesMissing(map.missing))
+      } else if let plain = object.withoutOrigin, (try? root.status(of: "/proc/self/stat")) == nil {
+        let missing = link(plain).missing
+        return missing.isEmpty ? nil : fail(path, .originUnknown(missing))
+      }
     }
-    for entry in map.missing where trouble?.libraries.contains(entry.name) == false {
-      trouble?.libraries.append(entry.name)
+    for entry in map.missing where trouble?.others.contains(entry.name) == false {
+      trouble?.others.append(entry.name)
     }
     return trouble
+  }
+}
+
+extension ELFObject {
+  /// Without the search directories that begin with $ORIGIN; nil when there are none.
+  fileprivate var withoutOrigin: ELFObject? {
+    func plain(_ path: Path?) -> Path? {
+      path.flatMap { Path(bytes: Array($0.bytes.split(separator: 58).filter(Self.isPlain).joined(separator: [58]))) }
+    }
+    var object = self
+    object.rpath = plain(rpath)
+    object.runpath = plain(runpath)
+    return object == self ? nil : object
+  }
+
+  private static func isPlain(_ directory: ArraySlice<UInt8>) -> Bool {
+    !["$ORIGIN", "${ORIGIN}"].contains { directory.starts(with: $0.utf8) }
   }
 }
 

@@ -12,17 +12,21 @@ internal import Steps
   package var pidfd: Descriptor
   /// The caller's end of its pseudo terminal.
   package var terminal: Descriptor?
+  /// How long each step took, when that was asked for; those of `joining` count as building.
+  package var timings: [StepTiming]
 }
 
 /// Performs the plan up to the running program. The caller is single-threaded and runs from a sealed executable.
-package func join(_ plan: ExecPlan, streams: StandardStreams) throws(PlanFailure) -> JoinedProcess {
+package func join(
+  _ plan: ExecPlan, streams: StandardStreams, isTimed: Bool = false
+) throws(PlanFailure) -> JoinedProcess {
   let pair = try described(plan) { () throws(Fault) in try makeSocketPair(.sequencedPacket) }
   let result = try described(plan) { () throws(Fault) in try clone(namespaces: []) }
   switch consume result {
   case .child:
     try? Descriptor(owning: pair.first.release()).close()
     let end = BorrowedDescriptor(rawValue: pair.second.release())
-    Joiner(plan: plan, parent: end, streams: streams).run()
+    Joiner(plan: plan, parent: end, streams: streams, isTimed: isTimed).run()
   case .parent(_, let joiner):
     let channel = pair.first
     try? Descriptor(owning: pair.second.release()).close()
@@ -37,6 +41,7 @@ private func listen(to channel: BorrowedDescriptor, _ plan: ExecPlan) throws(Pla
   var pidfd: Descriptor? = nil
   var terminal: Descriptor? = nil
   var isStarting = false
+  var timings: [StepTiming] = []
   var buffer = [UInt8](repeating: 0, count: ChildMessage.limit)
   while true {
     var message = try described(plan) { () throws(Fault) in try receiveFromChild(channel, into: &buffer) }
@@ -47,7 +52,9 @@ private func listen(to channel: BorrowedDescriptor, _ plan: ExecPlan) throws(Pla
       pidfd = message.descriptors.take()
     case .terminal: terminal = message.descriptors.take()
     case .starting: isStarting = true
-    case .timing, nil: break
+    case .timing(let phase, let index, let nanoseconds):
+      timings.append(StepTiming(phase: phase, index: index, nanoseconds: nanoseconds))
+    case nil: break
     case .failed(let phase, let index, let fault):
       if let pidfd { _ = try? wait(for: .pidfd(pidfd.borrowed)) }
       let steps = phase == .building ? plan.joining : plan.finishing
@@ -62,7 +69,7 @@ private func listen(to channel: BorrowedDescriptor, _ plan: ExecPlan) throws(Pla
         "clone3", .noSuchProcess, arguments: "the new process of the container",
         hint: "it was killed before its program started: the container may have ended meanwhile"))
   }
-  return JoinedProcess(process: process, pidfd: pidfd, terminal: terminal)
+  return JoinedProcess(process: process, pidfd: pidfd, terminal: terminal, timings: timings)
 }
 
 private func described<Value: ~Copyable>(
@@ -78,6 +85,7 @@ private struct Joiner {
   let plan: ExecPlan
   let parent: BorrowedDescriptor
   let streams: StandardStreams
+  let isTimed: Bool
 
   consuming func run() -> Never {
     // Nobody inside may look into this process through ptrace or /proc before it is the program (CVE-2019-5736).
@@ -92,7 +100,12 @@ private struct Joiner {
     } catch { fail(.clone, 0, error) }
     for index in plan.joining.indices {
       passKillSwitch("joining", index)
+      let begin = isTimed ? monotonicNanoseconds() : 0
       do throws(Fault) { try perform(plan.joining[index]) } catch { fail(.building, index, error) }
+      if isTimed {
+        let timing = ChildMessage.timing(phase: .building, index: index, nanoseconds: monotonicNanoseconds() - begin)
+        _ = try? parent.sendMessage(timing.bytes)
+      }
     }
     do throws(Fault) { try cloneProgram(in: cgroup) } catch { fail(.clone, 0, error) }
     exitNow(0)
@@ -113,7 +126,7 @@ private struct Joiner {
     case .child:
       var program = LaunchPlan(finishing: plan.finishing, hasTerminal: plan.hasTerminal)
       program.stagingTarget = plan.stagingTarget
-      ContainerProcess(plan: program, parent: parent, streams: streams, isTimed: false).run()
+      ContainerProcess(plan: program, parent: parent, streams: streams, isTimed: isTimed).run()
     case .parent(let process, let pidfd):
       _ = try parent.sendMessage(ChildMessage.process(process).bytes, descriptors: [pidfd.borrowed])
     }

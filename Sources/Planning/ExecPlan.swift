@@ -15,7 +15,7 @@ package struct ExecPlan: Hashable, Sendable {
   package var cgroup: Path?
   package var hasTerminal: Bool
   /// As in `LaunchPlan`.
-  package var stagingTarget: String?
+  package var stagingTarget: StagingTarget?
 
   package init(joining: [Step], finishing: [Step], cgroup: Path?, hasTerminal: Bool) {
     self.joining = joining

@@ -24,9 +24,8 @@ package struct LaunchPlan: Hashable, Sendable {
   package var hasTerminal: Bool
   /// PID 1 is an init of ours that reaps and forwards signals; the program is its child.
   package var hasInit: Bool
-  /// What `skiff stage` would have to be told to add to this root: a directory or `-t IMAGE`. For the hint of a program that
-  /// does not start.
-  package var stagingTarget: String?
+  /// For the hint of a program that does not start.
+  package var stagingTarget: StagingTarget?
 
   package init(
     host: [Step] = [], namespaces: Namespaces = [], cgroup: Path? = nil, wiring: [Step] = [], building: [Step] = [],

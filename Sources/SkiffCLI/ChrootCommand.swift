@@ -3,6 +3,7 @@ internal import Engine
 internal import Explain
 internal import Inside
 internal import Kernel
+internal import Planning
 internal import Privileges
 internal import Rooted
 internal import Steps
@@ -10,14 +11,14 @@ internal import Steps
 extension ChrootCommand {
   static let perform: Perform = { arguments in
     let directory = Path(arguments.positionals[0])
-    var words = arguments.positionals.dropFirst().map { Path($0) }
+    var words: [Path] = arguments.positionals.dropFirst().map { Path($0) }
     var variables = environment()
     for text in arguments.strings("env") { variables.set(text) }
     let here = Path(arguments.string("workdir") ?? "/")
-    let root = try openRoot(directory)
+    let root = try openRoot(directory, words.first ?? Path("bash"))
     if words.isEmpty {
       // As chroot(1), the caller's shell, interactively; or one that the root has.
-      let shells = [Path(variables.value("SHELL") ?? "/bin/bash"), "/bin/bash", "/bin/sh"]
+      let shells: [Path] = [Path(variables.value("SHELL") ?? "/bin/bash"), "/bin/bash", "/bin/sh"]
       words = [shells.first { (try? root.status(of: $0)) != nil } ?? shells[0], "-i"]
     }
     let steps = try steps(directory, here, words, variables, user: arguments.string("user"), root)
@@ -28,41 +29,54 @@ extension ChrootCommand {
     }
     if glass.isRehearsal { return 0 }
 
-    // Looked at before the root changes, and told only when the program does not start: an emulator may be registered
-    // for what looks foreign. A library that is missing is never seen by execve(2), so that is told at once.
+    // Looked at before the root changes, for that takes the host out of sight, and told only when the program does not
+    // start: an emulator may be registered for what looks foreign. What execve(2) never sees is told at once.
     let trouble = diagnose(
       program: words[0], searchPath: variables.searchPath, libraryPath: variables.directories("LD_LIBRARY_PATH"),
       workingDirectory: here, in: root)
-    if let trouble, trouble.isSeenOnlyByTheLinker { throw failure(trouble, directory) }
+    let told = trouble.map { failure($0, directory, root) }
+    if let trouble, let told, trouble.isUnseenByTheKernel { throw told }
+    var times: [UInt64] = []
     for step in steps {
       guard case .process(let step) = step else { continue }
+      let begin = monotonicNanoseconds()
+      // The last one does not return.
+      if case .execute = step { try glass.showTimings(times, of: steps, title: "In the process") }
       do throws(Fault) { try perform(step) } catch {
         if case .execute = step {
-          if let trouble { throw failure(trouble, directory) }
+          if let told { throw told }
           throw Failure(
             error.errno == .noSuchFile ? .programNotFound : .notExecutable, "cannot start \(words[0]): \(error.errno)")
         }
         throw Failure("cannot chroot into \(directory)", error)
       }
+      times.append(monotonicNanoseconds() - begin)
     }
     return 0
   }
 
-  private static func openRoot(_ directory: Path) throws -> Root {
+  private static func openRoot(_ directory: Path, _ program: Path) throws -> Root {
     do throws(Fault) {
       return try Root(at: directory)
     } catch {
       let isMissing = error.errno == .noSuchFile
+      let command = "skiff stage \(ShellWord(directory)) \(ShellWord(program))"
       throw Failure(
         .host, "cannot chroot into \(directory): \(error.errno)",
-        hint: isMissing ? "make it first: skiff stage \(directory) bash" : Failure.hint(for: error))
+        hint: isMissing ? "make it first: \(command)" : Failure.hint(for: error))
     }
   }
 
-  private static func failure(_ diagnosis: Diagnosis, _ directory: Path) -> Failure {
-    Failure(
+  private static func failure(_ diagnosis: Diagnosis, _ directory: Path, _ root: borrowing Root) -> Failure {
+    // Where the host has the file, whatever links lead to it in there.
+    var file: Path?
+    if let handle = try? root.open(diagnosis.path, .path) {
+      file = try? readSymbolicLink(Path("/proc/self/fd/\(handle.borrowed.rawValue)"))
+    }
+    let searchPath = (environment("PATH") ?? "").split(separator: ":").map { Path(String($0)) }
+    return Failure(
       diagnosis.exitCode == 127 ? .programNotFound : .notExecutable, "\(diagnosis)",
-      hint: diagnosis.hint(stagingInto: directory.string))
+      hint: diagnosis.hint(stagingInto: .directory(directory), from: .here(searchPath: searchPath), file: file))
   }
 
   private static func steps(

@@ -28,7 +28,9 @@ extension ExecCommand {
     let streams = StandardStreams(
       input: request.isInteractive && !isDetached ? .standardInput : null.borrowed,
       output: isDetached ? null.borrowed : .standardOutput, errors: isDetached ? null.borrowed : .standardError)
-    var process = try engine.execute(plan, streams: streams, in: word)
+    let begin = monotonicNanoseconds()
+    var process = try engine.execute(plan, streams: streams, in: word, isTimed: glass.isTimed)
+    try glass.showTimings(process.timings, of: plan, total: monotonicNanoseconds() - begin)
     if isDetached { return 0 }
     if let terminal = process.terminal.take() {
       try relay(terminal, sendsInput: request.isInteractive, keys: try arguments.detachKeys)

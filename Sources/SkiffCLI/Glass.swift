@@ -66,7 +66,12 @@ struct Glass {
     try BorrowedDescriptor.standardError.write(ExplanationText().timings(parts, totalNanoseconds: total))
   }
 
-  /// What `stage` or another command did on the host alone.
+  /// The same of an exec: joining is what building is to a container.
+  func showTimings(_ lines: [String], of plan: ExecPlan, total: UInt64) throws {
+    try showTimings(lines, of: LaunchPlan(building: plan.joining, finishing: plan.finishing), total: total)
+  }
+
+  /// What `stage` or another command did in a process of its own.
   func showTimings(_ times: [UInt64], of steps: [Step], title: String) throws {
     guard isTimed else { return }
     let timings = zip(steps, times).map { Explain.StepTiming(step: $0, nanoseconds: $1) }

@@ -121,7 +121,8 @@ import Testing
 
   @Test func seesCarriageReturns() {
     #expect(Self.script("#!/bin/sh\r\n")?.hasCarriageReturn == true)
-    #expect(Self.script("#!/bin/sh -e\r\n")?.hasCarriageReturn == true)
+    #expect(Self.script("#!/usr/bin/env sh\r\n")?.hasCarriageReturn == true)
+    #expect(Self.script("#!/usr/bin/perl -w\r\n")?.hasCarriageReturn == false)
     #expect(Self.script("#!/bin/sh -e\n")?.hasCarriageReturn == false)
   }
 
@@ -136,5 +137,7 @@ import Testing
   @Test func onlyEnvLooksUp() {
     #expect(Self.script("#!/bin/sh python3\n")?.lookedUp == nil)
     #expect(Self.script("#!/usr/bin/env\n")?.lookedUp == nil)
+    #expect(Self.script("#!/usr/bin/env -S PATH=/opt/bin tool\n")?.lookedUp == nil)
+    #expect(Self.script("#!/usr/bin/env -S -u HOME tool\n")?.lookedUp == "tool")
   }
 }

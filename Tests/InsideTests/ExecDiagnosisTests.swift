@@ -66,15 +66,15 @@ final class Fixture {
     let fixture = try Fixture()
     var diagnosis = try #require(try fixture.diagnose("/bin/bash"))
     #expect(diagnosis.reason == .programMissing && diagnosis.exitCode == 127)
-    #expect(diagnosis.hint(stagingInto: "my_container") == "skiff stage my_container /bin/bash")
+    #expect(diagnosis.hint(stagingInto: .directory("my_container")) == "skiff stage my_container /bin/bash")
 
     try fixture.copy(Self.bash)
     diagnosis = try #require(try fixture.diagnose("bash"))
     let linker = try #require(try Fixture.libraries(of: Self.bash).first { $0.name.hasPrefix("ld-") })
     #expect(diagnosis.reason == .interpreterMissing(linker))
-    #expect(diagnosis.libraries.contains("libc.so.6"))
+    #expect(diagnosis.others.contains("libc.so.6"))
     #expect(diagnosis.description.contains("\(linker), its dynamic linker, which is missing"))
-    #expect(diagnosis.hint(stagingInto: "my_container") == "skiff stage my_container bash")
+    #expect(diagnosis.hint(stagingInto: .directory("my_container")) == "skiff stage my_container bash")
 
     try fixture.copy(linker)
     diagnosis = try #require(try fixture.diagnose("bash"))
@@ -83,7 +83,7 @@ final class Fixture {
       return
     }
     #expect(missing.contains { $0.name == "libc.so.6" && $0.neededBy == Self.bash })
-    #expect(diagnosis.isSeenOnlyByTheLinker && diagnosis.exitCode == 127)
+    #expect(diagnosis.isUnseenByTheKernel && diagnosis.exitCode == 127)
     #expect(diagnosis.description.contains("libc.so.6, needed by /bin/bash, is missing"))
 
     try fixture.copyClosure(of: Self.bash)
@@ -97,7 +97,7 @@ final class Fixture {
     let library = try #require(try Fixture.libraries(of: Self.bash).first { $0.name.hasPrefix("libc.so") })
     try makeDirectories(fixture.path("/opt/odd"), mode: 0o755)
     try rename(fixture.path(library), to: fixture.path("/opt/odd/libc.so.6"))
-    #expect(try fixture.diagnose("bash")?.libraries == ["libc.so.6"])
+    #expect(try fixture.diagnose("bash")?.others == ["libc.so.6"])
     #expect(try fixture.diagnose("bash", libraryPath: ["/opt/odd"]) == nil)
     let cache = LibraryCache(entries: [
       .init(name: "libc.so.6", path: "/opt/odd/libc.so.6", flags: Architecture.host.cacheFlags ?? 0)
@@ -118,11 +118,39 @@ final class Fixture {
     try fixture.write("/bin/a", "#!/usr/bin/env python9\n")
     diagnosis = try #require(try fixture.diagnose("/bin/a"))
     #expect(diagnosis.reason == .scriptInterpreterMissing("python9"))
-    #expect(diagnosis.hint(stagingInto: "-t web") == "skiff stage -t web python9")
+    #expect(diagnosis.hint(stagingInto: .image("web")) == "skiff stage -t web python9")
+    #expect(diagnosis.isUnseenByTheKernel)
+    try fixture.write("/bin/a", "#!/usr/bin/env bash\r\n")
+    diagnosis = try #require(try fixture.diagnose("a"))
+    #expect(diagnosis.reason == .carriageReturn("bash") && diagnosis.isUnseenByTheKernel)
+    // perl does not mind one behind its own arguments, so that is left to the interpreter.
+    try fixture.write("/bin/a", "#!/usr/bin/env2 -w\r\n")
+    try fixture.copy("/usr/bin/env")
+    try rename(fixture.path("/usr/bin/env"), to: fixture.path("/usr/bin/env2"))
+    #expect(try fixture.diagnose("a") == nil)
+    // Both at once, so that one staging cures it.
+    try fixture.write("/bin/a", "#!/usr/bin/env bash\n")
+    diagnosis = try #require(try fixture.diagnose("a"))
+    #expect(diagnosis.hint(stagingInto: .directory("d")) == "skiff stage d /usr/bin/env bash")
     try fixture.write("/bin/a", "#!/bin/a\n")
     #expect(try fixture.diagnose("a")?.reason == .tooManyScripts)
     try fixture.write("/bin/a", "#!\n")
     #expect(try fixture.diagnose("a")?.reason == .unknownFormat)
+  }
+
+  /// A hint is pasted into a shell on the host: names are quoted, and a file of the root has its path out here.
+  @Test func hintsCanBePasted() throws {
+    let fixture = try Fixture()
+    let missing = try #require(try fixture.diagnose("./bin/bash"))
+    let host = HostView.here(searchPath: ["/usr/bin"])
+    #expect(missing.hint(stagingInto: .directory("a b"), from: host) == "skiff stage 'a b' /bin/bash")
+    #expect(missing.hint(stagingInto: .directory("-d"), from: host) == "skiff stage ./-d /bin/bash")
+    let unknown = try #require(try fixture.diagnose("no-such-program"))
+    let hint = try #require(unknown.hint(stagingInto: .directory("d"), from: host))
+    #expect(hint.hasPrefix("this machine has no no-such-program either"))
+    try fixture.write("/plain", "#!/bin/sh\n", mode: 0o644)
+    let plain = try #require(try fixture.diagnose("/plain"))
+    #expect(plain.hint(stagingInto: nil, file: "/tmp/it's") == "chmod +x '/tmp/it'\\''s'")
   }
 
   @Test func whatIsNoProgram() throws {
@@ -168,7 +196,7 @@ final class Fixture {
     try fixture.copy(Self.bash)
     try makeDirectories(fixture.path("/etc"), mode: 0o755)
     try makeNode(fixture.path("/etc/ld.so.cache"), kind: .fifo, mode: 0o666)
-    #expect(try fixture.diagnose("/bin/bash")?.libraries.contains("libc.so.6") == true)
+    #expect(try fixture.diagnose("/bin/bash")?.others.contains("libc.so.6") == true)
   }
 
   @Test(.enabled(if: effectiveUser() == 0, "mounting needs root"))

@@ -132,6 +132,15 @@ import Testing
     #expect(script == own, "\(script.difference(from: own))")
   }
 
+  /// What Skiff makes for a mount to come from, the script makes too; what was written there stays.
+  @Test(isRoot) func bringsVolumes() throws {
+    let place = try Place()
+    let flags = "--network none -v kept:/data -v \(place.url.path)/fresh:/fresh --rootfs \(place.root)"
+    let (own, script) = try place.both(flags, "ls -ld /data /fresh | cut -c1-10; echo x >> /fresh/x; cat /fresh/x")
+    #expect(script == ["drwxr-xr-x", "drwxr-xr-x", "x"])
+    #expect(own == script + ["x"])
+  }
+
   @Test(isRoot) func plugsItInTheSame() throws {
     let place = try Place()
     let (own, script) = try place.both(

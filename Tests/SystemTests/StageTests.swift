@@ -63,6 +63,50 @@ struct StageTests {
     #expect(try shell("$skiff stage c bahs", in: sandbox).output.contains("did you mean bash"))
   }
 
+  /// A hint is pasted into a shell as it stands, whatever the names are.
+  @Test func itsHintsCanBePasted() throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    let result = try shell(
+      """
+      mkdir "it's a" ./-d
+      try() {
+        $skiff chroot "$@" 2>err && return
+        sed -n 's/^hint: skiff/"$skiff"/p' err > cure
+        sh -e ./cure >/dev/null && $skiff chroot "$@"
+      }
+      try "it's a" bash -c 'echo cured'
+      try -- -d /bin/bash -c 'echo cured'
+      printf '#!/usr/bin/env -S cat\nread\n' > "it's a"/script; chmod +x "it's a"/script
+      try "it's a" /script
+      try "it's a" ./script
+      chmod -x "it's a"/script; $skiff chroot "it's a" /script 2>&1 | sed -n 's/^hint: //p' > cure; sh ./cure
+      test -x "it's a"/script && $skiff chroot "it's a" no-such-thing 2>&1 | grep -c 'this machine has no no-such-thing either'
+      $skiff chroot --timings "it's a" bash -c : 2>&1 | grep -c -e process.changeRoot -e 'in all'
+      """, in: sandbox)
+    let script = "#!/usr/bin/env -S cat\nread\n"
+    #expect(result.output == "cured\ncured\n" + script + script + "1\n2\n", "\(result.output)")
+  }
+
+  /// The linker of a program learns what $ORIGIN means from procfs, which a chroot does not bring.
+  @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/cc"), "needs a C compiler"))
+  func originNeedsProc() throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    let result = try shell(
+      """
+      set -e; mkdir -p app/lib
+      echo 'int answer(void) { return 42; }' | cc -shared -fPIC -Wl,-soname,liborigin.so -o app/lib/liborigin.so -xc -
+      echo 'int answer(void); int main(void) { return answer(); }' | cc -o app/tool -xc - -xnone app/lib/liborigin.so \
+        -Wl,-rpath,'$ORIGIN/lib'
+      $skiff stage -q root ./app/tool
+      ! $skiff chroot root "$PWD"/app/tool 2>err; grep -c 'liborigin.so.*$ORIGIN.*/proc' err; grep -c 'hint: .*skiff run' err
+      mkdir -p root/proc; mount -t proc proc root/proc
+      code=0; $skiff chroot root "$PWD"/app/tool || code=$?; umount root/proc; echo $code
+      """, in: sandbox)
+    #expect(result.output == "1\n1\n42\n", "\(result.output)")
+  }
+
   /// kill -9 between any two steps: a new directory is not there, an old one has whole files only, and the next call
   /// finishes the work and leaves nothing beside it.
   @Test func survivesBeingKilledAnywhere() throws {
