@@ -1,5 +1,5 @@
 /// A set of capabilities(7): bit n is capability number n.
-package struct CapabilitySet: OptionSet, Hashable, Sendable {
+package struct CapabilitySet: FlagWord {
   package let rawValue: UInt64
   package init(rawValue: UInt64) { self.rawValue = rawValue }
 

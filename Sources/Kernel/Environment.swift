@@ -14,9 +14,18 @@ package func environment() -> [Path] {
 
 /// The value of one variable, or nil.
 package func environment(_ name: String) -> String? {
-  let prefix = Array((name + "=").utf8)
-  return environment().first { $0.bytes.starts(with: prefix) }
-    .map { String(decoding: $0.bytes.dropFirst(prefix.count), as: UTF8.self) }
+  guard let list = unsafe ckernel_environment() else { return nil }
+  var index = 0
+  while let entry = unsafe list[index] {
+    index += 1
+    // Compared in place: a user's environment is long, and each variable would be copied for every question.
+    let matches = name.utf8.enumerated().allSatisfy { unsafe UInt8(bitPattern: entry[$0.offset]) == $0.element }
+    let length = name.utf8.count
+    if matches, unsafe entry[length] == Int8(bitPattern: UInt8(ascii: "=")) {
+      return unsafe String(cString: entry + length + 1)
+    }
+  }
+  return nil
 }
 
 /// The arguments of this process, the program's name first.

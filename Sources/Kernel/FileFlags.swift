@@ -1,7 +1,7 @@
 internal import CKernel
 
 /// Permission bits and, where a call takes them, set-id and sticky bits (inode(7)).
-package struct FileMode: OptionSet, Hashable, Sendable, ExpressibleByIntegerLiteral {
+package struct FileMode: FlagWord, ExpressibleByIntegerLiteral {
   package let rawValue: UInt32
   package init(rawValue: UInt32) { self.rawValue = rawValue }
   package init(integerLiteral value: UInt32) { self.rawValue = value }
@@ -14,7 +14,7 @@ package struct FileMode: OptionSet, Hashable, Sendable, ExpressibleByIntegerLite
 }
 
 /// The flag word of open(2). O_CLOEXEC is not here: `open` always sets it.
-package struct OpenFlags: OptionSet, Hashable, Sendable {
+package struct OpenFlags: FlagWord {
   package let rawValue: Int32
   package init(rawValue: Int32) { self.rawValue = rawValue }
 
@@ -35,7 +35,7 @@ package struct OpenFlags: OptionSet, Hashable, Sendable {
 }
 
 /// How openat2(2) resolves a path.
-package struct ResolveFlags: OptionSet, Hashable, Sendable {
+package struct ResolveFlags: FlagWord {
   package let rawValue: UInt64
   package init(rawValue: UInt64) { self.rawValue = rawValue }
 

@@ -3,7 +3,7 @@ internal import CKernel
 // The mount API of Linux 5.2 and up, by descriptor; mount(2) is kept for what has no other way.
 
 /// Flags of mount(2), which statfs and mountinfo show too.
-package struct MountFlags: OptionSet, Hashable, Sendable {
+package struct MountFlags: FlagWord {
   package let rawValue: UInt
   package init(rawValue: UInt) { self.rawValue = rawValue }
   package static let readOnly = MountFlags(rawValue: 1)
@@ -27,7 +27,7 @@ package struct MountFlags: OptionSet, Hashable, Sendable {
 }
 
 /// Attributes of one mount as mount_setattr(2) and fsmount(2) take them.
-package struct MountAttributes: OptionSet, Hashable, Sendable {
+package struct MountAttributes: FlagWord {
   package let rawValue: UInt64
   package init(rawValue: UInt64) { self.rawValue = rawValue }
   package static let readOnly = MountAttributes(rawValue: 0x1)

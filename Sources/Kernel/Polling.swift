@@ -1,7 +1,7 @@
 internal import CKernel
 
 /// What a descriptor is ready for (epoll_ctl(2); poll(2) gives the same bits the same meaning).
-package struct PollEvents: OptionSet, Hashable, Sendable {
+package struct PollEvents: FlagWord {
   package let rawValue: UInt32
   package init(rawValue: UInt32) { self.rawValue = rawValue }
 

@@ -1,7 +1,7 @@
 internal import CKernel
 
 /// A set of signals as the kernel has it: bit n - 1 is signal n (signal(7)).
-package struct SignalSet: OptionSet, Hashable, Sendable {
+package struct SignalSet: FlagWord {
   package let rawValue: UInt64
   package init(rawValue: UInt64) { self.rawValue = rawValue }
   package init(_ signals: Int32...) {

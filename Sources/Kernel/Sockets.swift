@@ -16,7 +16,7 @@ package enum SocketKind: Int32, Sendable {
 }
 
 /// The flags of send(2) and recv(2).
-package struct MessageFlags: OptionSet, Hashable, Sendable {
+package struct MessageFlags: FlagWord {
   package let rawValue: Int32
   package init(rawValue: Int32) { self.rawValue = rawValue }
   package static let peek = MessageFlags(rawValue: 0x2)

@@ -1,7 +1,7 @@
 internal import CKernel
 
 /// What a watch reports (inotify(7)).
-package struct WatchEvents: OptionSet, Hashable, Sendable {
+package struct WatchEvents: FlagWord {
   package let rawValue: UInt32
   package init(rawValue: UInt32) { self.rawValue = rawValue }
 

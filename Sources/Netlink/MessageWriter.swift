@@ -1,3 +1,5 @@
+internal import Kernel
+
 /// Bytes of one or more netlink messages (struct nlmsghdr, then a fixed structure, then attributes), each part padded to 4.
 package struct MessageWriter: Sendable {
   package private(set) var bytes: [UInt8] = []
@@ -88,7 +90,7 @@ package struct MessageWriter: Sendable {
 }
 
 /// NLM_F_*: what is asked for.
-package struct RequestFlags: OptionSet, Hashable, Sendable {
+package struct RequestFlags: FlagWord {
   package let rawValue: UInt16
   package init(rawValue: UInt16) { self.rawValue = rawValue }
   package static let request = RequestFlags(rawValue: 0x1)

@@ -42,7 +42,7 @@ package struct StageRequest: Sendable {
 }
 
 /// What comes along beside the programs and their libraries.
-package struct StageExtras: OptionSet, Hashable, Sendable {
+package struct StageExtras: FlagWord {
   package let rawValue: Int
   package init(rawValue: Int) { self.rawValue = rawValue }
   /// /proc, /sys, /dev, /tmp and what else a root has.
