@@ -188,6 +188,8 @@ struct CgroupMountLine {
 
   /// Nil for a mount of any other kind, and for a line that is cut short.
   init?(_ line: ArraySlice<UInt8>) {
+    // Most lines are of other kinds: they are not taken apart to find that out.
+    guard Self.mayBeCgroup(line) else { return nil }
     let fields = line.split(separator: UInt8(ascii: " "))
     // Optional fields such as `shared:9` end at a lone dash; type, source and options follow.
     guard fields.count > 6, let dash = fields.dropFirst(6).firstIndex(where: { $0.elementsEqual([45]) }),
@@ -203,6 +205,16 @@ struct CgroupMountLine {
     self.target = target
     options = text(fields[dash + 3]).split(separator: ",").map(String.init)
     isReadOnly = text(fields[5]).split(separator: ",").contains("ro") || options.contains("ro")
+  }
+
+  private static let mark = Array(" - cgroup".utf8)
+
+  private static func mayBeCgroup(_ line: ArraySlice<UInt8>) -> Bool {
+    guard line.count > mark.count else { return false }
+    for start in line.startIndex...(line.endIndex - mark.count) where line[start] == mark[0] {
+      if mark.indices.allSatisfy({ line[start + $0] == mark[$0] }) { return true }
+    }
+    return false
   }
 }
 

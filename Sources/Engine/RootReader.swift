@@ -10,13 +10,14 @@ struct RootReader {
   /// The file's bytes, empty where there is none. A link that leads from one layer into another is not followed: what it
   /// would show is only known once the layers are mounted.
   func file(_ path: Path, limit: Int) throws(Fault) -> [UInt8] {
-    let proc = try PrivateProc()
     for layer in layers {
       let root = try Root(at: layer)
       do throws(Fault) {
         let found = try root.status(of: path)
         // A whiteout: removed by this layer (overlayfs.rst).
         if found.kind == .characterDevice { return [] }
+        // Nothing of the container is mounted yet, so the host's own /proc is as private as any.
+        let proc = try PrivateProc(open("/proc", [.path, .directory, .noFollow]))
         return try root.readFile(path, limit: limit, through: proc)
       } catch {
         if error.errno != .noSuchFile && error.errno != .notDirectory { throw error }

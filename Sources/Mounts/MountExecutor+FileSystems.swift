@@ -8,13 +8,19 @@ extension MountExecutor {
   mutating func mountFileSystem(_ mount: FileSystemMount) throws(Fault) {
     let target = try openTarget(of: mount)
     try refuseProc(target.borrowed, mount.target, type: mount.type)
+    try mountFileSystem(mount, on: target.borrowed)
+  }
+
+  private mutating func mountFileSystem(
+    _ mount: FileSystemMount, on target: BorrowedDescriptor
+  ) throws(Fault) {
     do throws(Fault) {
       // What comes up is written before the mount becomes read-only.
       let attributes = mount.copiesUp ? mount.attributes.subtracting(.readOnly) : mount.attributes
       let made = try makeFileSystem(mount.type, source: mount.source, options: mount.options, attributes: attributes)
-      if mount.copiesUp { try copyTree(from: target.borrowed, to: made.borrowed) }
+      if mount.copiesUp { try copyTree(from: target, to: made.borrowed) }
       if attributes != mount.attributes { try setMountAttributes(of: made.borrowed, set: .readOnly, recursive: false) }
-      try moveMount(made.borrowed, onto: target.borrowed)
+      try moveMount(made.borrowed, onto: target)
       if let propagation = mount.propagation {
         try setMountAttributes(of: made.borrowed, propagation: propagation, recursive: false)
       }
@@ -24,7 +30,7 @@ extension MountExecutor {
       }
     } catch {
       guard error.isMissingCall else { throw error }
-      try classicMount(mount, on: target.borrowed)
+      try classicMount(mount, on: target)
     }
   }
 
@@ -115,12 +121,16 @@ extension MountExecutor {
     try mountFileSystem(
       FileSystemMount(
         type: "tmpfs", source: "tmpfs", target: mount.target, attributes: hidden, options: ["mode=755"]))
+    // Of a file system that was made a moment ago: nobody but us has put a name into it, so none has to be looked at.
     let directory = try openInRoot(mount.target, [.path, .directory])
     for hierarchy in mount.hierarchies {
+      try makeDirectory(hierarchy.name, mode: 0o755, at: directory.borrowed)
+      let target = try open(hierarchy.name, [.path, .directory, .noFollow], at: directory.borrowed)
       try mountFileSystem(
         FileSystemMount(
           type: hierarchy.isV2 ? "cgroup2" : "cgroup", source: "cgroup", target: mount.target.appending(hierarchy.name),
-          attributes: attributes, options: hierarchy.options.options))
+          attributes: attributes, options: hierarchy.options.options),
+        on: target.borrowed)
       // `cpu,cpuacct` is found by either name.
       let names = hierarchy.name.string.split(separator: ",")
       for name in names where names.count > 1 {
