@@ -24,9 +24,9 @@ package struct ContainerLock: ~Copyable, Sendable {
     }
   }
 
-  /// Takes over a lock that was inherited held.
-  package init(inherited number: Int32, _ files: ContainerFiles) {
-    self.init(descriptor: Descriptor(owning: number), path: files.lock)
+  /// Takes over a lock that another process handed on while it held it.
+  package init(handedOver descriptor: consuming Descriptor, _ files: ContainerFiles) {
+    self.init(descriptor: descriptor, path: files.lock)
   }
 
   private init(descriptor: consuming Descriptor, path: Path) {

@@ -110,7 +110,13 @@ extension Engine {
     _ prepared: PreparedContainer, lock: consuming ContainerLock
   ) throws(Failure) -> CreatedContainer {
     do throws(StepFailure) {
-      try performAll(prepared.steps, phase: "preparation")
+      do throws(StepFailure) { try performAll(prepared.steps, phase: "preparation") } catch {
+        // The name of a container that is only waiting to be healed is free.
+        guard takesName(error), names.identifier(of: prepared.record.name) != nil else { throw error }
+        heal()
+        guard names.identifier(of: prepared.record.name) == nil else { throw error }
+        try performAll(prepared.steps, phase: "preparation")
+      }
     } catch {
       releaseNetwork(of: prepared.identifier, record: prepared.record)
       try? lock.remove()
@@ -120,13 +126,18 @@ extension Engine {
   }
 
   private func creationFailure(_ name: String, _ failure: StepFailure) -> Failure {
-    if case .file(.makeSymbolicLink(let path, _)) = failure.step, failure.fault.errno == .exists {
-      let holder = names.identifier(of: path.name)
+    if takesName(failure) {
+      let holder = names.identifier(of: name)
       return Failure(
         .conflict, "the name \(name) is taken by container \(holder?.short ?? "another")",
         hint: "choose another --name, or remove that one: skiff rm -f \(name)")
     }
     return Failure("cannot create \(name)", failure.fault)
+  }
+
+  /// Whether it was the name that another container has.
+  private func takesName(_ failure: StepFailure) -> Bool {
+    if case .file(.makeSymbolicLink) = failure.step { failure.fault.errno == .exists } else { false }
   }
 
   /// With the host's network the host's name too, as docker has it.

@@ -54,11 +54,11 @@ extension Engine {
     if request.hasTerminal { set("TERM=xterm", in: &process.env) }
     for entry in request.environment { set(entry, in: &process.env) }
     process.capabilities = capabilities(of: process, privileged: request.isPrivileged)
-    let filter = request.isPrivileged ? nil : try self.filter(of: record, spec)
-    let layout = try layout()
+    let host = try HostView()
+    let filter = request.isPrivileged ? nil : try self.filter(of: record, spec, on: host)
     do throws(PlanningError) {
       var plan = try compileExec(
-        process, in: spec, pid: pid, group: cgroupName(of: identifier), layout: layout, filter: filter)
+        process, in: spec, pid: pid, group: cgroupName(of: identifier), layout: host.layout, filter: filter)
       plan.stagingTarget = stagingTarget(of: record)
       return plan
     } catch { throw Failure(.usage, "cannot execute in \(word): \(error)", hint: error.hint) }

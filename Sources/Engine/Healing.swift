@@ -40,7 +40,7 @@ extension Engine {
       return
     }
     if state.status != .exited {
-      killRemains(of: identifier, state)
+      killRemains(of: state)
       var ended = state
       ended.status = .exited
       ended.process = nil
@@ -57,10 +57,16 @@ extension Engine {
   }
 
   /// Kills what still runs of a container without a supervisor: its streams lead nowhere and nobody would see its end.
-  private func killRemains(of identifier: ContainerIdentifier, _ state: ContainerState) {
+  private func killRemains(of state: ContainerState) {
     guard let pidfd = state.process?.open() else { return }
     try? sendSignal(Signal.kill, to: pidfd.borrowed)
     _ = try? poll(pidfd.borrowed, .readable, milliseconds: 5000)
+  }
+
+  /// The same for a container that is removed before anybody healed it.
+  func releaseRemains(of identifier: ContainerIdentifier, record: ContainerRecord?) {
+    if let state = try? store.state(of: identifier) { killRemains(of: state) }
+    releaseHostResources(identifier, record: record)
   }
 
   /// What the supervisor's undo list would have taken back, found again by name.
@@ -70,7 +76,7 @@ extension Engine {
     try? removeTree(store.files(of: identifier).runDirectory)
   }
 
-  private func removeGroups(of identifier: ContainerIdentifier) {
+  func removeGroups(of identifier: ContainerIdentifier) {
     guard let layout = try? CgroupLayout.detect() else { return }
     for path in Cgroup(group: cgroupName(of: identifier), layout: layout).paths where exists(path) {
       try? Cgroups.perform(.remove(path))

@@ -1,5 +1,5 @@
 internal import Cgroups
-package import Containers
+internal import Containers
 internal import JSON
 internal import Kernel
 internal import Launching
@@ -11,8 +11,10 @@ internal import Steps
 // From a container on disk to its plan: the same for the supervisor, which performs it, and for --explain, which prints it.
 
 extension Engine {
-  package func launchPlan(of record: ContainerRecord, _ files: ContainerFiles) throws(Failure) -> LaunchPlan {
-    try launchPlan(of: record, try specification(of: record, files), files)
+  func launchPlan(
+    of record: ContainerRecord, _ files: ContainerFiles, on host: HostView
+  ) throws(Failure) -> LaunchPlan {
+    try launchPlan(of: record, try specification(of: record, files), files, on: host)
   }
 
   func specification(of record: ContainerRecord, _ files: ContainerFiles) throws(Failure) -> Spec {
@@ -22,23 +24,19 @@ extension Engine {
   }
 
   package func launchPlan(of prepared: PreparedContainer) throws(Failure) -> LaunchPlan {
-    try launchPlan(of: prepared.record, prepared.spec, store.files(of: prepared.identifier))
+    try launchPlan(of: prepared.record, prepared.spec, store.files(of: prepared.identifier), on: HostView())
   }
 
   private func launchPlan(
-    of record: ContainerRecord, _ spec: Spec, _ files: ContainerFiles
+    of record: ContainerRecord, _ spec: Spec, _ files: ContainerFiles, on host: HostView
   ) throws(Failure) -> LaunchPlan {
-    let layout: CgroupLayout
-    do throws(Fault) { layout = try CgroupLayout.detect() } catch {
-      throw Failure("cannot read the control groups", error)
-    }
     var request = LaunchRequest(
       spec: spec, root: root(of: record, files), rootfs: files.rootfs, group: cgroupName(of: files.identifier),
-      layout: layout)
+      layout: host.layout)
     request.hasInit = record.hasInit
     request.limitsAreDefaults = false
     request.shiftsOwners = true
-    request.filter = try filter(of: record, spec)
+    request.filter = try filter(of: record, spec, on: host)
     let network = try networkSteps(of: record)
     request.wiring = network.wiring
     request.inside = network.inside

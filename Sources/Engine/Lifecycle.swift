@@ -56,6 +56,8 @@ extension Engine {
         return
       }
       let record = try? store.record(of: identifier)
+      // Its supervisor was killed, and whoever looked for that since could not have the lock.
+      if exists(files.runDirectory) { releaseRemains(of: identifier, record: record) }
       if withVolumes { for name in record?.anonymousVolumes ?? [] { removeAnonymousVolume(name) } }
       try erase(files, record: record)
       try lock.remove()

@@ -36,10 +36,8 @@ extension Engine {
   }
 
   /// In words, when the kernel killed for memory: the limit and the victim.
-  func memoryKill(of record: ContainerRecord, _ files: ContainerFiles) -> String? {
-    guard let layout = try? CgroupLayout.detect(),
-      let report = Cgroup(group: cgroupName(of: files.identifier), layout: layout).outOfMemory()
-    else { return nil }
+  func memoryKill(of identifier: ContainerIdentifier, in layout: CgroupLayout) -> String? {
+    guard let report = Cgroup(group: cgroupName(of: identifier), layout: layout).outOfMemory() else { return nil }
     let limit = report.limit.map { "its memory limit of \(binarySize($0))" } ?? "its memory limit"
     let victim = report.victim.map { "\($0.name) (pid \($0.process))" } ?? "a process"
     return "the kernel killed \(victim) because the container reached \(limit); raise it with -m"

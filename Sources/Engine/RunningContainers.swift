@@ -1,23 +1,32 @@
 package import Containers
 internal import JSON
 package import Kernel
-internal import Monitoring
+package import Monitoring
 
 // Starting a supervisor and connecting to one.
 
 extension Engine {
-  /// Starts the supervisor of a created container. The socket is where it reports, and where an attached command talks.
-  package func start(_ created: consuming CreatedContainer, isTimed: Bool) throws(Failure) -> Descriptor {
+  /// Starts the supervisor of a container that is to be, so that it is ready when the container is made.
+  package func startSupervisor(of identifier: ContainerIdentifier, isTimed: Bool) throws(Failure) -> WaitingSupervisor {
+    let arguments = supervisorArguments(of: identifier) + (isTimed ? ["--timings"] : [])
     do throws(Fault) {
-      let pair = try makeSocketPair(.stream)
-      let arguments: [Path] =
-        ["skiff-monitor", Path(created.identifier.description), state.root, state.run] + (isTimed ? ["--timings"] : [])
-      let pidfd = try startSupervisor(
-        arguments: arguments, environment: supervisorEnvironment(), client: pair.second.borrowed,
-        lock: created.lock.descriptor.borrowed)
-      _ = consume pidfd
-      return pair.first
-    } catch { throw Failure("cannot start the supervisor of \(created.record.name)", error) }
+      return try WaitingSupervisor(arguments: arguments, environment: supervisorEnvironment())
+    } catch { throw Failure("cannot start a supervisor", error) }
+  }
+
+  /// Gives a created container to its supervisor, which starts it. The socket is where that reports, and where an attached
+  /// command talks.
+  package func start(
+    _ created: consuming CreatedContainer, by supervisor: consuming WaitingSupervisor
+  ) throws(Failure) -> Descriptor {
+    do throws(Fault) { return try supervisor.begin(holding: created.lock.descriptor.borrowed) } catch {
+      throw Failure("the supervisor of \(created.record.name) is gone", error)
+    }
+  }
+
+  /// What MonitorProgram reads.
+  func supervisorArguments(of identifier: ContainerIdentifier) -> [Path] {
+    ["skiff-monitor", Path(identifier.description), state.root, state.run]
   }
 
   /// The user's environment is none of the supervisor's affair.

@@ -1,4 +1,5 @@
 package import Containers
+internal import Cgroups
 internal import Kernel
 internal import Launching
 internal import Monitoring
@@ -11,27 +12,72 @@ extension Engine {
   /// Runs one container to its end. What happens is told to the command at the other end of the inherited socket, and
   /// written down for every later one. Returns the container's exit code, or ours.
   package func supervise(_ identifier: ContainerIdentifier, isTimed: Bool) -> Int32 {
+    let client = Descriptor(owning: SupervisorDescriptor.client)
+    // What the user's shell had open is none of the container's affair, nor is the directory it stood in.
+    try? closeDescriptors(from: SupervisorDescriptor.client + 1, onExecute: false)
+    try? changeDirectory("/")
     setProcessName("skiff-monitor")
     let files = store.files(of: identifier)
-    let lock = ContainerLock(inherited: SupervisorDescriptor.lock, files)
-    let client = Descriptor(owning: SupervisorDescriptor.client)
     do throws(Failure) {
-      let record = try record(of: identifier)
+      let host = try HostView(foreseeing: true)
+      guard let lock = try awaitContainer(files, client: client.borrowed) else { return 125 }
+      return supervise(files, on: host, client: client, lock: lock, isTimed: isTimed)
+    } catch { return report(error, to: client.borrowed) }
+  }
+
+  private func awaitContainer(
+    _ files: ContainerFiles, client: BorrowedDescriptor
+  ) throws(Failure) -> ContainerLock? {
+    do throws(Fault) {
+      guard let lock = try Monitoring.awaitContainer(on: client) else { return nil }
+      return ContainerLock(handedOver: lock, files)
+    } catch { throw Failure("cannot start the supervisor", error) }
+  }
+
+  private func supervise(
+    _ files: ContainerFiles, on host: HostView, client: consuming Descriptor, lock: consuming ContainerLock,
+    isTimed: Bool
+  ) -> Int32 {
+    do throws(Failure) {
+      let record = try record(of: files.identifier)
       // A copy for the one message that a failed start sends; a started container's supervisor owns the socket.
-      var watched = try start(record, files, client: try copy(of: client.borrowed), isTimed: isTimed)
+      var watched = try start(record, files, on: host, client: try copy(of: client.borrowed), isTimed: isTimed)
       try? client.close()
       // From here on it mostly sleeps, perhaps for months, beside hundreds of others.
-      releaseUnusedMemory()
-      let end = watch(&watched, record, files)
+      let renewal = Renewal(arguments: supervisorArguments(of: files.identifier), lock: lock.descriptor.borrowed)
+      let end = watch(&watched.supervisor, watched.state, record, files, in: host.layout, renewal: renewal)
       tidyUp(record, files, end, undo: watched.undo, lock: lock)
       watched.supervisor.report(.exited(code: end.exitCode, message: end.message))
       return end.exitCode
     } catch {
       abandon(files, lock: lock)
-      let frame = Frame.failed(code: error.exitCode, message: error.message, hint: error.hint ?? "")
-      _ = try? client.borrowed.send(frame.bytes)
-      return error.exitCode
+      return report(error, to: client.borrowed)
     }
+  }
+
+  /// Goes on where this process was before it executed itself again (Supervisor+Renewal.swift).
+  package func resumeSupervising(_ identifier: ContainerIdentifier, from message: Int32) -> Int32 {
+    setProcessName("skiff-monitor")
+    let files = store.files(of: identifier)
+    do {
+      let record = try record(of: identifier)
+      let state = try containerState(of: identifier)
+      var resumed = try ResumedSupervisor.reading(message, log: try openLog(record, files))
+      let lock = ContainerLock(handedOver: resumed.lock, files)
+      let end = watch(&resumed.supervisor, state, record, files, in: nil, renewal: nil)
+      tidyUp(record, files, end, undo: nil, lock: lock)
+      resumed.supervisor.report(.exited(code: end.exitCode, message: end.message))
+      return end.exitCode
+    } catch {
+      // The lock and the streams end with this process; the next command finds the container without a supervisor.
+      return 125
+    }
+  }
+
+  private func report(_ failure: Failure, to client: BorrowedDescriptor) -> Int32 {
+    let frame = Frame.failed(code: failure.exitCode, message: failure.message, hint: failure.hint ?? "")
+    _ = try? client.send(frame.bytes)
+    return failure.exitCode
   }
 
   /// The container runs: what watches over it, and what takes back what its start made on the host.
@@ -46,9 +92,9 @@ extension Engine {
   }
 
   private func start(
-    _ record: ContainerRecord, _ files: ContainerFiles, client: consuming Descriptor, isTimed: Bool
+    _ record: ContainerRecord, _ files: ContainerFiles, on host: HostView, client: consuming Descriptor, isTimed: Bool
   ) throws(Failure) -> Watched {
-    let plan = try launchPlan(of: record, files)
+    let plan = try launchPlan(of: record, files, on: host)
     let ends: Ends
     do throws(Fault) { ends = try openEnds(record, files) } catch {
       throw Failure("cannot start \(record.name)", error)
@@ -94,13 +140,17 @@ extension Engine {
   }
 
   /// Until the first process ends; then how it ended, in words where there is something to say.
-  private func watch(_ watched: inout Watched, _ record: ContainerRecord, _ files: ContainerFiles) -> ContainerState {
-    var end = watched.state
+  private func watch(
+    _ supervisor: inout Supervisor, _ state: ContainerState, _ record: ContainerRecord, _ files: ContainerFiles,
+    in layout: CgroupLayout?, renewal: Renewal?
+  ) -> ContainerState {
+    var end = state
     end.status = .exited
     do throws(Fault) {
-      let status = try watched.supervisor.run()
+      let status = try supervisor.run(renewal: renewal)
       end.exitCode = status.code
-      if let kill = memoryKill(of: record, files) {
+      let layout = if let layout { layout } else { try CgroupLayout.detect() }
+      if let kill = memoryKill(of: files.identifier, in: layout) {
         end.wasKilledForMemory = true
         end.message = kill
       }
@@ -109,20 +159,22 @@ extension Engine {
       end.exitCode = 137
       end.message = "its supervisor failed: \(error)"
     }
-    watched.supervisor.closeLog()
+    supervisor.closeLog()
     end.process = nil
     end.finished = now()
     return end
   }
 
   /// The record of the end comes first: killed right after it, there is nothing left to heal but leftovers.
+  ///
+  /// - Parameter undo: of what the start made on the host; nil where that is not remembered and is found again by name.
   private func tidyUp(
-    _ record: ContainerRecord, _ files: ContainerFiles, _ end: ContainerState, undo: [Step],
+    _ record: ContainerRecord, _ files: ContainerFiles, _ end: ContainerState, undo: [Step]?,
     lock: consuming ContainerLock
   ) {
     if !record.removesItself { try? store.write(end, of: files.identifier) }
     passKillSwitch("ending", 0)
-    _ = performUndo(undo)
+    if let undo { _ = performUndo(undo) } else { removeGroups(of: files.identifier) }
     passKillSwitch("ending", 1)
     releaseNetwork(of: files.identifier, record: record)
     passKillSwitch("ending", 2)

@@ -7,19 +7,20 @@ internal import Steps
 
 extension Engine {
   /// The system call filter that the record asks for; nil is unconfined.
-  func filter(of record: ContainerRecord, _ spec: Spec) throws(Failure) -> SystemCallFilter? {
+  func filter(of record: ContainerRecord, _ spec: Spec, on host: HostView) throws(Failure) -> SystemCallFilter? {
     let names = spec.process?.capabilities?.bounding ?? []
     let granted = names.reduce(into: CapabilitySet()) { $0.formUnion(CapabilitySet(name: $1) ?? []) }
-    let profile: Spec.Seccomp?
-    switch record.seccomp {
-    case "unconfined": return nil
-    case "default": profile = DefaultProfile.resolve(granted: granted)
-    default: profile = try fileProfile(Path(record.seccomp), granted: granted)
-    }
-    guard let profile else { return nil }
     do throws(SeccompError) {
-      return try compile(profile, name: record.seccomp == "default" ? "docker's default profile" : record.seccomp)
-    } catch { throw Failure(.usage, "the seccomp profile \(record.seccomp): \(error)") }
+      switch record.seccomp {
+      case "unconfined": return nil
+      case "default": return try host.defaultFilter(granted: granted)
+      default: break
+      }
+    } catch { throw Failure(.usage, "the default seccomp profile: \(error)") }
+    guard let profile = try fileProfile(Path(record.seccomp), granted: granted) else { return nil }
+    do throws(SeccompError) { return try compile(profile, name: record.seccomp) } catch {
+      throw Failure(.usage, "the seccomp profile \(record.seccomp): \(error)")
+    }
   }
 
   private func fileProfile(_ path: Path, granted: CapabilitySet) throws(Failure) -> Spec.Seccomp? {

@@ -69,6 +69,12 @@ package struct BorrowedDescriptor: Hashable, Sendable {
     }
   }
 
+  /// What was inherited goes no further.
+  package func setCloseOnExecute() throws(Fault) {
+    _ = try systemCall(
+      "fcntl", Int(SYS_fcntl), argument, Int(F_SETFD), Int(FD_CLOEXEC), arguments: "\(rawValue), F_SETFD, FD_CLOEXEC")
+  }
+
   /// O_NONBLOCK on or off. It belongs to the open file, so everyone who shares that sees it.
   package func setNonblocking(_ on: Bool) throws(Fault) {
     let flags = try systemCall("fcntl", Int(SYS_fcntl), argument, Int(F_GETFL), arguments: "\(rawValue), F_GETFL")

@@ -25,7 +25,7 @@ package func exitNow(_ code: Int32) -> Never {
 }
 
 /// The namespaces of namespaces(7), as the flag words of clone3, unshare and setns have them.
-package struct Namespaces: OptionSet, Hashable, Sendable {
+package struct Namespaces: FlagWord {
   package let rawValue: UInt64
   package init(rawValue: UInt64) { self.rawValue = rawValue }
   package static let time = Namespaces(rawValue: 0x80)
@@ -204,7 +204,7 @@ package func execute(_ file: BorrowedDescriptor, arguments: [Path], environment:
 }
 
 /// A NULL-ended array of pointers to the paths, as exec takes it; valid inside `body`.
-private func withPointers(_ paths: [Path], _ body: (Int) -> Fault) -> Fault {
+func withPointers<Result>(_ paths: [Path], _ body: (Int) -> Result) -> Result {
   var offsets: [Int] = []
   var bytes: [UInt8] = []
   for path in paths {

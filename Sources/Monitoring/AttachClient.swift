@@ -33,6 +33,8 @@ package struct AttachClient: ~Copyable {
   private var received: [UInt8] = []
   private var keys = DetachKeys()
   private var inputIsOpen: Bool
+  /// Done once, when the program runs.
+  private var whenStarted: () -> Void = {}
   /// Lines of `--timings` that came along.
   package private(set) var timings: [String] = []
 
@@ -53,7 +55,9 @@ package struct AttachClient: ~Copyable {
     if let keys { self.keys = keys }
   }
 
-  package mutating func run() -> AttachEnd {
+  /// - Parameter whenStarted: what can wait until the program runs.
+  package mutating func run(whenStarted: @escaping () -> Void = {}) -> AttachEnd {
+    self.whenStarted = whenStarted
     if options.hasTerminal { sendWindowSize() }
     while true {
       var watched: [(BorrowedDescriptor, PollEvents)] = [(socket.borrowed, .readable), (signals.borrowed, .readable)]
@@ -77,7 +81,8 @@ package struct AttachClient: ~Copyable {
       case .exited(let code, let message): return .exited(code: code, message: message)
       case .failed(let code, let message, let hint): return .failed(code: code, message: message, hint: hint)
       case .timing(let line): timings.append(line)
-      case .started, .subscribe, .input, .inputEnd, .resize, .signal: break
+      case .started: whenStarted()
+      case .subscribe, .input, .inputEnd, .resize, .signal: break
       }
     }
     return nil

@@ -73,6 +73,27 @@ package struct LogWriter: ~Copyable {
     flush()
   }
 
+  // MARK: - Renewal
+
+  /// What is not in the file yet.
+  borrowing func write(to message: inout RenewalMessage) {
+    message.put(partialOutput)
+    message.put(partialErrors)
+    message.put(isTorn ? 1 : 0)
+    message.put(Int32(clamping: lost?.lines ?? 0))
+    message.put(Int32(clamping: lost?.bytes ?? 0))
+    message.put(lost?.reason.rawValue ?? 0)
+  }
+
+  mutating func readOn(from message: inout RenewalMessage) throws(Fault) {
+    partialOutput = try message.data()
+    partialErrors = try message.data()
+    isTorn = try message.number() == 1
+    let (lines, bytes) = (Int(try message.number()), Int(try message.number()))
+    let reason = Errno(rawValue: try message.number())
+    if lines > 0 { lost = (lines, bytes, reason) }
+  }
+
   // MARK: - Lines
 
   private mutating func keep(_ line: ArraySlice<UInt8>, _ stream: LogStream, _ time: [UInt8]) {

@@ -32,12 +32,12 @@ package struct Supervised: ~Copyable {
 /// One container's supervisor: it moves the container's streams to the log and to whoever is attached, and waits for its
 /// end. It sleeps in epoll_wait; nothing here polls.
 package struct Supervisor: ~Copyable {
-  private var container: Supervised
+  var container: Supervised
   private var poller: Poller
-  private var clients: [Client] = []
+  var clients: [Client]
   /// Bytes for the container's standard input that it has not taken yet.
-  private var pendingInput: [UInt8] = []
-  private var inputIsAtEnd = false
+  var pendingInput: [UInt8] = []
+  var inputIsAtEnd = false
   /// A client is so far behind that output waits for it, as it would for a slow terminal.
   private var outputIsPaused = false
   private var buffer = [UInt8](repeating: 0, count: 16_384)
@@ -61,6 +61,10 @@ package struct Supervisor: ~Copyable {
   package static func watching(
     _ container: consuming Supervised, client: consuming Descriptor, clientWantsOutput: Bool
   ) throws(Fault) -> Supervisor {
+    try watching(container, clients: [Client(taking: client, wantsOutput: clientWantsOutput)])
+  }
+
+  static func watching(_ container: consuming Supervised, clients: [Client]) throws(Fault) -> Supervisor {
     let poller = try Poller()
     // A supervisor leaves only with its container; what asks it to stop is passed on to that.
     let passedOn = SignalSet(Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.quit)
@@ -79,29 +83,33 @@ package struct Supervisor: ~Copyable {
       try poller.add(descriptor, .readable, token: token)
     }
     try container.input.view?.setNonblocking(true)
-    var supervisor = Supervisor(container, poller: poller, signals: signals)
-    try supervisor.admit(client, wantsOutput: clientWantsOutput)
-    return supervisor
+    for client in clients { try poller.add(client.descriptor, [.readable], token: token(of: client)) }
+    return Supervisor(container, clients: clients, poller: poller, signals: signals)
   }
 
   private init(
-    _ container: consuming Supervised, poller: consuming Poller, signals: consuming SignalDescriptor
+    _ container: consuming Supervised, clients: [Client], poller: consuming Poller, signals: consuming SignalDescriptor
   ) {
     self.container = container
+    self.clients = clients
     self.poller = poller
     self.signals = signals
   }
 
-  private mutating func admit(_ descriptor: consuming Descriptor, wantsOutput: Bool) throws(Fault) {
-    let client = Client(taking: descriptor, wantsOutput: wantsOutput)
-    clients.append(client)
-    try poller.add(client.descriptor, [.readable], token: Token.firstClient + UInt64(client.number))
-  }
+  private static func token(of client: Client) -> UInt64 { Token.firstClient + UInt64(client.number) }
 
   /// Until the container's first process has ended and all that it said has been passed on.
-  package mutating func run() throws(Fault) -> ExitStatus {
+  ///
+  /// - Parameter renewal: how this process becomes a smaller one, once it has had nothing to do for a second.
+  package mutating func run(renewal: Renewal? = nil) throws(Fault) -> ExitStatus {
+    var renewal = renewal
     while true {
-      for report in try poller.wait() {
+      let reports = try poller.wait(milliseconds: renewal == nil ? nil : 1000)
+      if let wanted = renewal, reports.isEmpty {
+        renewal = nil
+        renew(wanted)
+      }
+      for report in reports {
         switch report.token {
         case Token.exit:
           guard let ended = try wait(for: .pidfd(container.pidfd.borrowed), block: false) else { continue }
@@ -207,11 +215,13 @@ package struct Supervisor: ~Copyable {
     guard let peer = try? socket.borrowed.peerCredentials(), peer.user == 0 || peer.user == effectiveUser(),
       clients.count < 64
     else { return }
-    try? admit(socket, wantsOutput: false)
+    let client = Client(taking: socket, wantsOutput: false)
+    clients.append(client)
+    try? poller.add(client.descriptor, [.readable], token: Self.token(of: client))
   }
 
   private mutating func serve(_ report: PollReport) {
-    guard let index = clients.firstIndex(where: { Token.firstClient + UInt64($0.number) == report.token }) else {
+    guard let index = clients.firstIndex(where: { Self.token(of: $0) == report.token }) else {
       return
     }
     if report.events.contains(.writable) { clients[index].flush() }
@@ -268,7 +278,7 @@ package struct Supervisor: ~Copyable {
   // MARK: - Interest
 
   /// After each round: who has left, what is waited for.
-  private mutating func settle() {
+  mutating func settle() {
     for client in clients where client.isGone {
       try? poller.remove(client.descriptor)
       client.close()
@@ -278,7 +288,7 @@ package struct Supervisor: ~Copyable {
     for client in clients {
       var events: PollEvents = inputIsFull ? [] : [.readable]
       if !client.pending.isEmpty { events.insert(.writable) }
-      try? poller.modify(client.descriptor, events, token: Token.firstClient + UInt64(client.number))
+      try? poller.modify(client.descriptor, events, token: Self.token(of: client))
     }
     let paused = clients.contains { $0.pending.count > clientLimit }
     let inputWaits = !pendingInput.isEmpty

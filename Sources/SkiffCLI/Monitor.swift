@@ -1,8 +1,10 @@
 internal import Containers
 internal import Engine
 internal import Kernel
+internal import Monitoring
 
-/// What this program is when it was started as `skiff-monitor ID ROOT STATE [--timings]`: a container's supervisor.
+/// What this program is when it was started as `skiff-monitor ID ROOT STATE [--timings]`: a container's supervisor. It
+/// starts itself once more, with `--resume N`, when it has nothing to do.
 enum MonitorProgram {
   static let program = Program(name: "skiff-monitor") { words in
     guard words.count >= 3, let identifier = ContainerIdentifier(words[0]) else {
@@ -10,6 +12,9 @@ enum MonitorProgram {
       return 125
     }
     let engine = Engine(StateDirectories(root: Path(words[1]), run: Path(words[2])))
+    if words.count == 5, words[3] == Supervisor.resumeOption, let message = Int32(words[4]) {
+      return engine.resumeSupervising(identifier, from: message)
+    }
     return engine.supervise(identifier, isTimed: words.dropFirst(3).contains("--timings"))
   }
 }

@@ -19,6 +19,8 @@ extension RunCommand {
       try show(prepared, try engine.launchPlan(of: prepared), glass, engine)
       return 0
     }
+    // Gets ready, on another processor, while the container is thought through and written down.
+    let supervisor = try engine.startSupervisor(of: identifier, isTimed: glass.isTimed)
     let lock = try engine.reserve(identifier)
     let prepared: PreparedContainer
     do { prepared = try engine.prepare(request, as: identifier, rehearsal: false) } catch {
@@ -32,11 +34,11 @@ extension RunCommand {
     let begin = monotonicNanoseconds()
     let created = try engine.create(prepared, lock: lock)
     let record = created.record
-    let socket = try engine.start(created, isTimed: glass.isTimed)
-    // What earlier calls left behind is taken away while the container starts, on the other processor.
-    engine.heal()
+    let socket = try engine.start(created, by: supervisor)
     if let file = arguments.string("cidfile") { try writeIdentifier(record.identifier, to: Path(file)) }
     if request.isDetached {
+      // What earlier calls left behind is taken away while the container starts, on the other processor.
+      engine.heal()
       return try detach(socket, record) { try glass.showTimings($0, of: plan, total: monotonicNanoseconds() - begin) }
     }
     return try attach(
@@ -44,7 +46,7 @@ extension RunCommand {
       AttachOptions(
         sendsInput: request.isInteractive, hasTerminal: request.hasTerminal,
         forwardsSignals: arguments.optionalFlag("sig-proxy") ?? true),
-      keys: try arguments.detachKeys
+      keys: try arguments.detachKeys, whenStarted: { engine.heal() }
     ) { try glass.showTimings($0, of: plan, total: monotonicNanoseconds() - begin) }
   }
 
@@ -117,7 +119,7 @@ func requireTerminal() throws(Failure) {
 /// Connects the user's streams to a container until one of the two ends it; the exit code.
 func attach(
   _ socket: consuming Descriptor, _ record: ContainerRecord, _ options: AttachOptions, keys: DetachKeys?,
-  showTimings: ([String]) throws -> Void = { _ in }
+  whenStarted: @escaping () -> Void = {}, showTimings: ([String]) throws -> Void = { _ in }
 ) throws -> Int32 {
   let end: AttachEnd
   let timings: [String]
@@ -125,7 +127,7 @@ func attach(
     // Given back on every way out of this scope.
     let raw = options.hasTerminal && options.sendsInput ? try RawTerminal(.standardInput) : nil
     var client = try AttachClient(socket, options, keys: keys)
-    end = client.run()
+    end = client.run(whenStarted: whenStarted)
     timings = client.timings
     try raw?.restore()
   }

@@ -118,8 +118,17 @@ final class Sandbox {
     if let mounts = try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8), mounts.contains(folder.path) {
       found.append("a mount below \(folder.path)")
     }
-    found += supervisors().map { "supervisor \($0)" }
+    found += lastingSupervisors().map { "supervisor \($0)" }
     return found
+  }
+
+  /// One whose command was killed reads the end of its socket, or its container's, and ends a moment later.
+  func lastingSupervisors() -> [ProcessIdentifier] {
+    for _ in 0..<50 {
+      if supervisors().isEmpty { return [] }
+      usleep(100_000)
+    }
+    return supervisors()
   }
 
   /// The kernel takes a cable away a moment after the namespace that it leads into.

@@ -1,0 +1,31 @@
+internal import Cgroups
+internal import Kernel
+internal import Privileges
+internal import Seccomp
+internal import Steps
+
+/// What a start needs to know that depends on no container.
+struct HostView: Sendable {
+  let layout: CgroupLayout
+  /// The filter of a container that asks for nothing special.
+  private let usual: (granted: CapabilitySet, filter: SystemCallFilter)?
+
+  /// - Parameter foreseeing: compiles the usual filter now, for a supervisor that waits for its container to be made.
+  init(foreseeing: Bool = false) throws(Failure) {
+    do throws(Fault) { layout = try CgroupLayout.detect() } catch {
+      throw Failure("cannot read the control groups", error)
+    }
+    let granted = CapabilitySet.containerDefault
+    usual = foreseeing ? (try? compileDefault(granted)).map { (granted, $0) } : nil
+  }
+
+  /// Docker's default filter for a container with these capabilities.
+  func defaultFilter(granted: CapabilitySet) throws(SeccompError) -> SystemCallFilter {
+    if let usual, usual.granted == granted { return usual.filter }
+    return try compileDefault(granted)
+  }
+}
+
+private func compileDefault(_ granted: CapabilitySet) throws(SeccompError) -> SystemCallFilter {
+  try compile(DefaultProfile.resolve(granted: granted), name: "docker's default profile")
+}

@@ -1,0 +1,44 @@
+internal import CKernel
+
+/// Starts the program that `executable` is open on, as a process in a session of its own (posix_spawn(3)): without a copy
+/// of this one's memory, which a fork would make page by page as both go on.
+///
+/// - Parameters:
+///   - streams: what the program has as descriptors 0, 1, 2, …. They may not be among those numbers here.
+/// - Throws: what execve(2) answered.
+package func spawn(
+  _ executable: BorrowedDescriptor, arguments: [Path], environment: [Path], streams: [BorrowedDescriptor]
+) throws(Fault) {
+  // Out of the way of the numbers that the program gets, for the child has both for a moment.
+  let executable = try executable.duplicate(from: Int32(streams.count))
+  precondition(streams.allSatisfy { $0.rawValue > 2 }, "a stream would be covered by one before it")
+  var actions = unsafe posix_spawn_file_actions_t()
+  var attributes = posix_spawnattr_t()
+  unsafe posix_spawn_file_actions_init(&actions)
+  unsafe posix_spawnattr_init(&attributes)
+  defer {
+    unsafe posix_spawn_file_actions_destroy(&actions)
+    unsafe posix_spawnattr_destroy(&attributes)
+  }
+  for (number, stream) in streams.enumerated() {
+    unsafe posix_spawn_file_actions_adddup2(&actions, stream.rawValue, Int32(number))
+  }
+  unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSID))
+  // The child has the same descriptors until it executes, and /proc/self is its own by then.
+  let path = Path("/proc/self/fd/\(executable.rawValue)")
+  var process: pid_t = 0
+  let error = withPointers([path]) { paths in
+    withPointers(arguments) { arguments in
+      withPointers(environment) { environment in
+        unsafe posix_spawn(
+          &process, UnsafePointer<UnsafePointer<CChar>>(bitPattern: paths)![0], &actions, &attributes,
+          UnsafePointer(bitPattern: arguments)!, UnsafePointer(bitPattern: environment)!)
+      }
+    }
+  }
+  if error != 0 {
+    throw Fault(
+      "posix_spawn", Errno(rawValue: error),
+      arguments: "\(path.quoted), [\(arguments.map(\.quoted).joined(separator: ", "))]")
+  }
+}
