@@ -11,13 +11,16 @@ package struct BlobStore: Sendable {
     self.root = root
     try storing("cannot make the image store \(root)") { () throws(Fault) in
       let layout = root.appending("oci-layout")
-      if exists(layout) { return }
+      // What another tool wrote is a layout too, and has no place for what is being written.
+      let isLayout = exists(layout)
+      if isLayout && exists(root.appending("ingest")) { return }
       try makeDirectories(root, mode: 0o700)
       for name in ["blobs", "blobs/sha256", "ingest"] {
         do throws(Fault) { try makeDirectory(root.appending(name), mode: 0o700) } catch {
           if error.errno != .exists { throw error }
         }
       }
+      if isLayout { return }
       // Last, so that its presence says that the rest is there.
       try replaceFile(layout, with: Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8))
     }

@@ -62,6 +62,17 @@ private func run(_ line: String) throws -> String {
 }
 
 @Suite struct BlobStoreTests {
+  @Test func aLayoutThatAnotherToolWroteIsWrittenToo() throws {
+    try withScratch { scratch in
+      let root = scratch.appending("images")
+      for name in ["", "blobs", "blobs/sha256"] { try makeDirectory(root.appending(name), mode: 0o755) }
+      try replaceFile(root.appending("oci-layout"), with: Array(#"{ "imageLayoutVersion": "1.0.0" }"#.utf8))
+      let blob = try BlobStore(root: root).put(Array("hello".utf8), mediaType: .ociConfig)
+      #expect(try BlobStore(root: root).read(blob) == Array("hello".utf8))
+      #expect(try readText(root.appending("oci-layout")) == #"{ "imageLayoutVersion": "1.0.0" }"#)
+    }
+  }
+
   @Test func whatIsPutCanBeRead() throws {
     try withScratch { scratch in
       let store = try BlobStore(root: scratch.appending("images"))
