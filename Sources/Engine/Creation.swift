@@ -76,6 +76,7 @@ extension Engine {
       throw Failure(
         .usage, "\"\(name)\" is no container name", hint: "letters, digits, _ . and -, starting with a letter or digit")
     }
+    try checkUserNamespace(of: request)
     var request = request
     let warnings = try completeLimits(&request.resources)
     let files = store.files(of: identifier)

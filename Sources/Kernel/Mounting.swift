@@ -63,11 +63,17 @@ package func mount(
             "mount", Int(SYS_mount), source_, target_, type.isEmpty ? 0 : type_, Int(flags.rawValue),
             data.isEmpty ? 0 : data_,
             arguments: "\(source.quoted), \(target.quoted), \(type.quoted), 0x\(String(flags.rawValue, radix: 16)), "
-              + data.quoted)
+              + shortened(data))
         }
       }
     }
   }
+}
+
+/// Options of an overlay can fill a page.
+private func shortened(_ data: Path) -> String {
+  let text = data.quoted
+  return text.utf8.count <= 400 ? text : "\(text.prefix(200))…\(text.suffix(150))"
 }
 
 /// umount2(2). `detach` takes the tree out of sight at once and lets it go when nobody uses it any more.

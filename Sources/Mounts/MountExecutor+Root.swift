@@ -11,7 +11,7 @@ extension MountExecutor {
   }
 
   mutating func mountOverlay(_ overlay: OverlayMount) throws(Fault) {
-    guard !overlay.lower.isEmpty else { throw Fault("mount", .invalid, arguments: "overlay without a layer") }
+    try overlay.checkDepth()
     if let mount = handed.take() { return try attachRoot(mount) }
     let target = try open(overlay.target, [.path, .directory])
     // One layer and nothing above it is no overlay to the kernel, and needs none.
@@ -50,21 +50,15 @@ extension MountExecutor {
   ) throws(Fault) -> Descriptor {
     var layers = OpenDirectories()
     for layer in overlay.lower { try layers.append(layer) }
-    var options = ["lowerdir=" + layers.numbers.map(String.init).joined(separator: ":")]
+    var numbered = overlay
+    numbered.lower = layers.numbers.map { Path("\($0)") }
     if let upper = overlay.upper, let work = overlay.work {
       try layers.append(upper)
-      options.append("upperdir=\(layers.numbers.last ?? -1)")
+      numbered.upper = layers.numbers.last.map { Path("\($0)") }
       try layers.append(work)
-      options.append("workdir=\(layers.numbers.last ?? -1)")
+      numbered.work = layers.numbers.last.map { Path("\($0)") }
     }
-    options += plainOverlayOptions.map { "\($0.key)=\($0.value)" }
-    if overlay.isVolatile { options.append("volatile") }
-    if overlay.usesUserAttributes { options.append("userxattr") }
-    let data = options.joined(separator: ",")
-    guard data.utf8.count < 4096 else {
-      throw Fault("mount", .argumentListTooLong, arguments: "\(overlay.lower.count) layers")
-    }
-    try classicMount(source: "overlay", on: target, type: "overlay", flags: [], data: Path(data))
+    try classicMount(source: "overlay", on: target, type: "overlay", flags: [], data: try numbered.data())
     // The target is a directory of our own, so its name still leads to it.
     let mounted = try open(overlay.target, [.path, .directory])
     guard try fileSystemStatus(of: mounted.borrowed).type == .overlay else {

@@ -32,6 +32,7 @@ package func openSources(
   for step in steps where step.needsHost {
     switch step {
     case .mountOverlay(let overlay):
+      try overlay.checkDepth()
       if let owner {
         sources.append(try makeMappedOverlay(overlay, userNamespace, owner))
       } else {
@@ -48,52 +49,6 @@ package func openSources(
     }
   }
   return sources
-}
-
-private func cloneMapped(_ path: Path, _ userNamespace: BorrowedDescriptor) throws(Fault) -> Descriptor {
-  let mount = try cloneMount(path, recursive: false)
-  try mapIdentifiers(of: mount.borrowed, userNamespace, path)
-  return mount
-}
-
-private func mapIdentifiers(
-  of mount: BorrowedDescriptor, _ userNamespace: BorrowedDescriptor, _ path: Path
-) throws(Fault) {
-  do throws(Fault) {
-    try setMountAttributes(of: mount, set: .identityMapped, userNamespace: userNamespace, recursive: false)
-  } catch {
-    throw error.hinted(
-      "the file system of \(path) cannot show its files with other owners (idmapped mounts); run without --userns")
-  }
-}
-
-private func makeMappedOverlay(
-  _ overlay: OverlayMount, _ userNamespace: BorrowedDescriptor, _ owner: HostIdentity
-) throws(Fault) -> Descriptor {
-  var mapped = overlay
-  var layers = MountSources()
-  func name(_ descriptor: BorrowedDescriptor?) -> Path { Path("/proc/self/fd/\(descriptor?.rawValue ?? -1)") }
-  mapped.lower = try overlay.lower.map { (layer) throws(Fault) in
-    layers.append(try cloneMapped(layer, userNamespace))
-    return name(layers.descriptors.last)
-  }
-  if let upper = overlay.upper, let work = overlay.work {
-    // Both must lie on one mount, so it is the directory above that is mapped.
-    guard upper.parent == work.parent else {
-      throw Fault("mount", .crossDevice, arguments: "\(upper.quoted), \(work.quoted)")
-    }
-    layers.append(try cloneMapped(upper.parent, userNamespace))
-    mapped.upper = name(layers.descriptors.last).appending(upper.name)
-    mapped.work = name(layers.descriptors.last).appending(work.name)
-  }
-  do throws(Fault) {
-    return try withFileSystemIdentity(user: owner.user, group: owner.group) { () throws(Fault) in
-      try makeOverlay(mapped, attributes: [])
-    }
-  } catch {
-    throw error.hinted(
-      error.errno == .invalid ? "a layered image in a user namespace needs Linux 5.19" : overlayHint(error.errno))
-  }
 }
 
 /// The attributes are the mount's before the container sees it. `idmap` shifts owners as for the root.

@@ -40,6 +40,35 @@ let plainOverlayOptions: [(key: Path, value: Path)] = [
   ("redirect_dir", "nofollow"), ("metacopy", "off"), ("index", "off"), ("xino", "off"),
 ]
 
+extension OverlayMount {
+  /// OVL_MAX_STACK of the kernel. One more is EINVAL, which could mean anything.
+  static let maximumDepth = 500
+
+  func checkDepth() throws(Fault) {
+    guard !lower.isEmpty else { throw Fault("mount", .invalid, arguments: "overlay without a layer") }
+    guard lower.count <= Self.maximumDepth else {
+      throw Fault(
+        "mount", .invalid, arguments: "overlay of \(lower.count) layers",
+        hint: "the kernel stacks at most \(Self.maximumDepth); make an image of fewer")
+    }
+  }
+
+  /// The options as mount(2) takes them: one string, of one page.
+  func data() throws(Fault) -> Path {
+    var options = ["lowerdir=" + lower.map(\.string).joined(separator: ":")]
+    if let upper { options.append("upperdir=\(upper)") }
+    if let work { options.append("workdir=\(work)") }
+    options += plainOverlayOptions.map { "\($0.key)=\($0.value)" }
+    if isVolatile { options.append("volatile") }
+    if usesUserAttributes { options.append("userxattr") }
+    let data = options.joined(separator: ",")
+    guard data.utf8.count < 4096 else {
+      throw Fault("mount", .argumentListTooLong, arguments: "overlay of \(lower.count) layers")
+    }
+    return Path(data)
+  }
+}
+
 func overlayHint(_ errno: Errno) -> String? {
   switch errno {
   case .noSuchDevice: "this kernel has no overlay file system: load the module `overlay`, or use --rootfs"

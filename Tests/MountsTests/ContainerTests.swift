@@ -104,6 +104,22 @@ struct ContainerTests {
     }
   }
 
+  @Test("more layers than the kernel stacks are refused by their number")
+  func tooManyLayers() throws {
+    try withTemporaryDirectory { directory in
+      let fixture = try Fixture(in: directory)
+      var overlay = fixture.overlay
+      overlay.lower = Array(repeating: overlay.lower[0], count: 501)
+      try inSandbox { [overlay] in
+        var executor = MountExecutor()
+        let fault = #expect(throws: Fault.self) { try executor.perform(.mountOverlay(overlay)) }
+        try require(
+          fault?.description == "mount(overlay of 501 layers): invalid argument", "\(String(describing: fault))")
+        try require(fault?.hint?.contains("at most 500") == true, "\(String(describing: fault?.hint))")
+      }
+    }
+  }
+
   @Test("an image of many layers mounts", arguments: [[], [SystemCallNumber.openFileSystem]], [1, 2, 100, 300])
   func layers(_ calls: [SystemCallNumber], _ count: Int) throws {
     try withTemporaryDirectory { directory in

@@ -16,11 +16,13 @@ extension MountRequest {
       self = .volume(name: nil, target: try mountTarget(parts[0]), options: [])
       return
     }
-    let options = parts.count == 3 ? try volumeOptions(parts[2]) : []
+    var options = parts.count == 3 ? try volumeOptions(parts[2]) : []
     let target = try mountTarget(parts[1])
     if let source = hostPath(parts[0], directory) {
       self = .bind(source: source, target: target, options: options, createsSource: true)
     } else {
+      // A volume's owners are shifted in any case.
+      options.removeAll { $0 == "idmap" }
       self = .volume(name: try volumeName(parts[0]), target: target, options: options)
     }
   }
@@ -62,6 +64,7 @@ private func volumeName(_ text: String) throws(OptionError) -> String {
 private let volumeOptionGroups: [(names: [String], isKept: Bool)] = [
   (["ro", "rw"], true),
   (["private", "rprivate", "shared", "rshared", "slave", "rslave"], true),
+  (["idmap"], true),
   (["z", "Z"], false),
   (["consistent", "cached", "delegated"], false),
 ]
@@ -126,7 +129,7 @@ private struct MountFields {
 
   private static let keys = [
     "type", "source", "target", "readonly", "bind-propagation", "bind-recursive", "bind-nonrecursive", "tmpfs-size",
-    "tmpfs-mode", "volume-nocopy", "consistency",
+    "tmpfs-mode", "volume-nocopy", "consistency", "idmap",
   ]
 
   mutating func take(_ field: String) throws(OptionError) {
@@ -137,6 +140,10 @@ private struct MountFields {
     case "readonly", "ro":
       guard let on = parseBoolean(value ?? "true") else { throw OptionError("\(key) is true or false") }
       isReadOnly = on
+      return
+    case "idmap":
+      guard let on = parseBoolean(value ?? "true") else { throw OptionError("\(key) is true or false") }
+      if on { options.append("idmap") }
       return
     case "bind-nonrecursive", "volume-nocopy":
       guard let on = parseBoolean(value ?? "true") else { throw OptionError("\(key) is true or false") }
@@ -193,6 +200,7 @@ private struct MountFields {
     if let foreign = special.first(where: { !$0.hasPrefix(type + "-") }) {
       throw OptionError("\(foreign) does not go with type=\(type)")
     }
+    if type == "tmpfs", options.contains("idmap") { throw OptionError("idmap does not go with type=tmpfs") }
     let options = options + (isReadOnly ? ["ro"] : [])
     switch type {
     case "bind":
@@ -202,7 +210,7 @@ private struct MountFields {
       }
       return .bind(source: path, target: place, options: options, createsSource: false)
     case "volume":
-      return .volume(name: try source.map(volumeName), target: place, options: options)
+      return .volume(name: try source.map(volumeName), target: place, options: options.filter { $0 != "idmap" })
     case "tmpfs":
       if source != nil { throw OptionError("a tmpfs has no source") }
       return .tmpfs(target: place, options: options)
