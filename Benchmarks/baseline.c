@@ -109,6 +109,28 @@ static void build(const char *root)
     must(symlink("pts/ptmx", "dev/ptmx"), "dev/ptmx");
 }
 
+// The hierarchies of control groups, read-only, as the group's own namespace shows them.
+static void show_groups(void)
+{
+    const unsigned long safe = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    int is_v2 = group_count == 1 && strncmp(groups[0], "/sys/fs/cgroup/baseline-", 24) == 0;
+    if (is_v2) {
+        mount_at("cgroup2", "sys/fs/cgroup", safe | MS_RDONLY, NULL);
+        return;
+    }
+    mount_at("tmpfs", "sys/fs/cgroup", safe, "mode=755");
+    for (int i = 0; i < group_count; i++) {
+        char name[128], target[256], option[160];
+        snprintf(name, sizeof name, "%.100s", groups[i] + strlen("/sys/fs/cgroup/"));
+        *strchr(name, '/') = 0;
+        snprintf(target, sizeof target, "sys/fs/cgroup/%s", name);
+        snprintf(option, sizeof option, "%s%s", strcmp(name, "systemd") == 0 ? "name=" : "", name);
+        int is_unified = strcmp(name, "unified") == 0;
+        mount_at(is_unified ? "cgroup2" : "cgroup", target, safe | MS_RDONLY, is_unified ? NULL : option);
+    }
+    must(mount(NULL, "sys/fs/cgroup", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | safe, NULL), "sys/fs/cgroup");
+}
+
 static void hide(void)
 {
     static const char *const read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
@@ -130,6 +152,7 @@ static _Noreturn void become(const char *root, char *program, int go)
     must(read(go, &byte, 1), "go");
     join_groups();
     must(unshare(CLONE_NEWCGROUP), "cgroup namespace");
+    show_groups();
     must(sethostname("baseline", 8), "hostname");
     must(syscall(SYS_pivot_root, ".", "."), "pivot_root");
     must(umount2(".", MNT_DETACH), "umount2");
