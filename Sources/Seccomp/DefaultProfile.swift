@@ -46,12 +46,12 @@ package enum DefaultProfile {
     allow(call, when: family.0, family.1)
   }
 
-  /// Families of socket(2), linux/socket.h. Left out: DECnet 12, ECONET 19, ATMSVC 20, IRDA 23, WANPIPE 24, ISDN 34 and
+  /// Families of socket(2), linux/socket.h. Left out: DECnet 12, ECONET 19, ATMSVC 20, IRDA 23, WANPIPE 25, ISDN 34 and
   /// CAIF 37, which kernels no longer have; ALG 38 and VSOCK 40, which reach past the container: the kernel's
   /// cryptography, and virtual machines whatever the network namespace.
   private static let socketFamilies: [(Spec.SeccompOperator, UInt64)] =
     [(.less, 12)]
-    + [13, 14, 15, 16, 17, 18, 21, 22, 25, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44, 45]
+    + [13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44, 45]
     .map { (.equal, $0) }
 
   /// PER_LINUX, PER_LINUX32, both with UNAME26, and the question what it is.
