@@ -144,9 +144,8 @@ extension PlanCompiler {
 
   /// Sysctls while /proc/sys can still be written; then what hides and protects; then the pivot, after which the host's
   /// files have no path any more.
-  func closing() -> [Step] {
-    var steps: [Step] = linux.sysctl.sorted { $0.key < $1.key }
-      .map { .process(.setSysctl(key: $0.key, value: $0.value)) }
+  func closing() throws(PlanningError) -> [Step] {
+    var steps = try sysctls()
     steps += linux.readonlyPaths.map { .mount(.makeReadOnly(Path($0))) }
     steps += linux.maskedPaths.map { .mount(.mask(Path($0))) }
     if spec.root?.isReadOnly == true { steps.append(.mount(.makeRootReadOnly)) }

@@ -65,7 +65,7 @@ struct PlanCompiler {
     if hasUserNamespace { plan.wiring += groups.join.map(admitting) }
     plan.wiring += request.wiring.map(Step.network)
     plan.finishing = [.process(.awaitParent)] + joining(groups) + request.inside.map(Step.network)
-    plan.finishing += names() + closing() + (try identity())
+    plan.finishing += names() + (try closing()) + (try identity())
     return plan
   }
 

@@ -1,0 +1,57 @@
+internal import Kernel
+internal import RuntimeSpec
+internal import Steps
+
+// Kernel parameters. /proc/sys has those of the namespaces that whoever writes is in, and beside them those of the whole
+// host: core_pattern alone runs a program of the writer's choice as the host's root (CVE-2022-0811). So only those that are
+// known to belong to a namespace are taken, and only where the container has one.
+
+extension PlanCompiler {
+  func sysctls() throws(PlanningError) -> [Step] {
+    var steps: [Step] = []
+    for (key, value) in linux.sysctl.sorted(by: { $0.key < $1.key }) {
+      try check(sysctl: key, value)
+      steps.append(.process(.setSysctl(key: key, value: value)))
+    }
+    return steps
+  }
+
+  private func check(sysctl key: String, _ value: String) throws(PlanningError) {
+    let path = "linux.sysctl.\(key)"
+    // By its components, however it is spelled: `net.core.somaxconn` and `net/core/somaxconn` are the same file.
+    let parts = key.split(omittingEmptySubsequences: false) { $0 == "." || $0 == "/" }.map(String.init)
+    guard parts.count > 1, !parts.contains(""), key.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else {
+      throw PlanningError(path, "is no name of a kernel parameter", hint: "such as net.ipv4.ip_forward")
+    }
+    guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == UInt8(ascii: "\t") }) else {
+      throw PlanningError(path, "its value holds a control character")
+    }
+    let name = parts.joined(separator: ".")
+    if name == "kernel.hostname" {
+      throw PlanningError(path, "is the host name, which has a place of its own", hint: "use --hostname")
+    }
+    guard let (namespace, word) = Self.namespace(ofSysctl: parts, name) else {
+      throw PlanningError(
+        path, "belongs to the whole host, not to a container",
+        hint:
+          "net.*, fs.mqueue.*, kernel.domainname and the kernel.msg*, kernel.sem and kernel.shm* are a container's own")
+    }
+    guard created.contains(namespace) || joined.contains(where: { $0.namespace == namespace }) else {
+      throw PlanningError(
+        path, "is the host's, for the container shares its \(word) namespace", hint: "set it on the host: sysctl -w")
+    }
+  }
+
+  private static func namespace(ofSysctl parts: [String], _ name: String) -> (Namespaces, String)? {
+    if parts[0] == "net" { return (.network, "network") }
+    if parts[0] == "fs", parts[1] == "mqueue" { return (.ipc, "IPC") }
+    if ipc.contains(name) { return (.ipc, "IPC") }
+    return name == "kernel.domainname" ? (.uts, "UTS") : nil
+  }
+
+  /// System V IPC, ipc/ipc_sysctl.c of the kernel.
+  private static let ipc: Set<String> = [
+    "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
+    "kernel.shm_rmid_forced",
+  ]
+}
