@@ -99,10 +99,11 @@ package struct TarReader: Sendable {
       }
     default: break
     }
-    totalSize += entry.size
-    if totalSize > limits.totalSize {
+    // Compared by what is left: a size near the end of the numbers must not be added to anything.
+    guard entry.size <= limits.totalSize - totalSize else {
       throw ArchiveError("contents of more than \(limits.totalSize) bytes", entry: entry.path)
     }
+    totalSize += entry.size
     return entry
   }
 }

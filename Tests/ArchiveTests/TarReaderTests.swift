@@ -142,6 +142,13 @@ import Testing
     limits = TarLimits()
     limits.totalSize = 5
     #expect(throws: ArchiveError.self) { try list(archive([(file, [1, 2, 3]), (file, [1, 2, 3])]), limits: limits) }
+    // Sizes that no sum can hold, as base 256 and as PAX write them.
+    let most = header(file) {
+      $0.replaceSubrange(124..<136, with: [0x80, 0, 0, 0, 0x7f] + [UInt8](repeating: 0xff, count: 7))
+    }
+    for huge in [most, pax("28 size=9223372036854775807\n") + header(file) { _ in }] {
+      #expect(throws: ArchiveError.self) { try list(archive([(file, [1, 2, 3])]).dropLast(1024) + huge) }
+    }
     limits = TarLimits()
     limits.metadataLength = 100
     let long = TarEntry(path: Path(String(repeating: "é", count: 100)), kind: .regular, mode: 0o600)
