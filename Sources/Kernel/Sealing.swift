@@ -6,3 +6,9 @@ package func sealMemoryFile(_ file: BorrowedDescriptor) throws(Fault) {
   _ = try systemCall(
     "fcntl", Int(SYS_fcntl), file.argument, 1033, seals, arguments: "\(file.description), F_ADD_SEALS")
 }
+
+/// F_GET_SEALS: whether nobody can write to this memory file any more. False for a file of any other kind.
+package func isSealedAgainstWrites(_ file: BorrowedDescriptor) -> Bool {
+  let seals = try? systemCall("fcntl", Int(SYS_fcntl), file.argument, 1034)
+  return seals.map { $0 & 0x8 != 0 } ?? false
+}

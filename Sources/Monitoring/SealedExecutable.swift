@@ -16,12 +16,13 @@ package func openSealedExecutable() throws(Fault) -> Descriptor {
   }
 }
 
-/// Whether this process already runs from such a file: then `/proc/self/exe` is on a read-only mount or in memory.
+/// Whether this process already runs from such a file: then `/proc/self/exe` is on a read-only mount, or in memory and
+/// sealed. That it lies in memory says nothing: a program that was copied to /dev/shm does too.
 package func runsFromSealedExecutable() -> Bool {
-  guard let file = try? open("/proc/self/exe", .path), let status = try? fileSystemStatus(of: file.borrowed) else {
+  guard let file = try? open("/proc/self/exe", .readOnly), let status = try? fileSystemStatus(of: file.borrowed) else {
     return false
   }
-  return status.isReadOnly || status.type == .tmpfs
+  return status.isReadOnly || isSealedAgainstWrites(file.borrowed)
 }
 
 private func copyExecutableToSealedMemory() throws(Fault) -> Descriptor {
