@@ -68,8 +68,13 @@ extension Engine {
   package func execute(
     _ plan: ExecPlan, streams: StandardStreams, in word: String, isTimed: Bool = false
   ) throws(Failure) -> ExecutedProcess {
+    // Looked up once more, and held: a number that came to mean a process of the host since the plan was made would lead
+    // the program into the host's namespaces.
+    let container = try runningProcess(of: try find(word), named: word)
     let joined: JoinedProcess
-    do throws(PlanFailure) { joined = try join(plan, streams: streams, isTimed: isTimed) } catch {
+    do throws(PlanFailure) {
+      joined = try join(plan, container: container.pidfd.borrowed, streams: streams, isTimed: isTimed)
+    } catch {
       throw failure("cannot execute in \(word)", error)
     }
     let timings = joined.timings.map { line($0) }

@@ -17,8 +17,10 @@ internal import Steps
 }
 
 /// Performs the plan up to the running program. The caller is single-threaded and runs from a sealed executable.
+///
+/// - Parameter container: a pidfd of the container's first process.
 package func join(
-  _ plan: ExecPlan, streams: StandardStreams, isTimed: Bool = false
+  _ plan: ExecPlan, container: BorrowedDescriptor, streams: StandardStreams, isTimed: Bool = false
 ) throws(PlanFailure) -> JoinedProcess {
   let pair = try described(plan) { () throws(Fault) in try makeSocketPair(.sequencedPacket) }
   let result = try described(plan) { () throws(Fault) in try clone(namespaces: []) }
@@ -26,7 +28,7 @@ package func join(
   case .child:
     try? Descriptor(owning: pair.first.release()).close()
     let end = BorrowedDescriptor(rawValue: pair.second.release())
-    Joiner(plan: plan, parent: end, streams: streams, isTimed: isTimed).run()
+    Joiner(plan: plan, container: container, parent: end, streams: streams, isTimed: isTimed).run()
   case .parent(_, let joiner):
     let channel = pair.first
     try? Descriptor(owning: pair.second.release()).close()
@@ -83,6 +85,8 @@ private func described<Value: ~Copyable>(
 /// The process that joins: it enters cgroups and namespaces, clones the program's process, and is gone.
 private struct Joiner {
   let plan: ExecPlan
+  /// Its number may mean another process by now; this cannot.
+  let container: BorrowedDescriptor
   let parent: BorrowedDescriptor
   let streams: StandardStreams
   let isTimed: Bool
@@ -114,9 +118,7 @@ private struct Joiner {
   private func perform(_ step: Step) throws(Fault) {
     switch step {
     case .cgroup(let step): try Cgroups.perform(step)
-    case .process(.joinNamespaces(let namespaces, let process)):
-      let pidfd = try openProcess(process)
-      try joinNamespace(pidfd.borrowed, namespaces)
+    case .process(.joinNamespaces(let namespaces, _)): try joinNamespace(container, namespaces)
     default: throw Fault("plan", .invalid, arguments: "this step does not join anything")
     }
   }

@@ -25,17 +25,23 @@ extension ExecCommand {
     if glass.isWanted { try glass.show(plan, title: "skiff exec, container \(word)") }
     if glass.isRehearsal { return 0 }
     let null = try open("/dev/null", .readWrite)
-    let streams = StandardStreams(
-      input: request.isInteractive && !isDetached ? .standardInput : null.borrowed,
-      output: isDetached ? null.borrowed : .standardOutput, errors: isDetached ? null.borrowed : .standardError)
+    var streams = try StreamRelay(
+      input: request.isInteractive && !isDetached && !request.hasTerminal ? .standardInput : null.borrowed,
+      output: isDetached || request.hasTerminal ? null.borrowed : .standardOutput,
+      errors: isDetached || request.hasTerminal ? null.borrowed : .standardError)
     let begin = monotonicNanoseconds()
-    var process = try engine.execute(plan, streams: streams, in: word, isTimed: glass.isTimed)
+    var process = try streams.withProgramStreams { (input, output, errors) throws(Failure) in
+      try engine.execute(
+        plan, streams: StandardStreams(input: input, output: output, errors: errors), in: word, isTimed: glass.isTimed)
+    }
     try glass.showTimings(process.timings, of: plan, total: monotonicNanoseconds() - begin)
     if isDetached { return 0 }
     if let terminal = process.terminal.take() {
       try relay(terminal, sendsInput: request.isInteractive, keys: try arguments.detachKeys)
     } else {
-      try forwardSignals(to: process.pidfd.borrowed)
+      let passed = SignalSet(Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.quit)
+      try setSignalMask(.block, passed)
+      try streams.run(until: process.pidfd.borrowed, passing: try SignalDescriptor(passed))
     }
     return process.exitCode()
   }
@@ -48,17 +54,5 @@ extension ExecCommand {
     )
     _ = try relay.run()
     try raw?.restore()
-  }
-
-  /// Passes on what a shell or a script sends to this process, until the program ends.
-  private static func forwardSignals(to pidfd: BorrowedDescriptor) throws {
-    let passed = SignalSet(Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.quit)
-    try setSignalMask(.block, passed)
-    let signals = try SignalDescriptor(passed)
-    while true {
-      let ready = try poll([(pidfd, .readable), (signals.borrowed, .readable)])
-      while let report = try signals.next() { try? sendSignal(report.signal, to: pidfd) }
-      if !ready[0].isEmpty { return }
-    }
   }
 }
