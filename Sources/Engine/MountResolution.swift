@@ -15,8 +15,12 @@ extension Engine {
     _ request: inout RunRequest, _ image: ImageDefaults, rehearsal: Bool
   ) throws(Failure) -> [String] {
     let taken = Set(request.mounts.map(\.target))
-    for volume in image.config.volumes where !taken.contains(Path(volume)) {
-      request.mounts.append(.volume(name: nil, target: Path(volume), options: []))
+    for volume in image.config.volumes {
+      let target: Path
+      do throws(OptionError) { target = try mountTarget(volume) } catch {
+        throw Failure(.usage, "the image is refused: its VOLUME \"\(volume)\": \(error.reason)")
+      }
+      if !taken.contains(target) { request.mounts.append(.volume(name: nil, target: target, options: [])) }
     }
     var anonymous: [String] = []
     for index in request.mounts.indices {

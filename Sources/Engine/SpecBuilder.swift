@@ -44,7 +44,7 @@ struct SpecBuilder {
     var process = Spec.Process()
     process.terminal = request.hasTerminal
     process.args = try command()
-    process.env = environment()
+    process.env = try environment()
     process.cwd = config.workingDir.isEmpty ? "/" : config.workingDir
     process.user = Spec.User(uid: user.user, gid: user.group, additionalGids: user.supplementary)
     process.noNewPrivileges = request.security.noNewPrivileges
@@ -64,7 +64,15 @@ struct SpecBuilder {
   }
 
   /// Later ones win; the order of the first mention stays.
-  private func environment() -> [String] {
+  private func environment() throws(Failure) -> [String] {
+    // An entry without a value would mean "what the engine has" to whoever reads the list next.
+    if let entry = config.env.first(where: {
+      ($0.utf8.firstIndex(of: UInt8(ascii: "=")) ?? $0.startIndex) == $0.startIndex
+    }) {
+      throw Failure(
+        .usage, "the image is refused: \"\(entry)\" in its environment is not NAME=VALUE",
+        hint: "build the image anew without that entry")
+    }
     var order: [String] = []
     var values: [String: String] = [:]
     func set(_ entry: String) {

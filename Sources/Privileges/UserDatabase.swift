@@ -94,7 +94,9 @@ extension UserDatabase {
         case .number(let number): user == number
         }
       guard matches else { return true }
-      let home = fields[5].first == UInt8(ascii: "/") ? Path(bytes: fields[5]) : nil
+      // It goes into the environment, and from there into whatever prints or parses that (CVE-2022-4318).
+      let isPlain = fields[5].first == UInt8(ascii: "/") && fields[5].allSatisfy { $0 >= 0x20 && $0 != 0x7f }
+      let home = isPlain ? Path(bytes: fields[5]) : nil
       found = User(name: String(decoding: fields[0], as: UTF8.self), user: user, group: group, home: home ?? "/")
       return false
     }
