@@ -37,10 +37,11 @@ extension MountExecutor {
     return target
   }
 
-  private func attach(
+  private mutating func attach(
     _ tree: BorrowedDescriptor, onto target: BorrowedDescriptor, _ bind: BindMount
   ) throws(Fault) {
     try moveMount(tree, onto: target)
+    try kernel.remember(tree, at: bind.target)
     // A mount that is attached nowhere has no propagation of its own yet: the place gives it one.
     if let propagation = bind.propagation {
       try setMountAttributes(of: tree, propagation: propagation, recursive: bind.propagatesRecursively)
@@ -68,8 +69,9 @@ extension MountExecutor {
     }
     try classicBind(source, on: target, recursive: bind.isRecursive)
     let one = AttributeChange(set: bind.set, clear: bind.clear)
-    guard !one.isEmpty || bind.propagation != nil else { return }
+    guard !one.isEmpty || bind.propagation != nil || KernelMounts.isOne(bind.target) else { return }
     let mounted = try openMounted(bind.target, over: target)
+    try kernel.remember(mounted.borrowed, at: bind.target)
     if !one.isEmpty { try classicRemount(mounted.borrowed, set: one.set, clear: one.clear) }
     if let propagation = bind.propagation {
       let flags = MountFlags(propagation)

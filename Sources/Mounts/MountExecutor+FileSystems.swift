@@ -21,6 +21,7 @@ extension MountExecutor {
       if mount.copiesUp { try copyTree(from: target, to: made.borrowed) }
       if attributes != mount.attributes { try setMountAttributes(of: made.borrowed, set: .readOnly, recursive: false) }
       try moveMount(made.borrowed, onto: target)
+      try kernel.remember(made.borrowed, at: mount.target)
       if let propagation = mount.propagation {
         try setMountAttributes(of: made.borrowed, propagation: propagation, recursive: false)
       }
@@ -89,8 +90,9 @@ extension MountExecutor {
     try classicMount(
       source: source, on: target, type: mount.type, flags: isLate ? flags.subtracting(.readOnly) : flags,
       data: Path(data))
-    guard mount.copiesUp || mount.propagation != nil else { return }
+    guard mount.copiesUp || mount.propagation != nil || KernelMounts.isOne(mount.target) else { return }
     let mounted = try openMounted(mount.target, over: target)
+    try kernel.remember(mounted.borrowed, at: mount.target)
     if mount.copiesUp { try copyTree(from: target, to: mounted.borrowed) }
     if isLate { try classicRemount(mounted.borrowed, set: .readOnly, clear: []) }
     if let propagation = mount.propagation {

@@ -31,10 +31,20 @@ private func verifyNull(_ device: BorrowedDescriptor) throws(Fault) {
 
 extension MountExecutor {
   /// A path that is missing needs no mask.
-  private borrowing func openExisting(_ path: Path) throws(Fault) -> Descriptor? {
-    do throws(Fault) { return try openInRoot(path, .path) } catch {
+  private mutating func openExisting(_ path: Path) throws(Fault) -> Descriptor? {
+    do throws(Fault) {
+      if let found = try openInKernelMount(path) { return found }
+      return try openInRoot(path, .path)
+    } catch {
       if error.errno == .noSuchFile || error.errno == .notDirectory { return nil }
       throw error
+    }
+  }
+
+  private mutating func openInKernelMount(_ path: Path) throws(Fault) -> Descriptor? {
+    switch root {
+    case .some(let top): return try kernel.open(path, .path, below: top)
+    case .none: return nil
     }
   }
 

@@ -16,6 +16,8 @@ package struct MountExecutor: ~Copyable {
   /// What the masks need from the host, taken before the host's root is left.
   var proc: PrivateProc?
   var masks = MaskSources()
+  /// The file systems that were mounted on /proc and /sys.
+  var kernel = KernelMounts()
   /// What the parent opened for the steps to come, in their order.
   var handed = MountSources()
   /// Nothing that happens here shows on the host.

@@ -53,6 +53,10 @@ package struct StagedImage {
     sweep()
     var plan = plan
     plan.directory = built
+    // What is built is the store's: nobody else looks inside (CVE-2021-41091).
+    do throws(Fault) { try makeDirectories(scratch.parent, mode: 0o700) } catch {
+      throw StageFailure("cannot build an image in \(scratch.parent)", error)
+    }
     defer { try? removeTree(scratch) }
     let times = try plan.perform()
     do throws(StoreError) {
