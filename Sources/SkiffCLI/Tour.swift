@@ -40,10 +40,16 @@ private struct Tour {
 
   func run(_ wanted: [Int]) throws -> Int32 {
     let chapters = TourChapter.all(folder: folder, network: network)
+    var staged: [[String]] = []
     for number in wanted {
       let chapter = chapters[number]
+      var calls = chapter.calls
+      if let root = chapter.root, !staged.contains(root.words) {
+        staged.append(root.words)
+        calls.insert(root, at: 0)
+      }
       try say("\n\(colours.bold)\(number + 1). \(chapter.title)\(colours.plain)\n\(chapter.introduction)\n")
-      for call in chapter.calls {
+      for call in calls {
         try say("\n\(colours.cyan)$ skiff \(call.words.map(quoted).joined(separator: " "))\(colours.plain)\n")
         let code = try self.call(call.words)
         guard call.accepted.contains(code) else {

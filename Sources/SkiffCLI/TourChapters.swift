@@ -3,6 +3,8 @@ struct TourChapter {
   var title: String
   /// What happens and why it matters, before the calls.
   var introduction: String
+  /// The root that an earlier chapter stages; one that is walked alone begins with that call.
+  var root: TourCall?
   var calls: [TourCall]
 }
 
@@ -57,12 +59,17 @@ extension TourChapter {
     return TourChapter(
       title: "A more complete container",
       introduction: "ls, ps, echo, nc and ip come too. A library that several of them need is copied once.",
+      root: staging(folder),
       calls: [
-        TourCall(
-          ["stage", root, "bash", "ls", "ps", "echo", "nc", "ip"],
-          "each file is there because something needs it: skiff stage --why tells"),
-        TourCall(["chroot", root, "/bin/bash", "-c", "ls -l /bin/"], "the staged tools run in there"),
+        TourCall(["chroot", root, "/bin/bash", "-c", "ls -l /bin/"], "the staged tools run in there")
       ])
+  }
+
+  /// The root of chapters 2, 3, 4 and 6.
+  private static func staging(_ folder: String) -> TourCall {
+    TourCall(
+      ["stage", "\(folder)/fuller", "bash", "ls", "ps", "echo", "nc", "ip"],
+      "each file is there because something needs it: skiff stage --why tells")
   }
 
   private static func isolation(_ folder: String) -> TourChapter {
@@ -71,6 +78,7 @@ extension TourChapter {
       title: "Namespaces: its own processes, host name and network",
       introduction: "A chroot still sees the host's processes and network. skiff run gives the same root its own PID,"
         + " mount, UTS, IPC, network and cgroup namespaces.",
+      root: staging(folder),
       calls: [
         TourCall(
           [
@@ -87,6 +95,7 @@ extension TourChapter {
       introduction:
         "A control group counts what a container uses. With 32 MiB of memory, a string that doubles for ever is"
         + " killed by the kernel, and the container alone feels it.",
+      root: staging(folder),
       calls: [
         TourCall(
           [
@@ -124,6 +133,7 @@ extension TourChapter {
       introduction:
         "A bridge is a switch in the kernel; each container has a cable to it (a veth pair), an address of its"
         + " own, and finds the others by name.",
+      root: staging(folder),
       calls: [
         TourCall(["network", "create", network], "a bridge, with a /24 that no route of this host covers"),
         TourCall(
