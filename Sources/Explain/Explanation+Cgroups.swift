@@ -46,7 +46,7 @@ extension Explanation {
           + "until it has some, no process may enter.",
         calls: ["cpuset.cpus", "cpuset.mems"].flatMap { file in
           [Trace.call("read", "<\(Trace.clean(group.parent.appending(file)))>", "…", "4096")]
-            + Trace.write(group.appending(file), "…").suffix(1)
+            + [Trace.call("write", "<\(Trace.clean(group.appending(file)))>", "<what was read>", "…")]
         },
         shell: ["cpuset.cpus", "cpuset.mems"].map { file in
           "cat \(ShellWord(group.parent.appending(file))) > \(ShellWord(group.appending(file)))"

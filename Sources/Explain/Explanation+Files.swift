@@ -15,7 +15,7 @@ extension Explanation {
     case .makeSymbolicLink(let path, let target):
       self.init(
         name: "file.makeSymbolicLink",
-        sentence: "Make \(Trace.clean(path)) a symbolic link to \(Trace.clean(target)), as the host has it.",
+        sentence: "Make \(Trace.clean(path)) a symbolic link to \(Trace.clean(target)).",
         calls: [Trace.call("symlinkat", Trace.path(target), "AT_FDCWD", Trace.path(path))],
         already: "[ -L \(ShellWord(path)) ]", shell: ["ln -s \(ShellWord(target)) \(ShellWord(path))"])
     case .writeFile(let path, let contents, let mode):

@@ -20,16 +20,62 @@ extension TourCommand {
       throw Failure(
         .host, "the tour makes real containers, so it needs root", hint: "run it with sudo: sudo skiff tour")
     }
-    let folder = try makeFolder()
+    sweep()
+    let folder = "\(prefix)\(processIdentifier())"
+    try makeDirectory(Path(folder), mode: 0o700)
+    // Held until we end: who can take it knows that nobody works here any more.
+    let lock = try open(Path(folder), [.readOnly, .directory, .noFollow])
+    _ = try lock.borrowed.tryLock(.exclusive)
     let tour = Tour(folder: folder, colours: Colours(of: .standardOutput))
-    defer { if !arguments.flag("keep") { tour.tidyUp() } }
-    return try tour.run(wanted.isEmpty ? Array(titles.indices) : wanted)
+    let code = try walk(tour, wanted.isEmpty ? Array(titles.indices) : wanted)
+    try finish(tour, code, keeps: arguments.flag("keep"))
+    return code
   }
 
-  private static func makeFolder() throws -> String {
-    let folder = "/tmp/skiff-tour-\(processIdentifier())"
-    try makeDirectory(Path(folder), mode: 0o700)
-    return folder
+  private static let prefix = "/tmp/skiff-tour-"
+
+  /// In a process of its own, which an interrupt ends wherever it is: this one stays and tidies up.
+  private static func walk(_ tour: Tour, _ chapters: [Int]) throws -> Int32 {
+    let passed = SignalSet(Signal.interrupt, Signal.terminate, Signal.hangUp, Signal.quit)
+    let old = try setSignalMask(.block, passed)
+    switch try clone(namespaces: []) {
+    case .child:
+      _ = try? setSignalMask(.set, old)
+      do { exitNow(try tour.run(chapters)) } catch { exitNow(report(error, failureCode: 1)) }
+    case .parent(_, let pidfd):
+      let signals = try SignalDescriptor(passed)
+      while true {
+        let ready = try poll([(pidfd.borrowed, .readable), (signals.borrowed, .readable)])
+        while let report = try signals.next() { try? sendSignal(report.signal, to: pidfd.borrowed) }
+        if !ready[0].isEmpty { break }
+      }
+      return try wait(for: .pidfd(pidfd.borrowed))?.status.code ?? 125
+    }
+  }
+
+  private static func finish(_ tour: Tour, _ code: Int32, keeps: Bool) throws {
+    if keeps {
+      return try tour.say(
+        "\nWhat was built is in \(tour.folder): skiff --root \(tour.folder)/state --state \(tour.folder)/run ps -a\n"
+          + "The next tour takes it away.\n")
+    }
+    tour.tidyUp()
+    let ending =
+      code == 0 ? "That was all of it, and all of it is gone again." : "What the tour had built is gone again."
+    try tour.say("\n\(ending) skiff run --explain shows every kernel step.\n")
+  }
+
+  /// What tours that were killed, or told to keep it, left behind. Anybody may make names in /tmp: only root's own count.
+  private static func sweep() {
+    for entry in (try? entries(of: "/tmp")) ?? [] where "/tmp/\(entry.name)".hasPrefix(prefix) {
+      let path = Path("/tmp").appending(entry.name)
+      // One that begins has its directory a moment before the lock.
+      if exists(Path("/proc/\(path.string.dropFirst(prefix.count))")) { continue }
+      guard let left = try? open(path, [.readOnly, .directory, .noFollow]), let facts = try? status(of: left.borrowed),
+        facts.owner == 0, facts.mode == 0o700, (try? left.borrowed.tryLock(.exclusive)) == true
+      else { continue }
+      Tour(folder: path.string, colours: Colours(of: .standardOutput)).tidyUp()
+    }
   }
 }
 
@@ -59,21 +105,20 @@ private struct Tour {
         try say("\(colours.faint)  → \(call.meaning)\(colours.plain)\n")
       }
     }
-    try say("\nThat was all of it, and all of it is gone again. skiff run --explain shows every kernel step.\n")
     return 0
   }
 
-  /// Containers first, then the network; the rest is in the folder.
+  /// Containers first, then the networks; the rest is in the folder.
   func tidyUp() {
-    for words in [
-      ["rm", "-f", "author", "server", "client"], ["network", "rm", network], ["network", "rm", "bridge"],
-    ] {
+    let names = (try? entries(of: Path("\(folder)/state/names"))) ?? []
+    let containers = names.map { ["rm", "-f", $0.name.string] }
+    for words in containers + [["network", "rm", network], ["network", "rm", "bridge"]] {
       _ = try? call(words, silently: true)
     }
     try? removeTree(Path(folder))
   }
 
-  private func say(_ text: String) throws(Fault) { try BorrowedDescriptor.standardOutput.write(text) }
+  func say(_ text: String) throws(Fault) { try BorrowedDescriptor.standardOutput.write(text) }
 
   /// This same program, on the tour's own state.
   private func call(_ words: [String], silently: Bool = false) throws(Fault) -> Int32 {

@@ -135,6 +135,8 @@ extension TourChapter {
         + " own, and finds the others by name.",
       root: staging(folder),
       calls: [
+        TourCall(
+          ["stage", "-q", root, "sleep"], "staging again adds only what is missing: sleep, to wait with"),
         TourCall(["network", "create", network], "a bridge, with a /24 that no route of this host covers"),
         TourCall(
           [
@@ -144,8 +146,8 @@ extension TourChapter {
         TourCall(
           [
             "run", "--rm", "--name", "client", "--network", network, "--rootfs", root, "bash", "-c",
-            "for i in 1 2 3 4 5; do echo hello from $HOSTNAME | nc -w 1 server 4242 && break; done",
-          ], "the other connects to it by name"),
+            "for i in {1..50}; do echo hello from $HOSTNAME | nc -w 1 server 4242 && exit; sleep 0.1; done; exit 1",
+          ], "the other connects to it by name, again and again until somebody listens"),
         TourCall(["wait", "server"], "nc has got a line and ended"),
         TourCall(["logs", "server"], "these bytes came over the bridge"),
       ])

@@ -19,7 +19,7 @@ enum TourCommand {
       ], positionals: .atLeast(0),
       examples: [
         .init("sudo skiff tour", "All of it, in about a minute"),
-        .init("sudo skiff tour 2 6", "The chapters that are wanted; some build on the second"),
+        .init("sudo skiff tour 2 6", "Some chapters; what they build on comes along"),
       ])
   }
 }
