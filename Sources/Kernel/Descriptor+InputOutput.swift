@@ -90,4 +90,20 @@ extension BorrowedDescriptor {
   package func seek(to offset: Int) throws(Fault) {
     _ = try systemCall("lseek", Int(SYS_lseek), argument, offset, 0, arguments: "\(rawValue), \(offset), SEEK_SET")
   }
+
+  /// SEEK_DATA: where the next byte lies that is in no hole; nil behind the last. Moves the offset.
+  package func nextData(from offset: Int) throws(Fault) -> Int? {
+    do throws(Fault) {
+      return try systemCall(
+        "lseek", Int(SYS_lseek), argument, offset, 3, arguments: "\(rawValue), \(offset), SEEK_DATA")
+    } catch {
+      if error.errno == .noSuchAddress { return nil }
+      throw error
+    }
+  }
+
+  /// SEEK_HOLE: where the data ends; the end of a file counts as a hole. Moves the offset.
+  package func nextHole(from offset: Int) throws(Fault) -> Int {
+    try systemCall("lseek", Int(SYS_lseek), argument, offset, 4, arguments: "\(rawValue), \(offset), SEEK_HOLE")
+  }
 }

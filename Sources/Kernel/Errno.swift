@@ -11,6 +11,7 @@ package struct Errno: RawRepresentable, Hashable, Sendable {
   package static let interrupted = Errno(rawValue: EINTR)
   package static let inputOutput = Errno(rawValue: EIO)
   package static let noSuchDevice = Errno(rawValue: ENODEV)
+  package static let noSuchAddress = Errno(rawValue: ENXIO)
   package static let argumentListTooLong = Errno(rawValue: E2BIG)
   package static let notExecutableFormat = Errno(rawValue: ENOEXEC)
   package static let badDescriptor = Errno(rawValue: EBADF)

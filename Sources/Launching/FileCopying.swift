@@ -70,7 +70,11 @@ func copyFile(_ source: Path, to name: Path, mayLink: Bool, at parent: BorrowedD
         draft.discard(at: parent)
         return linked
       }
-      try copyContents(from.borrowed, to: draft.file.borrowed, size: facts.size)
+      if facts.blocks * 512 < facts.size {
+        try copyData(from.borrowed, to: draft.file.borrowed, size: facts.size)
+      } else {
+        try copyContents(from.borrowed, to: draft.file.borrowed, size: facts.size)
+      }
     }
     try copyFacts(facts, from: from.borrowed, to: draft.file.borrowed)
     return try draft.name(name, at: parent)
@@ -105,6 +109,25 @@ private func link(_ source: BorrowedDescriptor, to name: Path, at parent: Borrow
     // EXDEV, EMLINK, EPERM (protected_hardlinks, a file system without links).
     default: return nil
     }
+  }
+}
+
+/// Of a file with holes, what lies between them; nothing is written where nothing is.
+private func copyData(_ source: BorrowedDescriptor, to target: BorrowedDescriptor, size: Int) throws(Fault) {
+  try target.truncate(to: size)
+  let chunk = 1 << 18
+  var offset = 0
+  while let start = try source.nextData(from: offset), start < size {
+    let end = min(try source.nextHole(from: start), size)
+    try target.seek(to: start)
+    var at = start
+    while at < end {
+      let bytes = try source.read(min(chunk, end - at), at: at)
+      if bytes.isEmpty { return }
+      try target.write(bytes[...])
+      at += bytes.count
+    }
+    offset = end
   }
 }
 

@@ -31,10 +31,12 @@ struct Host: ~Copyable {
     return try? readSymbolicLink("", at: handle.borrowed)
   }
 
-  func names(in directory: Path) -> [Path] {
-    guard let opened = try? root.open(directory, [.readOnly, .directory]) else { return [] }
-    let found = (try? entries(of: opened.borrowed)) ?? []
-    return found.map(\.name).sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
+  /// In order; none when the directory may not be read.
+  func names(in directory: Path) -> [Path] { (try? readNames(in: directory)) ?? [] }
+
+  func readNames(in directory: Path) throws(Fault) -> [Path] {
+    let opened = try root.open(directory, [.readOnly, .directory])
+    return try entries(of: opened.borrowed).map(\.name).sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
   }
 
   func bytes(of path: Path, limit: Int = 1 << 20) -> [UInt8]? {

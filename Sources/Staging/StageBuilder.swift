@@ -70,6 +70,9 @@ struct StageBuilder: ~Copyable {
       }
     }
     guard let facts = host.status(path) else {
+      if host.status(path, followLinks: false)?.kind == .symbolicLink {
+        throw StageFailure(.notFound, "\(word) is a symbolic link that leads nowhere")
+      }
       let near = nearestMatches(to: path.name, in: host.names(in: path.parent).map(\.string))
       throw StageFailure(
         .notFound, "no such file: \(word)",

@@ -43,10 +43,11 @@ extension StagePlan {
   private func sweep() {
     let mine = StagePlan.temporaryName(for: directory)
     let parent = mine.parent.isEmpty ? Path(".") : mine.parent
-    let prefix = ".\(directory.lexicallyNormal.lastComponent).stage-"
+    let prefix = StagePlan.temporaryPrefix(for: directory)
     guard let names = try? entries(of: parent) else { return }
-    for entry in names where entry.name.string.hasPrefix(prefix) && entry.name != mine.lastComponent {
-      guard let process = ProcessIdentifier(entry.name.string.dropFirst(prefix.count)),
+    for entry in names where entry.name.bytes.starts(with: prefix) && entry.name != mine.lastComponent {
+      let number = String(decoding: entry.name.bytes.dropFirst(prefix.count), as: UTF8.self)
+      guard let process = ProcessIdentifier(number),
         (try? sendSignal(0, toProcess: process)) == nil,
         let left = try? open(parent.appending(entry.name), [.readOnly, .directory, .noFollow]),
         (try? left.borrowed.tryLock(.exclusive)) == true

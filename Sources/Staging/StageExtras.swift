@@ -1,4 +1,5 @@
 internal import ELF
+internal import Inside
 internal import Kernel
 
 /// What no ELF file names, but the C library and others look for when a program runs. All of it is optional: what the host
@@ -51,25 +52,41 @@ extension StageBuilder {
     try target.place(path, from: host, why: StageReason(.extra, by: purpose, name: name))
   }
 
-  /// A directory and all below it; ELF files in it bring their libraries.
+  /// A directory and all below it; ELF files in it bring their libraries. What cannot come along is told where the tree
+  /// was asked for.
   mutating func addTree(_ path: Path, why: StageReason, depth: Int = 0) throws(StageFailure) {
-    guard depth < 64, let facts = host.status(path, followLinks: false) else { return }
+    guard let facts = host.status(path, followLinks: false) else { return }
+    if depth > Self.deepest {
+      throw StageFailure(.unusable, "\(path) lies deeper than \(Self.deepest) directories")
+    }
+    func leaveOut(_ reason: String) {
+      if why.kind == .asked { notes.append("\(path) was left out: it is \(reason)") }
+    }
     switch facts.kind {
     case .directory:
+      if target.isRoot(facts.identity) { return leaveOut("the new root itself") }
       try target.place(path, from: host, why: why)
-      for name in host.names(in: path) { try addTree(path.appending(name), why: why, depth: depth + 1) }
+      let names: [Path]
+      do throws(Fault) { names = try host.readNames(in: path) } catch {
+        if why.kind != .asked { return }
+        throw StageFailure("cannot read \(path)", error)
+      }
+      for name in names { try addTree(path.appending(name), why: why, depth: depth + 1) }
     case .regular, .symbolicLink:
-      // A dangling link is nothing that anybody waits for.
-      guard let behind = host.status(path), behind.kind == .regular || behind.kind == .directory else { return }
+      guard let behind = host.status(path) else { return leaveOut("a link that leads nowhere") }
+      guard behind.kind == .regular || behind.kind == .directory else { return leaveOut("a link to a \(behind.kind)") }
       try target.place(path, from: host, why: why)
       guard behind.kind == .regular, behind.size >= 52, host.front(of: path).starts(with: [0x7f, 0x45, 0x4c, 0x46]),
         let file = host.object(path), case .success(let object) = file.contents, object.architecture.runsHere,
         object.kind != .other
       else { return }
       try addClosure(of: path, file, object)
-    default: return
+    default: leaveOut("a \(facts.kind)")
     }
   }
+
+  /// A walk goes down by recursion, and a path has 4096 bytes.
+  private static let deepest = 1024
 
   mutating func addPath(_ word: Path) throws(StageFailure) {
     var path = word

@@ -60,7 +60,11 @@ extension StagePlan {
       return root
     } catch {
       switch error.errno {
-      case .noSuchFile: return nil
+      case .noSuchFile:
+        guard let target = try? readSymbolicLink(directory) else { return nil }
+        throw StageFailure(
+          .unusable, "\(directory) is a symbolic link to \(target), which is not there",
+          hint: "make that directory first, or remove the link")
       case .notDirectory: throw StageFailure(.unusable, "\(directory) is there and is no directory")
       case .invalid where error.operation == "stage":
         throw StageFailure(.unusable, "\(directory) is the root of this machine itself", hint: error.hint)
@@ -71,10 +75,15 @@ extension StagePlan {
 
   /// `.NAME.stage-PID` beside the directory: on its file system, so that it can be renamed.
   static func temporaryName(for directory: Path) -> Path {
-    let normal = directory.lexicallyNormal
-    let parent = normal.parent
-    let name = Path(".\(normal.lastComponent).stage-\(processIdentifier())")
-    return parent.isEmpty ? name : parent.appending(name)
+    let parent = directory.lexicallyNormal.parent
+    let name = temporaryPrefix(for: directory) + "\(processIdentifier())".utf8
+    let path = Path(bytes: name) ?? ""
+    return parent.isEmpty ? path : parent.appending(path)
+  }
+
+  /// A name has 255 bytes at most.
+  static func temporaryPrefix(for directory: Path) -> [UInt8] {
+    [UInt8(ascii: ".")] + directory.lexicallyNormal.lastComponent.bytes.prefix(200) + ".stage-".utf8
   }
 
   private static func missingParents(of directory: Path) throws(StageFailure) -> [Path] {

@@ -1,3 +1,5 @@
+internal import ELF
+internal import Inside
 internal import Kernel
 internal import Rooted
 internal import Steps
@@ -64,6 +66,14 @@ struct TargetTree: ~Copyable {
     if case .directory? = try? entry(at: path) { true } else { false }
   }
   mutating func has(_ path: Path) -> Bool { (try? entry(at: path)) != nil }
+
+  /// Whether that is the new root, which may lie inside of what is to come along.
+  func isRoot(_ identity: FileIdentity) -> Bool {
+    switch existing {
+    case .none: false
+    case .some(let root): !isLayer && (try? status(of: root.descriptor).identity) == identity
+    }
+  }
 
   func bytes(of path: Path, limit: Int) -> [UInt8]? {
     switch existing {
@@ -176,6 +186,10 @@ extension TargetTree {
     why: StageReason
   ) throws(StageFailure) {
     guard var facts = host.status(source, followLinks: false) else {
+      if host.status(wanted) != nil {
+        throw StageFailure(
+          .unusable, "links of the new root lead from \(wanted) to \(path), which is not there, and not on this machine")
+      }
       throw StageFailure(.notFound, "\(wanted): no such file on this machine (\(source) is missing)")
     }
     if facts.kind == .symbolicLink, let target = host.readLink(source) {

@@ -53,6 +53,50 @@ import Testing
     #expect(try readFile(changed) == Array("mine\n".utf8))
   }
 
+  /// A tree that was asked for comes whole, or it is told what did not: holes stay holes, nothing is copied into itself.
+  @Test func takesTreesAlong() throws {
+    let scratch = try Scratch()
+    let deep = Array(repeating: "d", count: 100).joined(separator: "/")
+    try scratch.write(Path("tree/\(deep)/file"), "deep")
+    try makeNode(scratch["tree/fifo"], kind: .fifo, mode: 0o644)
+    try makeSymbolicLink(scratch["tree/nowhere"], to: "missing")
+    try scratch.write("tree/sparse", "x")
+    let sparse = try open(scratch["tree/sparse"], .readWrite)
+    try sparse.borrowed.truncate(to: 8 << 20)
+    try sparse.borrowed.seek(to: 4 << 20)
+    try sparse.borrowed.write(Array("middle".utf8)[...])
+    try makeDirectory(scratch["tree/root"], mode: 0o755)
+    var request = StageRequest(into: scratch["tree/root"])
+    request.paths = [scratch["tree"]]
+    let plan = try StagePlan(request)
+    try plan.perform()
+    #expect(plan.notes.count == 3 && plan.notes.contains { $0.contains("tree/root was left out") }, "\(plan.notes)")
+    let copy = scratch["tree/root"].appending(scratch["tree"])
+    #expect(try readFile(copy.appending(Path("\(deep)/file"))) == Array("deep".utf8))
+    #expect(try readFile(copy.appending("sparse"), limit: 1 << 28) == readFile(scratch["tree/sparse"], limit: 1 << 28))
+    #expect(try status(of: copy.appending("sparse")).blocks * 512 < 2 << 20)
+    #expect(try StagePlan(request).steps.isEmpty)
+  }
+
+  /// What is there and cannot be entered is named; a name may take all of its 255 bytes.
+  @Test func namesOfAllKinds() throws {
+    let scratch = try Scratch()
+    try makeSymbolicLink(scratch["link"], to: "gone")
+    let told = failure { _ = try StagePlan(StageRequest("ls", into: scratch["link"])) }
+    #expect(told?.description.contains("is a symbolic link to gone, which is not there") == true)
+    let program = scratch["link"].string
+    #expect(
+      failure { _ = try StagePlan(StageRequest(program, into: scratch["a"])) }?.description.contains("leads nowhere")
+        == true)
+    try makeDirectory(scratch["root"], mode: 0o755)
+    try makeSymbolicLink(scratch["root/usr"], to: "/elsewhere/entirely")
+    let lost = failure { _ = try StagePlan(StageRequest("ls", into: scratch["root"])) }
+    #expect(lost?.description.contains("links of the new root lead from") == true, "\(String(describing: lost))")
+    let long = Path(String(repeating: "n", count: 255))
+    try StagePlan(StageRequest("ls", into: scratch.path.appending(long))).perform()
+    #expect(try entries(of: scratch.path.appending(long)).isEmpty == false)
+  }
+
   @Test func keepsModesAndTimesAndTellsTheHostApart() throws {
     let scratch = try Scratch()
     try scratch.write("tool", "#!/bin/bash\n", mode: isRoot ? 0o4751 : 0o751)
