@@ -22,6 +22,7 @@ enum CommandGroup {
 /// Every command. Each entry's file holds its options; they are built when it is called.
 func commandTable() -> [CommandEntry] {
   [
+    TourCommand.entry(TourCommand.perform),
     RunCommand.entry(RunCommand.perform),
     ExecCommand.entry(ExecCommand.perform),
     PsCommand.entry(PsCommand.perform),
@@ -32,7 +33,6 @@ func commandTable() -> [CommandEntry] {
     RmCommand.entry(RmCommand.perform),
     InspectCommand.entry(InspectCommand.perform),
     AttachCommand.entry(AttachCommand.perform),
-    TourCommand.entry(TourCommand.perform),
     ImagesCommand.entry(ImagesCommand.perform),
     RmiCommand.entry(RmiCommand.perform),
     DiffCommand.entry(DiffCommand.perform),

@@ -188,7 +188,8 @@ extension TargetTree {
     guard var facts = host.status(source, followLinks: false) else {
       if host.status(wanted) != nil {
         throw StageFailure(
-          .unusable, "links of the new root lead from \(wanted) to \(path), which is not there, and not on this machine")
+          .unusable, "links of the new root lead from \(wanted) to \(path), which is not there, and not on this machine"
+        )
       }
       throw StageFailure(.notFound, "\(wanted): no such file on this machine (\(source) is missing)")
     }

@@ -25,12 +25,12 @@ enum StageCommand {
         Option("quiet", short: "q", help: "Print no summary"),
         Option("bare", help: "Only the binaries, their libraries and linker", group: "What comes along"),
         Option(
+          "path", short: "p", .repeated, value: "path", help: "Take this file or directory along too",
+          group: "What comes along", completion: .files),
+        Option(
           "link",
           help: "Copy by hard link where the file system can. Only for a root that nobody writes to:"
             + " the two names are one file, and the host's own binaries would change with it", group: "Copying"),
-        Option(
-          "path", short: "p", .repeated, value: "path", help: "Take this file or directory along too", group: "Copying",
-          completion: .files),
       ] + without + GlassBox.options,
       positionals: Positionals(1, nil, first: .directories, rest: .commands),
       examples: [
@@ -67,7 +67,8 @@ enum ChrootCommand {
       "chroot", summary: summary, usage: ["[OPTIONS] DIR [COMMAND] [ARG...]"],
       discussion: [
         "Only the root directory changes: the command sees the host's processes, network and limits. It is no security"
-          + " boundary; run is. Where the command cannot start, the missing file is named, and the stage call that adds it."
+          + " boundary; run is. Where the command cannot start, the missing file is named, and the stage call that adds it.",
+        "Nothing is mounted: a program that wants /proc or /dev finds them under 'skiff run --rm --rootfs DIR'.",
       ],
       options: [ProcessOptions.environment, ProcessOptions.workingDirectory, ProcessOptions.user] + GlassBox.options,
       positionals: Positionals(1, nil, first: .directories), stopsAtFirstPositional: true,
