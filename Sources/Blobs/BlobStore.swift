@@ -35,9 +35,10 @@ package struct BlobStore: Sendable {
   /// The blob, its size checked; whoever reads it all checks the digest.
   package func open(_ blob: ContentDescriptor) throws(StoreError) -> Descriptor {
     do throws(Fault) {
-      let file = try Kernel.open(path(of: blob.digest), [.readOnly, .noFollow])
-      let size = try status(of: file.borrowed).size
-      if Int64(size) == blob.size { return file }
+      // Whatever stands there: a FIFO would be waited for.
+      let file = try Kernel.open(path(of: blob.digest), [.readOnly, .noFollow, .nonBlocking])
+      let status = try status(of: file.borrowed)
+      if status.kind == .regular, Int64(status.size) == blob.size { return file }
     } catch {
       if error.errno == .noSuchFile { throw StoreError(.notFound, "blob \(blob.digest) is not in the store") }
       throw StoreError("cannot open blob \(blob.digest)", error)

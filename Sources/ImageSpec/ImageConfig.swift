@@ -13,6 +13,13 @@ package struct ImageConfig: Hashable, Sendable {
 
   package init(platform: Platform = .host) { self.platform = platform }
 
+  /// Gives each layer a step of the history, as readers count them (config.md, history): a tool that wrote none would have
+  /// the next step, which is about another layer, told of its first.
+  package mutating func completeHistory() {
+    let told = history.count { !$0.emptyLayer }
+    for _ in 0..<max(0, diffIDs.count - told) { history.append(History()) }
+  }
+
   /// One step of how the image was made.
   package struct History: Hashable, Sendable {
     package var created: String?

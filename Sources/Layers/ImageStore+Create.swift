@@ -51,6 +51,7 @@ extension ImageStore {
       config.config = commit.config
       config.created = now().rfc3339
       config.author = commit.author ?? config.author
+      config.completeHistory()
       var step = ImageConfig.History(created: config.created, createdBy: commit.createdBy, comment: commit.comment)
       step.author = commit.author
       step.emptyLayer = layer == nil

@@ -45,10 +45,12 @@ extension ImageStore {
     return try untagged + delete(image.manifestDigest)
   }
 
-  /// What the list has by this name although it cannot be read.
+  /// What the list has by this name, or manifest's digest, although it cannot be read.
   private func unreadable(_ text: String) throws(StoreError) -> ContentDescriptor? {
-    guard let name = (try? Reference(text))?.familiar else { return nil }
-    return try blobs.index().manifests.first { $0.annotations[Self.nameAnnotation] == name }
+    let name = (try? Reference(text))?.familiar
+    return try blobs.index().manifests.first { descriptor in
+      descriptor.digest.description == text || name != nil && descriptor.annotations[Self.nameAnnotation] == name
+    }
   }
 
   /// A damaged image can still be got rid of; whether a container needs it is known only while its manifest can be read.

@@ -70,15 +70,24 @@ package struct ImageStore: Sendable {
     }
   }
 
-  /// All images by name, then those without one. What cannot be read is left out: `find` says why.
-  package func images() throws(StoreError) -> [Image] { list(try blobs.index()) }
+  /// All images by name, then those without one.
+  ///
+  /// - Parameter leavesOut: told of each that cannot be read, by its name or digest.
+  package func images(
+    leavesOut: (_ name: String, _ reason: StoreError) -> Void = { _, _ in }
+  ) throws(StoreError) -> [Image] { list(try blobs.index(), leavesOut: leavesOut) }
 
-  private func list(_ index: Index) -> [Image] {
+  private func list(_ index: Index, leavesOut: (String, StoreError) -> Void = { _, _ in }) -> [Image] {
     var seen: Set<Digest> = []
-    return index.manifests.filter { seen.insert($0.digest).inserted }.compactMap { try? load($0, index) }
-      .sorted {
-        ($0.tags.isEmpty ? 1 : 0, $0.tags.first ?? $0.id.hex) < ($1.tags.isEmpty ? 1 : 0, $1.tags.first ?? $1.id.hex)
+    var found: [Image] = []
+    for descriptor in index.manifests where seen.insert(descriptor.digest).inserted {
+      do throws(StoreError) { found.append(try load(descriptor, index)) } catch {
+        leavesOut(descriptor.annotations[Self.nameAnnotation] ?? descriptor.digest.description, error)
       }
+    }
+    return found.sorted {
+      ($0.tags.isEmpty ? 1 : 0, $0.tags.first ?? $0.id.hex) < ($1.tags.isEmpty ? 1 : 0, $1.tags.first ?? $1.id.hex)
+    }
   }
 
   private func load(_ descriptor: ContentDescriptor, _ index: Index) throws(StoreError) -> Image {

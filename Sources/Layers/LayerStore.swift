@@ -12,7 +12,7 @@ package struct LayerStore: Sendable {
     layers = root.appending("layers")
     links = root.appending("l")
     try storing("cannot make the layer store \(layers)") { () throws(Fault) in
-      if exists(links) { return }
+      if exists(links) && exists(work) { return }
       for path in [layers, work, layers.appending(".empty"), links] {
         try makeDirectories(path, mode: path.name == ".empty" ? 0o755 : 0o700)
       }

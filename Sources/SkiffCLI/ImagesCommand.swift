@@ -9,7 +9,12 @@ internal import Layers
 extension ImagesCommand {
   static let perform: Perform = { arguments in
     let store = try arguments.engine.images()
-    var rows = rows(try telling { () throws(StoreError) in try store.images() })
+    let images = try telling { () throws(StoreError) in
+      try store.images { name, reason in
+        complain("\(name) is left out: \(reason.message)", hint: "skiff rmi -f \(name) removes what is left of it")
+      }
+    }
+    var rows = rows(images)
     if let pattern = arguments.positionals.first { rows = rows.filter(matcher(reference: pattern)) }
     for filter in arguments.strings("filter") { rows = rows.filter(try matcher(filter, arguments)) }
     let isShort = !arguments.flag("no-trunc")

@@ -167,6 +167,60 @@ import Testing
     }
   }
 
+  @Test func whatIsDamagedAndHasNoNameGoesByItsDigest() throws {
+    try withStore { store, scratch in
+      let old = try image("printf 1 > f", named: "x", in: store, scratch)
+      let new = try image("printf 2 > f", named: "x", in: store, scratch)
+      try replaceFile(store.blobs.path(of: old.id), with: Array("{}".utf8))
+      var leftOut: [String] = []
+      #expect(try store.images { name, _ in leftOut.append(name) }.map(\.id) == [new.id])
+      #expect(leftOut == [old.manifestDigest.description])
+      _ = try store.remove(leftOut[0], force: true) { (_) throws(StoreError) in [] }
+      #expect(Set(try store.blobs.digests()) == [new.id, new.manifestDigest, new.manifest.layers[0].digest])
+    }
+  }
+
+  /// The steps of a history are counted against the layers, so a base that tells of none gets empty ones.
+  @Test func aHistoryTellsOfEveryLayer() throws {
+    try withStore { store, scratch in
+      let made = try image("printf 1 > f", named: "x", in: store, scratch)
+      var silent = made
+      silent.config.history = []
+      let (upper, _) = try change(made, scratch, "printf 2 > f")
+      var request = Commit(base: silent, upper: upper)
+      request.createdBy = "printf"
+      let committed = try store.commit(request, reference: nil)
+      #expect(committed.config.history.map(\.createdBy) == [nil, "printf"])
+      #expect(committed.config.history.count == committed.config.diffIDs.count)
+    }
+  }
+
+  /// The unpacked layers are a cache: without them an image is what it was.
+  @Test func whatWasUnpackedIsUnpackedAgain() throws {
+    try withStore { store, scratch in
+      let made = try image("printf 1 > f", named: "x", in: store, scratch)
+      for lost in [["layers"], ["l"], ["layers", "l"]] {
+        for name in lost { try removeTree(scratch.appending("state/\(name)")) }
+        let again = try ImageStore(root: scratch.appending("state")).resolve("x")
+        #expect(again == made)
+        #expect(try readText(again.lowerdirs[0].appending("f")) == "1")
+      }
+    }
+  }
+
+  /// What stands in the place of a blob is not waited for and not followed.
+  @Test func aBlobIsAFile() throws {
+    try withStore { store, scratch in
+      let made = try image("printf 1 > f", named: "x", in: store, scratch)
+      let blob = store.blobs.path(of: made.manifest.layers[0].digest)
+      try store.layers.remove(made.config.diffIDs[0])
+      for script in ["mkfifo \(blob)", "ln -s /etc/passwd \(blob)", "mkdir \(blob)"] {
+        try sh("rm -rf \(blob); \(script)")
+        #expect(throws: StoreError.self, "\(script)") { try store.resolve("x") }
+      }
+    }
+  }
+
   @Test func oneHundredLayersMount() throws {
     try withScratch(inMemory: true) { scratch in
       let store = try ImageStore(root: scratch.appending("state"))

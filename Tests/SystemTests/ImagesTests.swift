@@ -151,7 +151,12 @@ struct ImagesTests {
       let run = try sandbox.skiff(["run", "--rm", "hand:made"])
       #expect(run.code == 125)
       #expect(run.errors.contains("is damaged"), "\(run.errors)")
+      let list = try sandbox.skiff(["images", "-q"])
+      #expect(list.code == 0 && list.output == "")
+      #expect(list.errors.contains("hand:made is left out") && list.errors.contains("is damaged"), "\(list.errors)")
       #expect(try sandbox.skiff(["ps", "-aq"]).output == "")
+      #expect(try sandbox.skiff(["rmi", "-f", "hand:made"]).code == 0)
+      #expect(try sandbox.skiff(["images"]).errors == "")
     }
   }
 }
