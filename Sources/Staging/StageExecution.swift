@@ -4,11 +4,21 @@ internal import Rooted
 internal import Steps
 
 extension StagePlan {
-  /// Performs the steps. After a fault all that was made is taken away again, in reverse.
+  /// Performs the steps. After a fault all that was made is taken away again, in reverse; so it is when a signal comes that
+  /// would end this process, which it does then, unless it was blocked before.
   ///
   /// - Returns: how long each step took, in nanoseconds.
   @discardableResult
   package func perform() throws(StageFailure) -> [UInt64] {
+    let ending = SignalSet(Signal.interrupt, Signal.terminate, Signal.hangUp)
+    let signals: SignalDescriptor
+    let mask: SignalSet
+    do throws(Fault) {
+      mask = try setSignalMask(.block, ending)
+      signals = try SignalDescriptor(ending)
+    } catch { throw StageFailure("cannot stage \(directory)", error) }
+    // What is pending is left so: it takes effect here.
+    defer { _ = try? setSignalMask(.set, mask) }
     if building != nil { sweep() }
     var performer = StagePerformer(top: building ?? directory)
     var times: [UInt64] = []
@@ -18,6 +28,7 @@ extension StagePlan {
       passKillSwitch("stage", index)
       let start = monotonicNanoseconds()
       do throws(Fault) {
+        if try !poll(signals.borrowed, .readable, milliseconds: 0).isEmpty { throw Fault("stage", .interrupted) }
         if try performer.perform(step) { done.append(step) }
       } catch {
         for step in done.reversed() {
@@ -35,6 +46,9 @@ extension StagePlan {
       return StageFailure(
         .host, "\(directory) appeared while it was being staged",
         hint: "somebody else made it; run the same command again to add what is missing")
+    }
+    if fault.operation == "stage", fault.errno == .interrupted {
+      return StageFailure(.host, "cannot stage \(directory): interrupted", hint: "nothing was kept")
     }
     return StageFailure("cannot stage \(directory)", fault)
   }

@@ -107,6 +107,25 @@ struct StageTests {
     #expect(result.output == "1\n1\n42\n", "\(result.output)")
   }
 
+  /// A signal that ends it leaves nothing behind, and what was there as it was. Here it is pending from the start.
+  @Test func anInterruptKeepsNothing() throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    let result = try shell(
+      """
+      mkdir old; echo kept > old/kept
+      for d in old new; do
+        env --block-signal=TERM sh -c 'kill -TERM $$; exec "$skiff" stage -q "$0" ls' $d 2>&1
+        echo $?
+      done
+      find old; ls -A | grep -v -e rootfs -e old
+      """, in: sandbox)
+    func told(_ name: String) -> String {
+      "skiff: cannot stage \(name): interrupted\nhint: nothing was kept\n125\n"
+    }
+    #expect(result.output == told("old") + told("new") + "old\nold/kept\n", "\(result.output)")
+  }
+
   /// kill -9 between any two steps: a new directory is not there, an old one has whole files only, and the next call
   /// finishes the work and leaves nothing beside it.
   @Test func survivesBeingKilledAnywhere() throws {
