@@ -9,7 +9,8 @@ func becomeInit() throws(Fault) {
   // Blocked before the fork, so that none is lost between it and the loop. A fault of our own code still kills: the
   // kernel forces those.
   try setSignalMask(.set, .all)
-  guard case .parent(let program, let pidfd) = try clone(namespaces: []) else {
+  // By now the container's filter is loaded, and may know no clone3.
+  guard let program = try fork() else {
     // A process group of its own in the foreground, so that what the terminal sends goes to the program. Taking it from
     // the background raises SIGTTOU, which would stop us here if it were not blocked.
     try startProcessGroup()
@@ -17,7 +18,6 @@ func becomeInit() throws(Fault) {
     try setSignalMask(.set, [])
     return
   }
-  _ = consume pidfd
   // The socket's end tells the parent that the program runs, and the lock tells the next command that the supervisor
   // lives: PID 1 must hold neither open.
   try closeDescriptors(from: 3, onExecute: false)

@@ -104,6 +104,13 @@ package func clone(
   return .parent(ProcessIdentifier(result), pidfd: Descriptor(owning: pidfd))
 }
 
+/// fork(2), for a process that a seccomp filter rules already: Docker's profile answers clone3 with ENOSYS, for a filter
+/// cannot look at its flags, and lets clone(2) pass. Nil in the child, under the rules of `clone`.
+package func fork() throws(Fault) -> ProcessIdentifier? {
+  let result = try systemCall("clone", Int(SYS_clone), Int(SIGCHLD), 0, 0, 0, 0, arguments: "SIGCHLD")
+  return result == 0 ? nil : ProcessIdentifier(result)
+}
+
 package func unshare(_ namespaces: Namespaces) throws(Fault) {
   _ = try systemCall("unshare", Int(SYS_unshare), Int(namespaces.rawValue), arguments: namespaces.flagNames)
 }
@@ -113,6 +120,15 @@ package func joinNamespace(_ descriptor: BorrowedDescriptor, _ namespaces: Names
   _ = try systemCall(
     "setns", Int(SYS_setns), descriptor.argument, Int(namespaces.rawValue),
     arguments: "\(descriptor.description), \(namespaces.flagNames)")
+}
+
+/// Whether there is a process of that number that has not ended. A zombie that nobody reaps has (proc_pid_stat(5)).
+package func isRunning(_ process: ProcessIdentifier) -> Bool {
+  guard process > 0, let text = try? readText("/proc/\(process)/stat", limit: 4096),
+    // The name in parentheses may itself hold parentheses.
+    let state = text.split(separator: ")").last?.first(where: { $0 != " " })
+  else { return false }
+  return state != "Z" && state != "X"
 }
 
 /// A pidfd of a running process (Linux 5.3).

@@ -64,7 +64,9 @@ private func listen(to channel: BorrowedDescriptor, _ plan: ExecPlan) throws(Pla
         phase: phase, index: index, step: steps.indices.contains(index) ? steps[index] : nil, fault: fault)
     }
   }
-  guard let process, let pidfd = pidfd.take(), isStarting else {
+  guard isStarting, let process, let pidfd = pidfd.take() else {
+    // Its end is ours to see: once we are gone it would be a zombie of the container's first process.
+    if let pidfd { _ = try? wait(for: .pidfd(pidfd.borrowed)) }
     throw PlanFailure(
       phase: .clone, index: 0, step: nil,
       fault: Fault(
