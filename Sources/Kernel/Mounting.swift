@@ -146,12 +146,14 @@ package func createMount(
   return Descriptor(owning: Int32(raw))
 }
 
-/// The messages that the kernel left in a file system context: why fsconfig or fsmount refused.
+/// The messages that the kernel left in a file system context: why fsconfig or fsmount refused. Each begins with its kind:
+/// `e ` for an error, `w ` and `i ` for what is only worth knowing.
 package func messages(of context: BorrowedDescriptor) -> String? {
   var buffer = [UInt8](repeating: 0, count: 1024)
   var lines: [String] = []
   while lines.count < 8, let count = try? context.read(into: &buffer), count > 0 {
-    lines.append(String(decoding: buffer[..<count], as: UTF8.self).trimmed)
+    let line = String(decoding: buffer[..<count], as: UTF8.self).trimmed
+    lines.append(line.dropFirst().first == " " ? String(line.dropFirst(2)) : line)
   }
   return lines.isEmpty ? nil : lines.joined(separator: "; ")
 }

@@ -30,7 +30,13 @@ func makeOverlay(_ overlay: OverlayMount, attributes: MountAttributes) throws(Fa
     if overlay.usesUserAttributes { try configure(context.borrowed, "userxattr", nil) }
     return try createMount(of: context.borrowed, attributes: attributes)
   } catch {
-    throw error.hinted(messages(of: context.borrowed))
+    let words = messages(of: context.borrowed)
+    if words?.contains("not supported as upperdir") == true {
+      throw error.hinted(
+        "the file system there (an overlay, a network file system) cannot hold what a container writes: keep Skiff's "
+          + "state on ext4, xfs, btrfs or tmpfs with --root")
+    }
+    throw error.hinted(words)
   }
 }
 
