@@ -76,12 +76,12 @@ package struct FirewallSocket: ~Copyable {
     return hash.value
   }
 
-  private mutating func dump(
-    _ name: String, _ type: UInt16, _ body: (inout MessageWriter) -> Void
+  mutating func dump(
+    _ name: String, _ type: UInt16, family: UInt8 = inetFamily, _ body: (inout MessageWriter) -> Void
   ) throws(Fault) -> [Message] {
     do throws(Fault) {
       return try socket.dump("NFT_MSG_GET", type) {
-        $0.tableHeader()
+        $0.tableHeader(family: family)
         body(&$0)
       }
     } catch { throw explained(Fault(operation: name, error.errno, arguments: error.arguments, hint: error.hint)) }

@@ -19,6 +19,9 @@ package struct NetworkError: Error, Hashable, Sendable, CustomStringConvertible 
   /// What the kernel said, where it was the kernel.
   package var fault: Fault?
 
+  /// The record cannot be read: what it described can only be removed.
+  package var isDamage = false
+
   package init(_ kind: Kind, _ message: String, hint: String? = nil) {
     self.kind = kind
     self.message = message

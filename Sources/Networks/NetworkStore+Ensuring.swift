@@ -157,7 +157,7 @@ extension NetworkStore {
     }
     try performAll(preparation.steps, on: "network \(network.name)", observe: observe)
     if let ruleset = preparation.ruleset {
-      try describing("cannot keep the state of the firewall") { () throws(Fault) in try remember(ruleset) }
+      remember(ruleset)
     }
     return network
   }

@@ -33,8 +33,31 @@ extension NetworkStore {
     // Somebody changed some table. Ours?
     guard try socket.fingerprint(of: table, sets: Ruleset.sets) == state.fingerprint else { return false }
     state.generation = generation
+    note(try obstacles(&socket), in: &state)
     try write(state)
     return true
+  }
+
+  private func obstacles(_ socket: inout FirewallSocket) throws(Fault) -> [ForwardObstacle] {
+    // A name with a space or a line end in it would be lines of somebody's choice in our file.
+    func isPlain(_ name: String) -> Bool { !name.isEmpty && name.utf8.allSatisfy { $0 > 32 && $0 < 127 } }
+    return try socket.forwardObstacles().filter { isPlain($0.table) && isPlain($0.chain) }
+  }
+
+  private func note(_ obstacles: [ForwardObstacle], in state: inout FirewallState) {
+    if !Set(obstacles).isSubset(of: state.obstacles) { state.isUntold = true }
+    if obstacles.isEmpty { state.isUntold = false }
+    state.obstacles = obstacles
+  }
+
+  /// What a person has to know: somebody else's firewall drops what containers of the network send out, and no rule of
+  /// ours can help. Said once, and again when the firewall or our networks have changed.
+  package func warning(for network: String) -> String? {
+    guard var state = try? readFirewallState(), state.isUntold, let network = try? read(network), !network.isInternal
+    else { return nil }
+    state.isUntold = false
+    try? write(state)
+    return state.obstacles.map { $0.warning(for: network) }.joined(separator: "; ")
   }
 
   /// Nil when nothing is to do. The lock is held.
@@ -71,17 +94,21 @@ extension NetworkStore {
       FirewallState(namespace: try currentNamespace(), generation: .max, fingerprint: 0, ruleset: ruleset))
   }
 
-  /// After the step was performed: how the kernel describes the result.
-  func remember(_ ruleset: Ruleset) throws(Fault) {
+  /// After the step was performed: how the kernel describes the result. Where that cannot be kept (the disk is full), what
+  /// was intended stays written down, and the next use looks at the rules again.
+  func remember(_ ruleset: Ruleset) { try? keep(ruleset) }
+
+  private func keep(_ ruleset: Ruleset) throws(Fault) {
     var socket = try FirewallSocket()
     let generation = try socket.generation()
     guard let fingerprint = try socket.fingerprint(of: table, sets: Ruleset.sets) else {
       try? removeFile(firewallState)
       return
     }
-    try write(
-      FirewallState(
-        namespace: try currentNamespace(), generation: generation, fingerprint: fingerprint, ruleset: ruleset))
+    var state = FirewallState(
+      namespace: try currentNamespace(), generation: generation, fingerprint: fingerprint, ruleset: ruleset)
+    note(try obstacles(&socket), in: &state)
+    try write(state)
   }
 
   private func write(_ state: FirewallState) throws(Fault) {
@@ -104,4 +131,21 @@ private func isLinkOfSkiff(_ name: String) -> Bool {
   return name == "skiff0"
     || (name.hasPrefix("sk") && digits.count == 4
       && digits.allSatisfy { (48...57).contains($0) || (97...102).contains($0) })
+}
+
+extension ForwardObstacle {
+  fileprivate func warning(for network: Network) -> String {
+    let cure =
+      if table == "firewalld" {
+        "firewall-cmd --permanent --zone=trusted --add-interface=\(network.bridge) && firewall-cmd --reload"
+      } else if table == "filter" && family == "ip" {
+        "iptables -I \(chain) -i \(network.bridge) -j ACCEPT && iptables -I \(chain) -o \(network.bridge) -j ACCEPT"
+      } else {
+        "nft insert rule \(family) \(table) \(chain) iifname \(network.bridge) accept && "
+          + "nft insert rule \(family) \(table) \(chain) oifname \(network.bridge) accept"
+      }
+    return
+      "the host's firewall (table \(family) \(table), chain \(chain)) drops what it does not know, so containers on "
+      + "network \(network.name) may reach nothing outside; to let them: \(cure)"
+  }
 }

@@ -15,9 +15,13 @@ extension NetworkStore {
     _ container: String, to word: String, interface: Int = 0, isAlive: (String) -> Bool,
     observe: (Step) -> Void = { _ in }
   ) throws(NetworkError) -> NetworkAttachment {
-    let network = try ready(word, observe: observe)
-    let address = try lease(on: network, for: container, isAlive: isAlive)
-    return attachment(of: container, to: network, address: address, interface: interface)
+    for _ in 0..<8 {
+      let network = try ready(word, observe: observe)
+      // Removed by another command between the look and the lease: then the look says so, or the default one is made again.
+      guard let address = try lease(on: network, for: container, isAlive: isAlive) else { continue }
+      return attachment(of: container, to: network, address: address, interface: interface)
+    }
+    throw NetworkError(.conflict, "network \(word) is removed again and again while a container wants to join it")
   }
 
   /// The same without making anything: `observe` sees the steps that would make the network ready.
@@ -48,12 +52,18 @@ extension NetworkStore {
     }
   }
 
+  /// Nil when the network is gone by now.
   private func lease(
     on network: Network, for container: String, isAlive: (String) -> Bool
-  ) throws(NetworkError) -> IPv4Address {
-    if let address = try tryLease(on: network, for: container) { return address }
-    _ = try heal(network.name, isAlive: isAlive)
-    if let address = try tryLease(on: network, for: container) { return address }
+  ) throws(NetworkError) -> IPv4Address? {
+    for attempt in 0..<2 {
+      switch try tryLease(on: network, for: container) {
+      case .leased(let address): return address
+      case .gone: return nil
+      case .full where attempt == 0: _ = try heal(network.name, isAlive: isAlive)
+      case .full: break
+      }
+    }
     throw full(network, try takenAddresses(on: network).count)
   }
 
@@ -63,11 +73,15 @@ extension NetworkStore {
       hint: "stop a container on it, or make a network with a wider --subnet")
   }
 
-  private func tryLease(on network: Network, for container: String) throws(NetworkError) -> IPv4Address? {
+  private enum LeaseAttempt { case leased(IPv4Address), full, gone }
+
+  private func tryLease(on network: Network, for container: String) throws(NetworkError) -> LeaseAttempt {
     try describing("cannot lease an address of network \(network.name)") { () throws(Fault) in
-      // Shared among leasers; who takes away the leases of the dead holds it alone.
+      // Shared among leasers; who takes away the leases of the dead, or the network, holds it alone.
       let lock = try locked(leaseLock(network.name), .shared)
       defer { hold(lock) }
+      // Who removed the network held the lock that we waited for, and the record went before the lock's file did.
+      guard let current = try? read(network.name), current.identifier == network.identifier else { return .gone }
       let directory = leases(network.name)
       if !exists(directory) { try makeDirectories(directory, mode: 0o700) }
       let free = freeAddresses(of: network, taken: Set(try readNames(directory)))
@@ -75,10 +89,10 @@ extension NetworkStore {
         do throws(Fault) {
           try makeSymbolicLink(
             directory.appending(address.description), to: Path("\(container).\(processIdentifier())"))
-          return address
+          return .leased(address)
         } catch { if error.errno != .exists { throw error } }
       }
-      return nil
+      return .full
     }
   }
 
@@ -103,7 +117,7 @@ extension NetworkStore {
     }
   }
 
-  private func readNames(_ directory: Path) throws(Fault) -> [IPv4Address] {
+  func readNames(_ directory: Path) throws(Fault) -> [IPv4Address] {
     do throws(Fault) { return try entries(of: directory).compactMap { IPv4Address($0.name.string) } } catch {
       if error.errno == .noSuchFile { return [] }
       throw error

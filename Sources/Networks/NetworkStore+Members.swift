@@ -62,17 +62,20 @@ extension NetworkStore {
 
   private func membersLock(_ network: String) -> Path { runDirectory(network).appending(".members.lock") }
 
-  /// Ordered by address.
-  func readMembers(_ network: String) throws(Fault) -> [NetworkMember] {
-    var found: [NetworkMember] = []
-    let names: [DirectoryEntry]
-    do throws(Fault) { names = try entries(of: members(network)) } catch {
+  /// The containers that have made themselves known, in no order.
+  func memberNames(_ network: String) throws(Fault) -> [String] {
+    do throws(Fault) { return try entries(of: members(network)).map(\.name.string) } catch {
       if error.errno == .noSuchFile { return [] }
       throw error
     }
-    for entry in names {
-      guard let bytes = try? readFile(members(network).appending(entry.name), limit: 65_536),
-        let member = try? NetworkMember(bytes, container: entry.name.string)
+  }
+
+  /// Ordered by address.
+  func readMembers(_ network: String) throws(Fault) -> [NetworkMember] {
+    var found: [NetworkMember] = []
+    for name in try memberNames(network) {
+      guard let bytes = try? readFile(members(network).appending(name), limit: 65_536),
+        let member = try? NetworkMember(bytes, container: name)
       else { continue }
       found.append(member)
     }

@@ -8,13 +8,17 @@ extension NetworkStore {
   /// with the next container, and until then nothing of Skiff is on the host.
   package func remove(
     _ word: String, isAlive: (String) -> Bool, observe: (Step) -> Void = { _ in }
-  ) throws(NetworkError) -> Network {
+  ) throws(NetworkError) {
     guard !reservedNames.contains(word) else {
       throw NetworkError(.conflict, "\(word) is a network that is always there, and cannot be removed")
     }
     let lock = try describing("cannot lock the networks") { () throws(Fault) in try takeLock() }
     defer { hold(lock) }
-    let network = try find(word)
+    let network: Network
+    do throws(NetworkError) { network = try find(word) } catch {
+      guard error.isDamage, try names().contains(word) else { throw error }
+      return try removeDamaged(word, isAlive: isAlive)
+    }
     _ = try heal(network.name, isAlive: isAlive)
     // Nobody takes an address from here on.
     let leasing = try describing("cannot lock network \(network.name)") { () throws(Fault) in
@@ -37,9 +41,25 @@ extension NetworkStore {
     steps.append(.file(.removeTree(runDirectory(network.name))))
     try performAll(steps, on: "an end of network \(network.name)", observe: observe)
     if let update {
-      try describing("cannot keep the state of the firewall") { () throws(Fault) in try remember(update.ruleset) }
+      remember(update.ruleset)
     }
-    return network
+  }
+
+  /// A network whose record nobody can read: the record goes, and with it what is left on the host without one.
+  private func removeDamaged(_ name: String, isAlive: (String) -> Bool) throws(NetworkError) {
+    _ = try heal(name, isAlive: isAlive)
+    try describing("cannot remove network \(name)") { () throws(Fault) in
+      let leasing = try locked(leaseLock(name), .exclusive)
+      defer { hold(leasing) }
+      let count = try readLeases(leases(name)).count
+      guard count == 0 else {
+        throw Fault(
+          "unlink", .busy, arguments: record(name).quoted,
+          hint: "stop the \(count) container\(count == 1 ? "" : "s") on it first")
+      }
+      try removeFile(record(name))
+    }
+    _ = try sweep([name])
   }
 
   /// Whether we turned forwarding on, and the host has no link that came later: whoever made one may count on it by now.
@@ -86,9 +106,13 @@ extension NetworkStore {
 
   func heal(_ name: String, isAlive: (String) -> Bool) throws(NetworkError) -> [String] {
     try describing("cannot heal network \(name)") { () throws(Fault) in
-      let dead = try readLeases(leases(name)).filter { !holds($0, isAlive) }
-      let gone = try readMembers(name).map(\.container).filter { !isAlive($0) }
-      guard !dead.isEmpty || !gone.isEmpty else { return [] }
+      let found = try readLeases(leases(name))
+      // What is no lease takes an address all the same, and nobody would ever give it back.
+      let taken = try readNames(leases(name))
+      let isClean = found.count == taken.count
+      let dead = found.filter { !holds($0, isAlive) }
+      let gone = try memberNames(name).filter { !isAlive($0) }
+      guard !dead.isEmpty || !gone.isEmpty || !isClean else { return [] }
       var healed: [String] = []
       let lock = try locked(leaseLock(name), .exclusive)
       defer { hold(lock) }
@@ -99,6 +123,11 @@ extension NetworkStore {
         try? removeFile(leases(name).appending(lease.address.description))
         healed.append("the address \(lease.address) of \(lease.container.prefix(12))")
       }
+      let valid = Set(try readLeases(leases(name)).map(\.address))
+      for address in try readNames(leases(name)) where !valid.contains(address) {
+        try removeTree(leases(name).appending(address.description))
+        healed.append("the address \(address), which nobody held")
+      }
       for container in gone { try withdraw(container, from: name) }
       return healed
     }
@@ -106,7 +135,7 @@ extension NetworkStore {
 
   /// The leaser counts: between the lease and the container's record there is nothing else to see.
   private func holds(_ lease: Lease, _ isAlive: (String) -> Bool) -> Bool {
-    isAlive(lease.container) || (lease.leaser > 0 && exists("/proc/\(lease.leaser)"))
+    isAlive(lease.container) || isRunning(lease.leaser)
   }
 
   private func removeLink(_ name: String) {
@@ -117,6 +146,11 @@ extension NetworkStore {
   private func removeStrays(_ strays: [String]) throws(NetworkError) -> [String] {
     let lock = try describing("cannot lock the networks") { () throws(Fault) in try takeLock() }
     defer { hold(lock) }
+    return try sweep(strays)
+  }
+
+  /// The lock is held.
+  private func sweep(_ strays: [String]) throws(NetworkError) -> [String] {
     let networks = try all()
     let bridges = Set(networks.map(\.bridge))
     return try describing("cannot take away what networks left") { () throws(Fault) in
@@ -133,7 +167,7 @@ extension NetworkStore {
       }
       if let update = try firewallUpdate(for: networks) {
         try Firewall.perform(update.step)
-        try remember(update.ruleset)
+        remember(update.ruleset)
       }
       return healed
     }

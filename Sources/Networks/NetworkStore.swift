@@ -77,9 +77,11 @@ package struct NetworkStore: Hashable, Sendable {
       guard network.name == name else { throw reader.error("it is the record of \"\(network.name)\"") }
       return network
     } catch {
-      throw NetworkError(
+      var damage = NetworkError(
         .host, "the record of network \(name) is damaged: \(error)",
-        hint: "remove \(record(name)) and create the network again")
+        hint: "skiff network rm \(name), and create the network again")
+      damage.isDamage = true
+      throw damage
     }
   }
 
@@ -90,7 +92,7 @@ package struct NetworkStore: Hashable, Sendable {
     return networks
   }
 
-  func names() throws(NetworkError) -> [String] {
+  package func names() throws(NetworkError) -> [String] {
     do throws(Fault) {
       return try entries(of: root).map(\.name.string).filter { $0.hasSuffix(".json") && !$0.hasPrefix(".") }
         .map { String($0.dropLast(5)) }.filter(isValidNetworkName).sorted()

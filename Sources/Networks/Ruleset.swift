@@ -1,3 +1,4 @@
+internal import Firewall
 internal import Kernel
 internal import Steps
 
@@ -81,11 +82,16 @@ struct FirewallState: Hashable, Sendable {
   /// What the kernel said of our table.
   var fingerprint: UInt64
   var ruleset: Ruleset
+  /// Others' chains that drop what is forwarded, and whether somebody is still to be told.
+  var obstacles: [ForwardObstacle] = []
+  var isUntold = false
 
   var text: String {
     var lines = [
       "skiff-firewall 1", "namespace \(namespace)", "generation \(generation)", "fingerprint \(fingerprint)",
     ]
+    lines += obstacles.map { "obstacle \($0.family) \($0.table) \($0.chain)" }
+    if isUntold { lines.append("untold") }
     lines += ruleset.uplinks.map { "uplink \($0)" }
     lines += ruleset.members.map { "network \($0.bridge) \($0.subnet) \($0.isInternal ? "internal" : "open")" }
     return lines.joined(separator: "\n") + "\n"
@@ -102,9 +108,15 @@ struct FirewallState: Hashable, Sendable {
       let generation: UInt32 = value(2, "generation"), let fingerprint: UInt64 = value(3, "fingerprint")
     else { return nil }
     var ruleset = Ruleset(members: [], uplinks: [])
+    var obstacles: [ForwardObstacle] = []
+    var isUntold = false
     for line in lines.dropFirst(4) {
       let words = line.split(separator: " ")
       switch words.first {
+      case "untold" where words.count == 1: isUntold = true
+      case "obstacle" where words.count == 4:
+        obstacles.append(
+          ForwardObstacle(family: String(words[1]), table: String(words[2]), chain: String(words[3])))
       case "uplink" where words.count == 2: ruleset.uplinks.append(String(words[1]))
       case "network" where words.count == 4:
         guard let subnet = IPv4Prefix(words[2]) else { return nil }
@@ -114,6 +126,8 @@ struct FirewallState: Hashable, Sendable {
       }
     }
     self.init(namespace: namespace, generation: generation, fingerprint: fingerprint, ruleset: ruleset)
+    self.obstacles = obstacles
+    self.isUntold = isUntold
   }
 
   init(namespace: UInt64, generation: UInt32, fingerprint: UInt64, ruleset: Ruleset) {

@@ -36,6 +36,7 @@ enum NetworkCreate {
       try BorrowedDescriptor.standardError.write(
         ExplanationText().timings(parts, totalNanoseconds: monotonicNanoseconds() - begin))
     }
+    if let warning = access.store.warning(for: network.name) { complain("warning: \(warning)") }
     return try printing { $0.line(network.identifier) }
   }
 

@@ -8,13 +8,19 @@ internal import Networks
 enum NetworkList {
   static let perform: Perform = { arguments in
     let access = try NetworkAccess(arguments)
-    var networks = try telling { () throws(NetworkError) in try access.store.all() }
+    var networks: [Network] = []
+    // One that is damaged hides no other.
+    let code = forEach(try telling { () throws(NetworkError) in try access.store.names() }) { name in
+      if let network = try telling({ () throws(NetworkError) in try access.store.read(name) }) {
+        networks.append(network)
+      }
+    }
     for filter in arguments.strings("filter") { networks = networks.filter(try matcher(filter, arguments)) }
     let isShort = !arguments.flag("no-trunc")
     func identifier(_ network: Network) -> String {
       isShort ? String(network.identifier.prefix(12)) : network.identifier
     }
-    return try printing { out in
+    _ = try printing { out in
       if arguments.flag("quiet") {
         for network in networks { out.line(identifier(network)) }
       } else if let format = arguments.string("format"), format != "table" {
@@ -33,6 +39,7 @@ enum NetworkList {
         out.print(table.text)
       }
     }
+    return code
   }
 
   /// The fields as docker's templates name them.
@@ -91,7 +98,7 @@ enum NetworkRemove {
     var removed: [String] = []
     let code = forEach(arguments.positionals) { word in
       do throws(Failure) {
-        _ = try telling { () throws(NetworkError) in try access.store.remove(word, isAlive: access.isAlive) }
+        try telling { () throws(NetworkError) in try access.store.remove(word, isAlive: access.isAlive) }
         removed.append(word)
       } catch {
         if !(isForced && error.kind == .notFound) { throw error }

@@ -54,6 +54,41 @@ struct LeaseTests {
     }
   }
 
+  @Test func whatIsNoLeaseIsTakenAway() throws {
+    try withStore { store in
+      let network = try store.ready("bridge")
+      let held = try store.attach(identifier(1), to: "bridge", isAlive: everybody).address.address
+      let leases = store.run.appending("bridge/leases")
+      let others = (3...5).map { leases.appending(IPv4Address(value: network.subnet.first.value + $0).description) }
+      try replaceFile(others[0], with: Array("junk".utf8))
+      try makeDirectory(others[1], mode: 0o700)
+      try makeSymbolicLink(others[2], to: "nobody")
+      let members = store.run.appending("bridge/members")
+      try makeDirectories(members, mode: 0o700)
+      try replaceFile(members.appending("x"), with: Array("{{{".utf8))
+      #expect(try store.heal(isAlive: everybody).count == 3)
+      #expect(try entries(of: leases).map(\.name.string) == [held.description])
+      _ = try store.heal { $0 == identifier(1) }
+      #expect(try entries(of: members).isEmpty)
+    }
+  }
+
+  /// The network is removed, and made again by the same name, between the look at it and the lease.
+  @Test func anAddressOfARemovedNetworkIsNotLeased() throws {
+    try withStore { store in
+      _ = try store.perform(store.prepareCreation(of: NetworkOptions(name: "back")))
+      var steps = 0
+      let error = #expect(throws: NetworkError.self) {
+        _ = try store.attach(identifier(1), to: "back", isAlive: everybody) { _ in steps += 1 }
+        try store.release(identifier(1))
+        try store.remove("back", isAlive: everybody)
+        _ = try store.attach(identifier(1), to: "back", isAlive: everybody)
+      }
+      #expect(error?.kind == .notFound && steps == 0)
+      #expect(!exists(store.run.appending("back")))
+    }
+  }
+
   @Test func releasingKnowsTheContainerAlone() throws {
     try withStore { store in
       _ = try store.perform(store.prepareCreation(of: NetworkOptions(name: "back")))

@@ -64,6 +64,67 @@ struct NetworkLifeTests {
     }
   }
 
+  /// An accept of ours does not outweigh another's drop, so a person is told: once, and again when something has changed.
+  @Test(arguments: [
+    (["add", "table", "ip", "filter"], "FORWARD", "iptables -I FORWARD -i"),
+    (["add", "table", "inet", "theirs"], "walls", "nft insert rule inet theirs walls iifname"),
+  ])
+  func anothersDropIsSaid(table: [String], chain: String, cure: String) throws {
+    try withStore { store in
+      let network = try store.ready("bridge")
+      #expect(store.warning(for: "bridge") == nil)
+      try run("nft", arguments: table)
+      let place = table.suffix(2) + [chain]
+      let hook = "{ type filter hook forward priority 0; policy accept; }"
+      try run("nft", arguments: ["add", "chain"] + place + [hook])
+      _ = try store.ready("bridge")
+      #expect(store.warning(for: "bridge") == nil)
+      try run("nft", arguments: ["chain"] + place + ["{ policy drop; }"])
+      _ = try store.ready("bridge")
+      let warning = try #require(store.warning(for: "bridge"))
+      #expect(warning.contains("chain \(chain)) drops") && warning.contains("\(cure) \(network.bridge)"), "\(warning)")
+      // The same firewall is not told of twice.
+      _ = try store.ready("bridge")
+      #expect(store.warning(for: "bridge") == nil)
+      var options = NetworkOptions(name: "inside")
+      options.isInternal = true
+      _ = try store.perform(store.prepareCreation(of: options))
+      #expect(store.warning(for: "inside") == nil && store.warning(for: "bridge") != nil)
+    }
+  }
+
+  /// What the cure of the warning says, done: then containers reach out.
+  @Test func theCureOfAnothersDropCures() throws {
+    try withStore { store in
+      let network = try store.ready("bridge")
+      try run("nft", "add table inet theirs")
+      try run("nft", "add chain inet theirs walls { type filter hook forward priority 0; policy drop; }")
+      _ = try store.ready("bridge")
+      let cure = try #require(store.warning(for: "bridge")?.split(separator: ": ").last)
+      try run("sh", "-c", String(cure))
+      let rules = try run("nft", "list", "table", "inet", "theirs")
+      #expect(
+        rules.contains("iifname \"\(network.bridge)\" accept") && rules.contains("oifname \"\(network.bridge)\" accept")
+      )
+    }
+  }
+
+  @Test func aDamagedRecordIsRemovedLikeAnyOther() throws {
+    try withStore { store in
+      let network = try store.perform(store.prepareCreation(of: NetworkOptions(name: "back")))
+      _ = try store.attach(identifier(1), to: "back", isAlive: everybody)
+      try replaceFile(store.root.appending("back.json"), with: Array("{\"name\":".utf8))
+      let damage = #expect(throws: NetworkError.self) { _ = try store.ready("back") }
+      #expect(damage?.isDamage == true && damage?.hint?.contains("skiff network rm back") == true)
+      let busy = #expect(throws: NetworkError.self) { try store.remove("back", isAlive: everybody) }
+      #expect(busy?.hint?.contains("stop the 1 container") == true)
+      try store.release(identifier(1))
+      try store.remove("back", isAlive: everybody)
+      #expect(try store.names().isEmpty && !exists(store.run.appending("back")))
+      #expect(try !run("ip", "link").contains(network.bridge))
+    }
+  }
+
   @Test func createListFindRemove() throws {
     try withStore { store in
       var options = NetworkOptions(name: "back")
