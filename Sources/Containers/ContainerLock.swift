@@ -55,6 +55,13 @@ package struct ContainerLock: ~Copyable, Sendable {
     }
   }
 
+  /// From here on the container is being removed, and whoever finds it half removed goes on with it. One write, so that
+  /// there is no state between.
+  package func markRemoval() throws(Fault) { try descriptor.borrowed.write("removing\n") }
+
+  /// Whether who held the lock before was removing the container.
+  package var marksRemoval: Bool { ((try? status(of: descriptor.borrowed).size) ?? 0) > 0 }
+
   /// Removes the lock file while it is held: the last act on a container that is gone.
   package consuming func remove() throws(Fault) { try removeFile(path) }
 

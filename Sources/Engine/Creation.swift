@@ -83,9 +83,11 @@ extension Engine {
     let image = try imageDefaults(of: request)
     let user = try user(of: request, image)
     let hostname = request.hostname ?? hostnameByDefault(request, identifier)
-    let anonymous = try resolveMounts(&request, image, rehearsal: rehearsal)
-    let network = try prepareNetwork(request.network, identifier, hostname: hostname, rehearsal: rehearsal)
     do throws(Failure) {
+      let anonymous = try resolveMounts(&request, image, for: identifier, rehearsal: rehearsal)
+      passKillSwitch("preparing", 0)
+      let network = try prepareNetwork(request.network, identifier, hostname: hostname, rehearsal: rehearsal)
+      passKillSwitch("preparing", 1)
       let builder = SpecBuilder(
         request: request, config: image.config,
         files: .init(
@@ -97,11 +99,12 @@ extension Engine {
       record.anonymousVolumes = anonymous
       let steps = preparationSteps(files, record, spec, request, image, hostname: hostname, network: network)
       return PreparedContainer(
-        identifier: identifier, record: record, steps: steps, warnings: warnings, spec: spec, network: network,
+        identifier: identifier, record: record, steps: steps,
+        warnings: warnings + [network.warning].compactMap { $0 }, spec: spec, network: network,
         sources: rehearsal ? missingSources(of: request) : [])
     } catch {
       releaseNetwork(of: identifier, record: nil)
-      for name in anonymous { removeAnonymousVolume(name) }
+      removeAnonymousVolumes(of: identifier)
       throw error
     }
   }
@@ -120,6 +123,7 @@ extension Engine {
       }
     } catch {
       releaseNetwork(of: prepared.identifier, record: prepared.record)
+      removeAnonymousVolumes(of: prepared.identifier)
       try? lock.remove()
       throw creationFailure(prepared.record.name, error)
     }
@@ -141,9 +145,15 @@ extension Engine {
     if case .file(.makeSymbolicLink) = failure.step { failure.fault.errno == .exists } else { false }
   }
 
-  /// With the host's network the host's name too, as docker has it.
+  /// With the host's network the host's name too, and with another container's that one's, as docker has it.
   private func hostnameByDefault(_ request: RunRequest, _ identifier: ContainerIdentifier) -> String {
     let isHosts = request.sharesHostNames || request.network == .host
+    // Whose addresses it has, its name it has too.
+    if case .container(let word) = request.network, let other = try? find(word),
+      let name = try? readText(store.files(of: other).hostname)
+    {
+      return name
+    }
     return isHosts ? (try? readText("/proc/sys/kernel/hostname")) ?? "localhost" : identifier.short
   }
 
@@ -218,7 +228,7 @@ extension Engine {
     }
     steps += [
       .writeFile(files.hostname, contents: Array((hostname + "\n").utf8), mode: 0o644),
-      .writeFile(files.hosts, contents: network.hosts(request.extraHosts), mode: 0o644),
+      .writeFile(files.hosts, contents: network.hosts(request.extraHosts, name: record.name), mode: 0o644),
       .writeFile(files.resolvConf, contents: network.resolvConf(request.dnsServers), mode: 0o644),
       .writeFile(files.record, contents: record.jsonBytes(.pretty), mode: 0o600),
       .writeFile(files.configuration, contents: spec.jsonBytes(), mode: 0o600),

@@ -52,14 +52,22 @@ package struct Engine: Sendable {
 
   package func record(of identifier: ContainerIdentifier) throws(Failure) -> ContainerRecord {
     do throws(Fault) { return try store.record(of: identifier) } catch {
-      throw Failure("cannot read the record of container \(identifier.short)", error)
+      throw damaged("cannot read the record of container \(identifier.short)", error)
     }
   }
 
   package func containerState(of identifier: ContainerIdentifier) throws(Failure) -> ContainerState {
     do throws(Fault) { return try store.state(of: identifier) ?? ContainerState(status: .created) } catch {
-      throw Failure("cannot read the state of container \(identifier.short)", error)
+      throw damaged("cannot read the state of container \(identifier.short)", error)
     }
+  }
+
+  private func damaged(_ what: String, _ fault: Fault) -> Failure {
+    var failure = Failure(what, fault)
+    if fault.errno == .badMessage {
+      failure.hint = "the file is damaged (\(fault.hint ?? "")); skiff rm -f takes the container away"
+    }
+    return failure
   }
 
   /// The first process of a running container, or the failure that says it does not run.

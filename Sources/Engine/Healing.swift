@@ -4,6 +4,7 @@ internal import Kernel
 internal import Layers
 internal import Networks
 internal import Steps
+internal import Volumes
 
 // What a crash left. A container's lock is held from before anything of it is made until all of it is gone, by the command
 // and then by the supervisor: so where a directory is there and its lock is free, somebody was killed, and whoever
@@ -11,49 +12,103 @@ internal import Steps
 // has to be remembered to be found.
 
 extension Engine {
-  /// Heals everything that nobody holds. Called by every command; costs one open and one flock a container.
+  /// Heals everything that nobody holds. Called by every command, so it is cheap where there is nothing to do: one file is
+  /// read for a container that has ended, and one lock is tried for another.
   package func heal() {
     guard effectiveUser() == 0, let identifiers = try? store.identifiers() else { return }
-    for identifier in identifiers { heal(identifier) }
-    removeOrphans(living: Set(identifiers.map(\.description)))
+    var traces = names(in: state.locks)
+    traces.formUnion(names(in: state.runningContainers))
+    thawForgotten(traces)
+    var held: Set<String> = []
+    for identifier in identifiers {
+      if isAtRest(identifier, traces) { continue }
+      if heal(identifier) { held.insert(identifier.description) }
+    }
+    removeOrphans(traces, living: Set(identifiers.map(\.description)))
     // Addresses that were leased for a container which never came to be.
-    _ = try? networks.heal(isAlive: isAlive)
-    // Layers and blobs that a command was writing or removing when it was killed.
+    _ = try? networks.heal { held.contains($0) || isAlive($0) }
+    // Layers, blobs and volumes that a command was writing or removing when it was killed.
     if exists(state.root.appending("images")), let images = try? images() { images.heal() }
+    volumes.heal()
   }
 
-  private func heal(_ identifier: ContainerIdentifier) {
+  private func names(in directory: Path) -> Set<String> {
+    Set(((try? entries(of: directory)) ?? []).map(\.name.string))
+  }
+
+  /// A container that has ended and has nothing in /run: no lock, no directory.
+  private func isAtRest(_ identifier: ContainerIdentifier, _ traces: Set<String>) -> Bool {
+    guard !traces.contains(identifier.description) else { return false }
+    return (try? store.state(of: identifier))?.status == .exited
+  }
+
+  /// True when somebody holds the container: its supervisor, or a command that is making or removing it.
+  private func heal(_ identifier: ContainerIdentifier) -> Bool {
     let files = store.files(of: identifier)
-    guard let lock = try? ContainerLock.tryTake(files) else { return }
-    let record = try? store.record(of: identifier)
-    let state = try? store.state(of: identifier)
-    guard let record, let state else {
-      // Killed while it was being made: nobody was told of it, so nobody will miss it.
-      releaseHostResources(identifier, record: record)
-      try? erase(files, record: record)
-      try? lock.remove()
-      return
+    guard let lock = try? ContainerLock.tryTake(files) else { return true }
+    passKillSwitch("healing", 0)
+    var record: ContainerRecord?
+    do throws(Fault) { record = try store.record(of: identifier) } catch {
+      // Damaged, it is still somebody's container. Missing, it was never finished.
+      if error.errno != .noSuchFile && !lock.marksRemoval {
+        end(identifier, record: nil)
+        return false
+      }
     }
-    if state.status == .exited && !record.removesItself {
-      // Nothing of a container that has ended lives in /run; what does was left by a supervisor killed on its way out.
-      if exists(files.runDirectory) { releaseHostResources(identifier, record: record) }
-      return
+    if lock.marksRemoval {
+      remove(identifier, record: record, consume lock)
+      return false
+    }
+    guard let record, exists(files.state) else {
+      // Killed while it was being made: nobody was told of it, so nobody will miss it.
+      removeAnonymousVolumes(of: identifier)
+      remove(identifier, record: record, consume lock)
+      return false
+    }
+    end(identifier, record: record)
+    guard record.removesItself else {
+      try? lock.remove()
+      return false
+    }
+    for name in record.anonymousVolumes { removeAnonymousVolume(name) }
+    remove(identifier, record: record, consume lock)
+    return false
+  }
+
+  private func remove(
+    _ identifier: ContainerIdentifier, record: ContainerRecord?, _ lock: consuming ContainerLock
+  ) {
+    releaseHostResources(identifier, record: record)
+    do throws(Fault) {
+      try erase(store.files(of: identifier), record: record, lock)
+      try lock.remove()
+    } catch {
+      // The mark is in the lock: the next command tries again.
+    }
+  }
+
+  /// A container without a supervisor has ended, whatever its state says; what it was is kept.
+  private func end(_ identifier: ContainerIdentifier, record: ContainerRecord?) {
+    var state: ContainerState
+    var isDamaged = false
+    do throws(Fault) { state = try store.state(of: identifier) ?? ContainerState(status: .running) } catch {
+      state = ContainerState(status: .running)
+      isDamaged = true
     }
     if state.status != .exited {
       killRemains(of: state)
-      var ended = state
-      ended.status = .exited
-      ended.process = nil
-      ended.finished = now()
-      ended.exitCode = 137
-      ended.message = "its supervisor was killed, so it was killed too"
-      try? store.write(ended, of: identifier)
+      passKillSwitch("healing", 4)
+      state.status = .exited
+      state.process = nil
+      state.finished = now()
+      state.exitCode = 137
+      state.message =
+        isDamaged
+        ? "how it ended is not known: its state file was damaged"
+        : "its supervisor was killed, so it was killed too"
+      try? store.write(state, of: identifier)
     }
     releaseHostResources(identifier, record: record)
-    if record.removesItself {
-      try? erase(files, record: record)
-      try? lock.remove()
-    }
   }
 
   /// Kills what still runs of a container without a supervisor: its streams lead nowhere and nobody would see its end.
@@ -71,8 +126,11 @@ extension Engine {
 
   /// What the supervisor's undo list would have taken back, found again by name.
   private func releaseHostResources(_ identifier: ContainerIdentifier, record: ContainerRecord?) {
+    passKillSwitch("healing", 1)
     removeGroups(of: identifier)
+    passKillSwitch("healing", 2)
     releaseNetwork(of: identifier, record: record)
+    passKillSwitch("healing", 3)
     try? removeTree(store.files(of: identifier).runDirectory)
   }
 
@@ -83,28 +141,23 @@ extension Engine {
     }
   }
 
-  /// Leftovers without a container: locks, names, run directories, control groups, temporary files.
-  private func removeOrphans(living: Set<String>) {
-    for entry in (try? entries(of: state.runningContainers)) ?? [] where !living.contains(entry.name.string) {
-      guard let identifier = ContainerIdentifier(entry.name.string) else { continue }
-      removeOrphan(identifier)
-    }
-    for entry in (try? entries(of: state.locks)) ?? [] where !living.contains(entry.name.string) {
-      guard let identifier = ContainerIdentifier(entry.name.string) else { continue }
-      removeOrphan(identifier)
-    }
-    for entry in (try? names.all()) ?? [] where !living.contains(entry.identifier.description) {
-      removeOrphan(entry.identifier)
+  /// Leftovers without a container: locks, run directories, names.
+  private func removeOrphans(_ traces: Set<String>, living: Set<String>) {
+    var orphans = traces.subtracting(living)
+    for entry in (try? names.all()) ?? [] { orphans.insert(entry.identifier.description) }
+    for word in orphans.subtracting(living) {
+      if let identifier = ContainerIdentifier(word) { removeOrphan(identifier, wasHeld: traces.contains(word)) }
     }
   }
 
-  private func removeOrphan(_ identifier: ContainerIdentifier) {
-    let files = store.files(of: identifier)
+  private func removeOrphan(_ identifier: ContainerIdentifier, wasHeld: Bool) {
     // The list of the living is older than this look: one that was made meanwhile has its lock held, or its directory.
-    guard let lock = try? ContainerLock.tryTake(files), !exists(files.directory) else { return }
-    releaseHostResources(identifier, record: nil)
-    try? erase(files, record: nil)
-    try? lock.remove()
+    guard let lock = try? ContainerLock.tryTake(store.files(of: identifier)),
+      !exists(store.files(of: identifier).directory)
+    else { return }
+    // Killed before there was a directory; or while it was removed, by a boot too, and then its volumes are to stay.
+    if wasHeld && !lock.marksRemoval { removeAnonymousVolumes(of: identifier) }
+    remove(identifier, record: nil, consume lock)
   }
 
   /// Below the cgroup that Skiff itself may use, one group a container.

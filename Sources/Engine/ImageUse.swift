@@ -1,5 +1,4 @@
 package import Blobs
-internal import Cgroups
 internal import Containers
 package import ImageSpec
 package import JSON
@@ -55,9 +54,9 @@ extension Engine {
     let (record, files) = try layered(word, doing: "commit")
     let store = try images()
     // Frozen, so that no file is half written while it is packed.
-    let group = Cgroup(group: cgroupName(of: files.identifier), layout: try layout())
-    let isPaused = pauses && group.exists && (try? group.freeze()) != nil
-    defer { if isPaused { try? group.thaw() } }
+    let pause = pauses ? freeze(files.identifier) : nil
+    defer { if pause != nil { thaw(files.identifier) } }
+    passKillSwitch("commit", 0)
     do {
       let name = try reference.map { try Reference($0) }
       var commit = Commit(base: try store.resolve(record.imageIdentifier), upper: files.upper)

@@ -12,7 +12,7 @@ extension Engine {
   /// Puts a directory of the host in place of each volume's name. Returns the volumes that were made for this container
   /// alone.
   func resolveMounts(
-    _ request: inout RunRequest, _ image: ImageDefaults, rehearsal: Bool
+    _ request: inout RunRequest, _ image: ImageDefaults, for identifier: ContainerIdentifier, rehearsal: Bool
   ) throws(Failure) -> [String] {
     let taken = Set(request.mounts.map(\.target))
     for volume in image.config.volumes {
@@ -28,7 +28,7 @@ extension Engine {
       case .bind(let source, let target, _, let createsSource):
         try checkSource(source, target: target, creates: createsSource, rehearsal: rehearsal)
       case .volume(let given, let target, let options):
-        let name = given ?? VolumeStore.anonymousName()
+        let name = given ?? VolumeStore.anonymousName(for: identifier.description)
         if given == nil { anonymous.append(name) }
         let directory = try volumeDirectory(
           name, copyingUp: target, options.contains("nocopy") ? [] : layers(of: request, image), rehearsal: rehearsal)
@@ -82,6 +82,11 @@ extension Engine {
       let isOwn = path.bytes.starts(with: own.bytes) && path.name != "_data"
       return .file(.makeDirectory(path, mode: isOwn ? 0o700 : 0o755))
     }
+  }
+
+  /// Of a container that never came to be: no record says which they are, but their names begin as its identifier does.
+  func removeAnonymousVolumes(of identifier: ContainerIdentifier) {
+    for name in volumes.anonymousNames(for: identifier.description) { removeAnonymousVolume(name) }
   }
 
   private func checkSource(_ source: Path, target: Path, creates: Bool, rehearsal: Bool) throws(Failure) {

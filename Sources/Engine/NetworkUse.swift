@@ -16,6 +16,8 @@ struct NetworkUse: Sendable {
   var hostname: String
   /// What made the network ready, or in a rehearsal would make it; nothing, nearly always. It outlives the container.
   var steps: [Step] = []
+  /// What a person should know of the host's firewall.
+  var warning: String?
 }
 
 extension Engine {
@@ -33,8 +35,7 @@ extension Engine {
       let process = try runningProcess(of: other, named: word).identity.process
       return NetworkUse(
         mode: "container:\(other)", sharedNamespace: Path("/proc/\(process)/ns/net"),
-        sharedFiles: store.files(of: other),
-        hostname: hostname)
+        sharedFiles: store.files(of: other), hostname: hostname)
     case .bridge: return try attach(identifier, to: Network.defaultName, hostname, rehearsal: rehearsal)
     case .named(let name): return try attach(identifier, to: name, hostname, rehearsal: rehearsal)
     }
@@ -52,6 +53,7 @@ extension Engine {
       var use = NetworkUse(mode: attachment.network, hostname: hostname)
       use.record = NetworkRecord(attachment)
       use.steps = steps
+      if !rehearsal { use.warning = networks.warning(for: attachment.network) }
       return use
     } catch { throw Failure(error) }
   }
@@ -117,10 +119,11 @@ extension Failure {
 }
 
 extension NetworkUse {
-  func hosts(_ extra: [Label]) -> [UInt8] {
+  /// - Parameter name: the container's, by which it finds itself as the others find it.
+  func hosts(_ extra: [Label], name: String) -> [UInt8] {
     if mode == "host" { return (try? readFile("/etc/hosts", limit: 1 << 20)) ?? [] }
     if let sharedFiles { return (try? readFile(sharedFiles.hosts, limit: 1 << 20)) ?? [] }
-    let own = record.map { HostsEntry(address: $0.address, names: [hostname]) }
+    let own = record.map { HostsEntry(address: $0.address, names: hostname == name ? [name] : [hostname, name]) }
     let others = extra.map { HostsEntry(address: $0.value, names: [$0.name]) }
     return Array(HostsFile.base(own: own, extra: others).utf8)
   }

@@ -100,17 +100,21 @@ extension Engine {
       throw Failure("cannot start \(record.name)", error)
     }
     // Before the program runs, so that it finds the others by name from its first instruction on.
+    passKillSwitch("starting", 0)
     announce(record, plan.hostname ?? files.identifier.short, files)
+    passKillSwitch("starting", 1)
     let launched: LaunchedContainer
     do throws(PlanFailure) { launched = try launch(plan, streams: ends.streams.inside, isTimed: isTimed) } catch {
       throw failure(toStart: record, error)
     }
     let undo = launched.undo
+    passKillSwitch("starting", 2)
     do throws(Fault) {
       var state = ContainerState(status: .running)
       state.process = try ProcessIdentity(of: launched.process)
       state.started = now()
       try store.write(state, of: files.identifier)
+      passKillSwitch("starting", 3)
       for timing in launched.timings { _ = try client.borrowed.send(Frame.timing(line(timing)).bytes) }
       _ = try client.borrowed.send(Frame.started(launched.process).bytes)
       let process = launched.process
@@ -180,10 +184,13 @@ extension Engine {
     passKillSwitch("ending", 2)
     guard record.removesItself else {
       try? removeTree(files.runDirectory)
+      passKillSwitch("ending", 3)
+      // Without a lock or a directory in /run, nothing of it is left to look at.
+      try? lock.remove()
       return
     }
     for name in record.anonymousVolumes { removeAnonymousVolume(name) }
-    try? erase(files, record: record)
+    try? erase(files, record: record, lock)
     try? lock.remove()
   }
 
@@ -192,7 +199,7 @@ extension Engine {
     let record = try? store.record(of: files.identifier)
     releaseNetwork(of: files.identifier, record: record)
     for name in record?.anonymousVolumes ?? [] { removeAnonymousVolume(name) }
-    try? erase(files, record: record)
+    try? erase(files, record: record, lock)
     try? lock.remove()
   }
 }

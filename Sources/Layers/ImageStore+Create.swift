@@ -47,6 +47,7 @@ extension ImageStore {
       let layer = try layers.pack(
         upper: commit.upper, over: commit.base.lowerdirs, mountPoints: commit.mountPoints,
         usesUserAttributes: commit.usesUserAttributes, into: blobs)
+      passKillSwitch("commit", 1)
       var config = commit.base.config
       config.config = commit.config
       config.created = now().rfc3339
@@ -70,10 +71,14 @@ extension ImageStore {
   func publish(
     _ config: ImageConfig, layers stack: [ContentDescriptor], as reference: Reference?
   ) throws(StoreError) -> Image {
+    passKillSwitch("commit", 2)
     let configBlob = try blobs.put(config.jsonBytes(), mediaType: .ociConfig)
     let manifest = Manifest(config: configBlob, layers: stack)
+    passKillSwitch("commit", 3)
     let descriptor = try blobs.put(manifest.jsonBytes(), mediaType: .ociManifest)
+    passKillSwitch("commit", 4)
     try name(descriptor, reference)
+    passKillSwitch("commit", 5)
     return try resolve(descriptor.digest.description)
   }
 

@@ -34,11 +34,14 @@ extension RunCommand {
     let begin = monotonicNanoseconds()
     let created = try engine.create(prepared, lock: lock)
     let record = created.record
+    passKillSwitch("command", 0)
     let socket = try engine.start(created, by: supervisor)
+    passKillSwitch("command", 1)
     if let file = arguments.string("cidfile") { try writeIdentifier(record.identifier, to: Path(file)) }
     if request.isDetached {
       // What earlier calls left behind is taken away while the container starts, on the other processor.
       engine.heal()
+      passKillSwitch("command", 2)
       return try detach(socket, record) { try glass.showTimings($0, of: plan, total: monotonicNanoseconds() - begin) }
     }
     return try attach(

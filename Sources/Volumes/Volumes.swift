@@ -33,12 +33,18 @@ package struct VolumeStore: Sendable {
       && bytes.allSatisfy { isPlain($0) || $0 == 45 || $0 == 46 || $0 == 95 }
   }
 
-  /// For a volume that nobody named: 64 hexadecimal digits.
-  package static func anonymousName() -> String {
-    (0..<4).map { _ in
-      let digits = String(UInt64.random(in: .min ... .max), radix: 16)
-      return String(repeating: "0", count: 16 - digits.count) + digits
-    }.joined()
+  /// For a volume that nobody named: 64 hexadecimal digits, most of them its container's, so that one whose maker was
+  /// killed before it could write it down is found again.
+  package static func anonymousName(for container: String) -> String {
+    let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+    return String(container.prefix(48)) + String(repeating: "0", count: 16 - digits.count) + digits
+  }
+
+  /// The volumes that were made for the container alone.
+  package func anonymousNames(for container: String) -> [String] {
+    ((try? entries(of: root)) ?? []).map(\.name.string).filter {
+      $0.utf8.count == 64 && container.utf8.count == 64 && $0.hasPrefix(container.prefix(48))
+    }
   }
 }
 
@@ -69,6 +75,13 @@ extension VolumeStore {
     let record = try read(name)
     return Volume(
       name: name, mountpoint: root.appending(name).appending("_data"), created: record.created, labels: record.labels)
+  }
+
+  /// Takes away what killed commands left half made or half removed.
+  package func heal() {
+    for entry in (try? entries(of: root)) ?? [] where entry.name.bytes.first == UInt8(ascii: ".") {
+      try? heal(entry.name)
+    }
   }
 
   /// All volumes by name. What a killed command left half made or half removed is taken away on the way.
@@ -170,6 +183,6 @@ extension VolumeStore {
   private func heal(_ name: Path) throws(Fault) {
     let parts = name.string.split(separator: ".")
     guard parts.count == 3, let process = Int32(parts[0]), parts[2] == "new" || parts[2] == "removed" else { return }
-    if process != processIdentifier(), !exists(Path("/proc/\(process)")) { try removeTree(root.appending(name)) }
+    if process != processIdentifier(), !isRunning(process) { try removeTree(root.appending(name)) }
   }
 }

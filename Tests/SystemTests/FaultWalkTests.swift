@@ -6,29 +6,171 @@ import Testing
 /// (Kernel/KillSwitch.swift). After the next command nothing may be left of it.
 @Suite(.serialized, .enabled(if: getuid() == 0, "kill -9 between steps needs root: they are real"))
 struct FaultWalkTests {
-  /// Every phase of a run, and then those of its end.
-  @Test(arguments: ["preparation", "host", "clone", "wiring", "building", "finishing", "undo", "ending"])
+  /// Calls the program again and again, killed at the first step of the phase, at the second, and so on, until a call is
+  /// past the last one: then nobody was killed and it succeeds. So a walk cannot end early, nor miss a step.
+  private func walk(
+    _ sandbox: Sandbox, _ phase: String, _ words: [String], before: () throws -> Void = {},
+    after: (_ step: String, _ isLast: Bool) throws -> Void
+  ) throws {
+    for index in 0..<200 {
+      try before()
+      let result = try sandbox.skiff(words, environment: ["SKIFF_KILL_AT": "\(phase):\(index)"])
+      try after("\(phase):\(index)", result.code == 0)
+      if result.code != 0 { continue }
+      #expect(index > 0, "nobody was ever killed in \(phase)")
+      return
+    }
+    Issue.record("the walk of \(phase) does not end: \(words)")
+  }
+
+  /// Every phase of a run and of its end, with all that a container can have: layers, a bridge, volumes with and without a
+  /// name, an init, and a limit. With --rm, the next command alone must leave nothing.
+  @Test(arguments: [
+    "preparing", "network", "preparation", "starting", "clone", "wiring", "building", "finishing", "undo",
+    "ending", "erasing",
+  ])
   func nothingIsLeftAfterAKillBeforeEachStep(phase: String) throws {
     let sandbox = try Sandbox()
     defer { sandbox.remove() }
-    var walked = 0
-    for index in 0..<200 {
-      let result = try sandbox.skiff(
-        ["run", "--name", "walk", "-m", "64m", "--rootfs", sandbox.rootfs, "true"],
-        environment: ["SKIFF_KILL_AT": "\(phase):\(index)"])
-      let identifiers = sandbox.identifiers()
-      let leftover = try sandbox.skiff(["ps", "-aq"])
-      #expect(leftover.code == 0, "\(phase):\(index): \(leftover.errors)")
-      // A container that had ended when its supervisor died keeps its record, as any that has ended does.
-      _ = try sandbox.skiff(["rm", "-f", "walk"])
-      #expect(sandbox.leaks(of: identifiers) == [], "\(phase):\(index) left something behind")
-      walked = index
-      // Past the last step of the phase nobody is killed any more.
-      if result.code == 0 && phase != "undo" && phase != "ending" { break }
-      if result.code == 0 && sandbox.ranToItsEnd { break }
-    }
-    #expect(walked > 0 || phase == "clone" || phase == "host", "the walk of \(phase) never began")
+    try sandbox.makeImage()
+    let words = [
+      "run", "--rm", "--name", "walk", "-m", "64m", "--init", "-v", "data:/data", "-v", "/anonymous", "box", "busybox",
+      "true",
+    ]
+    try walk(
+      sandbox, phase, words,
+      before: { if phase == "network" { _ = try sandbox.skiff(["network", "rm", "-f", "bridge"]) } },
+      after: { step, _ in
+        let identifiers = sandbox.identifiers()
+        sandbox.settle()
+        let next = try sandbox.skiff(["ps", "-aq"])
+        #expect(next.code == 0 && next.output.isEmpty, "\(step): \(next.output)\(next.errors)")
+        #expect(sandbox.leaks(of: identifiers) == [], "\(step) left something behind")
+      })
     _ = try sandbox.skiff(["network", "rm", "bridge"])
+  }
+
+  /// Without --rm: a container that had ended keeps its record and its exit code, as any that has ended does.
+  @Test(arguments: ["starting", "undo", "ending"])
+  func aContainerThatHadEndedIsKept(phase: String) throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    let words = ["run", "--name", "walk", "-v", "/anonymous", "--rootfs", sandbox.rootfs, "true"]
+    try walk(sandbox, phase, words) { step, isLast in
+      let identifiers = sandbox.identifiers()
+      sandbox.settle()
+      let status = try sandbox.skiff(["ps", "-a", "--format", "{{.Status}}"]).output
+      if phase == "undo" || phase == "ending" || isLast {
+        #expect(status.hasPrefix("Exited (0)"), "\(step): \(status)")
+      }
+      #expect(try sandbox.skiff(["rm", "-f", "-v", "walk"]).code == 0)
+      #expect(sandbox.leaks(of: identifiers) == [], "\(step) left something behind")
+    }
+    _ = try sandbox.skiff(["network", "rm", "bridge"])
+  }
+
+  /// The command dies and not the supervisor: the container runs on, or was never made.
+  @Test func theCommandIsKilledAndNotTheSupervisor() throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    let words = ["run", "-d", "--name", "walk", "--rootfs", sandbox.rootfs, "sleep", "1000"]
+    try walk(sandbox, "command", words) { step, _ in
+      let identifiers = sandbox.identifiers()
+      let removed = try sandbox.skiff(["rm", "-f", "walk"])
+      #expect(removed.code == 0, "\(step): \(removed.errors)")
+      sandbox.settle()
+      #expect(try sandbox.skiff(["ps", "-aq"]).output.isEmpty)
+      #expect(sandbox.leaks(of: identifiers) == [], "\(step) left something behind")
+    }
+    _ = try sandbox.skiff(["network", "rm", "bridge"])
+  }
+
+  /// rm is killed: the next command goes on with it, and leaves the volumes that rm was not told to remove.
+  @Test(arguments: [true, false]) func aRemovalThatWasBegunIsFinished(withVolumes: Bool) throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    let words = ["rm", "-f"] + (withVolumes ? ["-v"] : []) + ["walk"]
+    try walk(
+      sandbox, "erasing", words,
+      before: {
+        let run = ["run", "--name", "walk", "--network", "none", "-v", "/anonymous", "--rootfs", sandbox.rootfs]
+        let ended = try sandbox.skiff(run + ["true"])
+        #expect(ended.code == 0, "\(ended.errors)")
+        sandbox.settle()
+      },
+      after: { step, _ in
+        let identifiers = sandbox.identifiers()
+        #expect(try sandbox.skiff(["ps", "-aq"]).output.isEmpty, "\(step)")
+        let leaks = sandbox.leaks(of: identifiers)
+        #expect(leaks.filter { !$0.hasPrefix("volume") } == [], "\(step) left something behind")
+        #expect(leaks.count == (withVolumes ? 0 : 1), "\(step): \(leaks)")
+        for volume in leaks {
+          try FileManager.default.removeItem(atPath: "\(sandbox.state)/volumes/\(volume.split(separator: " ")[1])")
+        }
+      })
+  }
+
+  /// Who heals is killed too: a program that runs without a record, one with, one that has ended.
+  @Test(arguments: ["starting:2", "starting:3", "ending:0"], ["healing", "erasing"])
+  func theHealerIsKilledToo(first: String, phase: String) throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    let run = ["run", "--rm", "--name", "walk", "-v", "/anonymous", "--rootfs", sandbox.rootfs, "sleep", "0.01"]
+    var identifiers: Set<String> = []
+    try walk(
+      sandbox, phase, ["ps", "-aq"],
+      before: {
+        let killed = try sandbox.skiff(run, environment: ["SKIFF_KILL_AT": first])
+        #expect(killed.code != 0)
+        identifiers = sandbox.identifiers()
+        sandbox.settle()
+      },
+      after: { step, _ in
+        let next = try sandbox.skiff(["ps", "-aq"])
+        #expect(next.code == 0 && next.output.isEmpty, "\(step): \(next.output)\(next.errors)")
+        #expect(sandbox.leaks(of: identifiers) == [], "\(first), then \(step) left something behind")
+      })
+    _ = try sandbox.skiff(["network", "rm", "bridge"])
+  }
+
+  /// exec leaves no process in the container, and the container as it was.
+  @Test(arguments: ["joining", "finishing"]) func execIsKilled(phase: String) throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    let run = ["run", "-d", "--name", "walk", "--network", "none", "--rootfs", sandbox.rootfs, "sleep", "1000"]
+    #expect(try sandbox.skiff(run).code == 0)
+    let identifiers = sandbox.identifiers()
+    try walk(sandbox, phase, ["exec", "walk", "true"]) { step, _ in
+      let processes = try sandbox.skiff(["exec", "walk", "ps", "-o", "args"])
+      #expect(processes.output.split(separator: "\n").sorted() == ["COMMAND", "ps -o args", "sleep 1000"], "\(step)")
+    }
+    #expect(try sandbox.skiff(["rm", "-f", "walk"]).code == 0)
+    sandbox.settle()
+    #expect(sandbox.leaks(of: identifiers) == [])
+  }
+
+  /// commit freezes the container while it reads it: whoever comes next thaws it, and finds no half of an image.
+  @Test func commitIsKilled() throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    try sandbox.makeImage()
+    let run = ["run", "-d", "--name", "walk", "--network", "none", "box", "busybox", "sleep", "1000"]
+    #expect(try sandbox.skiff(run).code == 0)
+    #expect(try sandbox.skiff(["exec", "walk", "busybox", "touch", "/third"]).code == 0)
+    let identifiers = sandbox.identifiers()
+    try walk(sandbox, "commit", ["commit", "walk", "kept"]) { step, isLast in
+      let answer = try sandbox.skiff(["exec", "walk", "busybox", "echo", "awake"])
+      #expect(answer.output == "awake\n", "\(step): \(answer.errors)")
+      let names = Set(try sandbox.skiff(["images", "--format", "{{.Repository}}"]).output.split(separator: "\n"))
+      #expect(names.isSuperset(of: ["plain", "box"]) && (!isLast || names.contains("kept")), "\(step): \(names)")
+      let leaks = sandbox.leaks(of: identifiers).filter { $0.contains("ingest") || $0.contains(".work") }
+      #expect(leaks == [], "\(step)")
+    }
+    let read = ["run", "--rm", "--network", "none", "kept", "busybox", "ls", "/second", "/third"]
+    #expect(try sandbox.skiff(read).output == "/second\n/third\n")
+    #expect(try sandbox.skiff(["rm", "-f", "walk"]).code == 0)
+    sandbox.settle()
+    #expect(sandbox.leaks(of: identifiers) == [])
   }
 
   /// The supervisor of a running container is killed; the next command finds it and finishes what it would have.
@@ -39,45 +181,11 @@ struct FaultWalkTests {
     #expect(started.code == 0, "\(started.errors)")
     let identifiers = sandbox.identifiers()
     let supervisor = try #require(sandbox.supervisors().first)
-    let pidfd = try openProcess(supervisor)
-    try sendSignal(9, to: pidfd.borrowed)
-    #expect(try poll(pidfd.borrowed, .readable, milliseconds: 10_000) == .readable)
+    try sendSignal(9, toProcess: supervisor)
+    sandbox.settle()
     let listed = try sandbox.skiff(["ps", "-a", "--format", "{{.Status}}"])
     #expect(listed.output.hasPrefix("Exited (137)"), "\(listed.output)")
     #expect(try sandbox.skiff(["rm", "orphan"]).code == 0)
-    #expect(sandbox.leaks(of: identifiers) == [])
-    _ = try sandbox.skiff(["network", "rm", "bridge"])
-  }
-
-  @Test func ofTwoWithOneNameOneWins() throws {
-    let sandbox = try Sandbox()
-    defer { sandbox.remove() }
-    let words = ["run", "-d", "--network", "none", "--name", "only", "--rootfs", sandbox.rootfs, "sleep", "1000"]
-    let calls = try (0..<6).map { _ in try sandbox.start(words) }
-    let results = calls.map { $0.finish() }
-    #expect(results.filter { $0.code == 0 }.count == 1)
-    for loser in results where loser.code != 0 {
-      #expect(loser.code == 125 && loser.errors.contains("the name only is taken by container"), "\(loser.errors)")
-    }
-    #expect(try sandbox.skiff(["ps", "-q"]).output.split(separator: "\n").count == 1)
-    #expect(try sandbox.skiff(["rm", "-f", "only"]).code == 0)
-  }
-
-  @Test func aHundredAtOnceAreAllThereWithAddressesOfTheirOwn() throws {
-    let sandbox = try Sandbox()
-    defer { sandbox.remove() }
-    let calls = try (0..<100).map {
-      try sandbox.start(["run", "-d", "--name", "c\($0)", "--rootfs", sandbox.rootfs, "sleep", "1000"])
-    }
-    for result in calls.map({ $0.finish() }) { #expect(result.code == 0, "\(result.errors)") }
-    let identifiers = sandbox.identifiers()
-    let names = (0..<100).map { "c\($0)" }
-    let addresses = try sandbox.skiff(["inspect", "-f", "{{.NetworkSettings.IPAddress}}"] + names).output
-      .split(separator: "\n")
-    #expect(addresses.count == 100 && Set(addresses).count == 100)
-    let removals = try names.map { try sandbox.start(["rm", "-f", $0]) }
-    for result in removals.map({ $0.finish() }) { #expect(result.code == 0, "\(result.errors)") }
-    #expect(try sandbox.skiff(["ps", "-aq"]).output.isEmpty)
     #expect(sandbox.leaks(of: identifiers) == [])
     _ = try sandbox.skiff(["network", "rm", "bridge"])
   }

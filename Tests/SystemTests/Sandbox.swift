@@ -26,6 +26,8 @@ final class Sandbox {
       errors = folder.appending(path: "err-\(name)")
     }
 
+    var identifier: ProcessIdentifier { process.processIdentifier }
+
     func finish() -> Result {
       process.waitUntilExit()
       func text(_ file: URL) -> String { (try? String(contentsOf: file, encoding: .utf8)) ?? "" }
@@ -77,7 +79,7 @@ final class Sandbox {
 
   // MARK: - What is there
 
-  private func names(_ path: String) -> [String] { (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] }
+  private func names(_ path: String) -> [String] { ((try? entries(of: Path(path))) ?? []).map(\.name.string) }
 
   /// All containers that have left a trace in the state.
   func identifiers() -> Set<String> {
@@ -92,10 +94,37 @@ final class Sandbox {
   /// Supervisors that work on this state.
   func supervisors() -> [ProcessIdentifier] {
     names("/proc").compactMap { ProcessIdentifier($0) }.filter { process in
-      guard let words = try? String(contentsOfFile: "/proc/\(process)/cmdline", encoding: .utf8) else { return false }
+      guard let words = try? readText(Path("/proc/\(process)/cmdline")) else { return false }
       return words.hasPrefix("skiff-monitor") && words.contains(state)
     }
   }
+
+  /// Waits until nobody holds a container. Who was killed lets go of its lock a moment after its memory and its socket.
+  func settle() {
+    for _ in 0..<1000 {
+      let isHeld = names("\(run)/locks").contains { name in
+        guard let lock = try? open(Path("\(run)/locks/\(name)"), .readOnly) else { return false }
+        return (try? lock.borrowed.tryLock(.shared)) != true
+      }
+      if !isHeld && supervisors().isEmpty { return }
+      usleep(5000)
+    }
+  }
+
+  /// An image `box` of two layers with busybox in it, made by stage and commit.
+  func makeImage() throws {
+    let calls = [
+      ["stage", "-q", "-t", "plain", "busybox"],
+      ["run", "--name", "seed", "--network", "none", "plain", "busybox", "touch", "/second"],
+      ["commit", "seed", "box"], ["rm", "seed"],
+    ]
+    for words in calls {
+      let result = try skiff(words)
+      guard result.code == 0 else { throw Failure(description: "\(words): \(result.errors)") }
+    }
+  }
+
+  struct Failure: Error, CustomStringConvertible { var description: String }
 
   /// Everything of these containers that is still on the host, in words.
   func leaks(of identifiers: Set<String>) -> [String] {
@@ -103,6 +132,10 @@ final class Sandbox {
     for path in ["\(state)/containers", "\(state)/names", "\(run)/containers", "\(run)/locks"] {
       found += names(path).map { "\(path)/\($0)" }
     }
+    // A named volume is meant to stay; one without a name is its container's, and one with a dot is half of one.
+    found += names("\(state)/volumes").filter { $0.utf8.count == 64 || $0.hasPrefix(".") }.map { "volume \($0)" }
+    for path in ["\(state)/images/ingest", "\(state)/layers/.work"] { found += names(path).map { "\(path)/\($0)" } }
+    found += names("\(run)/networks").filter { $0.hasSuffix(".new") }
     for network in names("\(run)/networks") {
       for kind in ["leases", "members"] {
         found += names("\(run)/networks/\(network)/\(kind)").filter { !$0.hasPrefix(".") }
@@ -115,7 +148,7 @@ final class Sandbox {
     }
     found += Set(names("/sys/fs/cgroup/skiff")).intersection(identifiers).map { "cgroup skiff/\($0)" }
     found += leakedLinks(of: identifiers).map { "link \($0)" }
-    if let mounts = try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8), mounts.contains(folder.path) {
+    if let mounts = try? readText("/proc/self/mountinfo"), mounts.contains(folder.path) {
       found.append("a mount below \(folder.path)")
     }
     found += lastingSupervisors().map { "supervisor \($0)" }
@@ -133,10 +166,10 @@ final class Sandbox {
 
   /// The kernel takes a cable away a moment after the namespace that it leads into.
   private func leakedLinks(of identifiers: Set<String>) -> [String] {
-    for _ in 0..<50 {
+    for _ in 0..<500 {
       let links = names("/sys/class/net").filter { link in identifiers.contains { link.contains($0.prefix(8)) } }
       if links.isEmpty { return [] }
-      usleep(100_000)
+      usleep(10_000)
     }
     return names("/sys/class/net").filter { link in identifiers.contains { link.contains($0.prefix(8)) } }
   }

@@ -21,9 +21,18 @@ import Testing
     }
   }
 
-  @Test func anonymousNamesAreValidAndDiffer() {
-    let (a, b) = (VolumeStore.anonymousName(), VolumeStore.anonymousName())
-    #expect(a != b && a.utf8.count == 64 && VolumeStore.isValid(name: a))
+  @Test func anonymousNamesAreValidDifferAndLeadBackToTheirContainer() throws {
+    let container = String(repeating: "c", count: 64)
+    let names = (0..<2).map { _ in VolumeStore.anonymousName(for: container) }
+    #expect(names[0] != names[1] && names.allSatisfy { $0.utf8.count == 64 && VolumeStore.isValid(name: $0) })
+    try withTemporaryDirectory { (directory) throws in
+      let store = VolumeStore(root: directory)
+      for name in names + ["cccc", VolumeStore.anonymousName(for: String(repeating: "d", count: 64))] {
+        _ = try store.create(name)
+      }
+      #expect(store.anonymousNames(for: container).sorted() == names.sorted())
+      #expect(store.anonymousNames(for: "").isEmpty)
+    }
   }
 
   @Test func aLife() throws {
