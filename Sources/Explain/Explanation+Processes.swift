@@ -107,7 +107,7 @@ extension Explanation {
     let line = ([program] + arguments.dropFirst()).map { ShellWord($0).description }.joined(separator: " ")
     self.init(
       name: "process.execute",
-      sentence: "Become \(Trace.clean(program)): the same process, now with the program's code. The container runs.",
+      sentence: "Become \(Trace.clean(program)): the same process, now with the program's code.",
       calls: [Trace.call("execve", Trace.path(program), "[\(words)]", "/* \(environment.count) variables */")],
       shell: [command("exec env -i", variables, line)])
   }

@@ -162,7 +162,7 @@ package struct ContainerProcess: ~Copyable {
 
 /// chdir, and a look at where that led: a working directory outside of the root means that a descriptor leaked
 /// (CVE-2024-21626).
-func enterDirectory(_ path: Path) throws(Fault) {
+package func enterDirectory(_ path: Path) throws(Fault) {
   try changeDirectory(path)
   let here = try workingDirectory()
   guard here.isAbsolute else {

@@ -101,7 +101,7 @@ extension ChrootCommand {
   private static func perform(_ step: ProcessStep) throws(Fault) {
     switch step {
     case .changeRoot(let path): try changeRoot(path)
-    case .changeDirectory(let path): try changeDirectory(path)
+    case .changeDirectory(let path): try enterDirectory(path)
     case .execute(let program, let arguments, let environment):
       throw start(program, arguments, environment)
     default: _ = try Privileges.perform(step, procfs: .workingDirectory)

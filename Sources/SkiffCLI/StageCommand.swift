@@ -88,7 +88,9 @@ extension StageCommand {
     let glass = try Glass(arguments)
     let title = "skiff stage -t \(name) " + arguments.positionals.joined(separator: " ")
     let showsSteps = showsSteps(arguments, glass)
-    if showsSteps { try glass.show(ExplainedRun(title: title, host: staged.plan.steps)) }
+    if showsSteps {
+      try glass.show(ExplainedRun(title: title + ", the tree that becomes its layer", host: staged.plan.steps))
+    }
     if !glass.isRehearsal {
       let done = try staged.perform(createdBy: title)
       try glass.showTimings(done.times, of: staged.plan.steps, title: title)
