@@ -105,7 +105,8 @@ extension Engine {
         let options = (mount["options"]?.array ?? []).compactMap(\.string)
         return [
           "Type": "bind", "Source": mount["source"] ?? "", "Destination": mount["destination"] ?? "",
-          "Mode": .string(options.joined(separator: ",")), "RW": .bool(!options.contains("ro")),
+          "Mode": .string(options.joined(separator: ",")),
+          "RW": .bool(!options.contains("ro") && !options.contains("rro")),
         ]
       })
   }

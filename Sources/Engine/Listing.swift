@@ -1,5 +1,6 @@
 package import Containers
 internal import Kernel
+internal import Layers
 
 /// One container as `ps` shows it.
 package struct ContainerSummary: Sendable {
@@ -40,5 +41,37 @@ extension Engine {
       record.image = "<damaged record>"
       return record
     }
+  }
+}
+
+// MARK: - Sizes
+
+extension Engine {
+  /// Bytes of the files that a container has changed or added, and of these and its image together. Nil for one that runs
+  /// on a directory, which is changed in place.
+  package func sizes(of identifier: ContainerIdentifier) -> (own: Int64, total: Int64)? {
+    guard let record = try? record(of: identifier), !record.lower.isEmpty else { return nil }
+    var own: Int64 = 0
+    if let upper = try? open(store.files(of: identifier).upper, [.readOnly, .directory]) {
+      own = size(of: upper.borrowed, depth: 0)
+    }
+    let image = try? images().find(record.imageIdentifier)
+    return (own, own + (image?.size ?? 0))
+  }
+
+  /// The container may be changing it: no link is followed, and what is gone or too deep is left out.
+  private func size(of directory: BorrowedDescriptor, depth: Int) -> Int64 {
+    var total: Int64 = 0
+    for entry in (try? entries(of: directory)) ?? [] {
+      switch entry.kind {
+      case .regular:
+        total += Int64((try? status(of: entry.name, at: directory, followLinks: false))?.size ?? 0)
+      case .directory where depth < 128:
+        guard let inner = try? open(entry.name, [.readOnly, .directory, .noFollow], at: directory) else { continue }
+        total += size(of: inner.borrowed, depth: depth + 1)
+      default: break
+      }
+    }
+    return total
   }
 }

@@ -51,6 +51,9 @@ package struct RunRequest: Sendable {
   package var sharesHostIPC = false
   package var sharesHostNames = false
   package var devices: [DeviceRequest] = []
+  package var deviceRules: [DeviceRuleRequest] = []
+  package var deviceRates: [DeviceRateRequest] = []
+  package var memorySwappiness: Int?
   package var oomScoreAdjustment: Int?
   package var sharedMemorySize: Int?
   package var logging = LogRequest()

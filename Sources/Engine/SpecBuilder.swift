@@ -123,7 +123,8 @@ struct SpecBuilder {
       switch mount {
       case .bind(let source, let target, let options, _):
         Spec.Mount(
-          destination: target.string, type: "bind", source: source.string, options: ["rbind"] + propagated(options))
+          destination: target.string, type: "bind", source: source.string,
+          options: (options.contains("bind") ? [] : ["rbind"]) + propagated(options))
       case .volume(let name, let target, let options):
         // The engine has put the volume's directory in place of its name.
         Spec.Mount(
@@ -233,8 +234,40 @@ struct SpecBuilder {
       resources.devices.append(
         Spec.DeviceRule(allow: true, type: node.type, major: node.major, minor: node.minor, access: device.access))
     }
+    for rule in request.deviceRules {
+      resources.devices.append(
+        Spec.DeviceRule(
+          allow: true, type: rule.kind, major: rule.major.map(Int64.init), minor: rule.minor.map(Int64.init),
+          access: rule.access))
+    }
     request.resources.apply(to: &resources)
+    if let swappiness = request.memorySwappiness {
+      resources.memory = resources.memory ?? Spec.Memory()
+      resources.memory?.swappiness = UInt64(swappiness)
+    }
+    if !request.deviceRates.isEmpty { resources.blockIO = try withRates(resources.blockIO ?? Spec.BlockIO()) }
     return resources
+  }
+
+  private func withRates(_ present: Spec.BlockIO) throws(Failure) -> Spec.BlockIO {
+    var limits = present
+    for rate in request.deviceRates {
+      let node = try node(rate.device, as: rate.device)
+      guard node.type == "b" else {
+        throw Failure(.usage, "cannot limit \(rate.device): it is no block device", hint: "lsblk lists those there are")
+      }
+      let throttle = Spec.ThrottleDevice(major: node.major, minor: node.minor, rate: rate.value)
+      switch rate.kind {
+      case .readBytes: limits.throttleReadBpsDevice.append(throttle)
+      case .writeBytes: limits.throttleWriteBpsDevice.append(throttle)
+      case .readOperations: limits.throttleReadIOPSDevice.append(throttle)
+      case .writeOperations: limits.throttleWriteIOPSDevice.append(throttle)
+      case .weight:
+        limits.weightDevice.append(
+          Spec.WeightDevice(major: node.major, minor: node.minor, weight: UInt16(clamping: rate.value)))
+      }
+    }
+    return limits
   }
 }
 

@@ -102,7 +102,7 @@ package struct ContainerProcess: ~Copyable {
       try connectStreams()
       try closeDescriptors(from: 3, onExecute: true)
       tell(.starting)
-      if plan.hasInit { try becomeInit() }
+      if plan.hasInit { try becomeInit(of: arguments) }
       let fault = execute(program: program, arguments: arguments, environment: environment)
       throw diagnosed(fault, program: program, environment: environment)
     case .setResourceLimit, .setOomScoreAdjustment, .setUmask, .setNoNewPrivileges, .limitCapabilities, .setUser,

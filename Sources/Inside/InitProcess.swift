@@ -5,7 +5,7 @@ internal import Kernel
 /// process with PID 1 has no default actions, pid_namespaces(7)) and leaves zombies.
 ///
 /// Returns in the child, which goes on to execve; never in PID 1.
-func becomeInit() throws(Fault) {
+func becomeInit(of command: [Path]) throws(Fault) {
   // Blocked before the fork, so that none is lost between it and the loop. A fault of our own code still kills: the
   // kernel forces those.
   try setSignalMask(.set, .all)
@@ -21,6 +21,9 @@ func becomeInit() throws(Fault) {
   // The socket's end tells the parent that the program runs, and the lock tells the next command that the supervisor
   // lives: PID 1 must hold neither open.
   try closeDescriptors(from: 3, onExecute: false)
+  // The supervisor's own words hold directories of the host.
+  setProcessName("skiff-init")
+  replaceArguments(with: ["skiff-init", "--"] + command)
   let signals = try SignalDescriptor(.all)
   while true {
     _ = try? poll(signals.borrowed, .readable)

@@ -61,7 +61,9 @@ extension MountExecutor {
   private mutating func classicBind(
     _ bind: BindMount, _ source: BorrowedDescriptor, on target: BorrowedDescriptor
   ) throws(Fault) {
-    let all = AttributeChange(set: bind.setRecursively, clear: bind.clearRecursively)
+    // `rro` beside `ro` is a wish, and mount(2) sets flags of one mount only.
+    let wishes: MountAttributes = bind.set.contains(.readOnly) ? .readOnly : []
+    let all = AttributeChange(set: bind.setRecursively.subtracting(wishes), clear: bind.clearRecursively)
     guard all.isEmpty, !bind.set.contains(.identityMapped) else {
       throw Fault(
         "mount_setattr", .noSystemCall, arguments: bind.target.quoted,

@@ -23,10 +23,10 @@ extension ParsedArguments {
     }
   }
 
-  /// Nil where the usual keys hold.
-  var detachKeys: DetachKeys? {
+  /// Those given, or the usual ones.
+  var detachKeys: DetachKeys {
     get throws(UsageError) {
-      guard let text = string("detach-keys") else { return nil }
+      guard let text = string("detach-keys") else { return DetachKeys() }
       guard let keys = DetachKeys(text) else {
         throw bad("detach-keys", text, "keys are letters or ctrl-LETTER, with commas between")
       }

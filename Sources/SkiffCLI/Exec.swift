@@ -24,35 +24,53 @@ extension ExecCommand {
     let glass = try Glass(arguments)
     if glass.isWanted { try glass.show(plan, title: "skiff exec, container \(word)") }
     if glass.isRehearsal { return 0 }
+    let begin = monotonicNanoseconds()
+    if request.hasTerminal {
+      let session = try engine.executeWithTerminal(plan, in: word, isTimed: glass.isTimed)
+      try glass.showTimings(session.timings, of: plan, total: monotonicNanoseconds() - begin)
+      return try use(session, arguments, sendsInput: request.isInteractive && !isDetached, isDetached: isDetached)
+    }
     let null = try open("/dev/null", .readWrite)
     var streams = try StreamRelay(
-      input: request.isInteractive && !isDetached && !request.hasTerminal ? .standardInput : null.borrowed,
-      output: isDetached || request.hasTerminal ? null.borrowed : .standardOutput,
-      errors: isDetached || request.hasTerminal ? null.borrowed : .standardError)
-    let begin = monotonicNanoseconds()
-    var process = try streams.withProgramStreams { (input, output, errors) throws(Failure) in
+      input: request.isInteractive && !isDetached ? .standardInput : null.borrowed,
+      output: isDetached ? null.borrowed : .standardOutput, errors: isDetached ? null.borrowed : .standardError)
+    let process = try streams.withProgramStreams { (input, output, errors) throws(Failure) in
       try engine.execute(
         plan, streams: StandardStreams(input: input, output: output, errors: errors), in: word, isTimed: glass.isTimed)
     }
     try glass.showTimings(process.timings, of: plan, total: monotonicNanoseconds() - begin)
     if isDetached { return 0 }
-    if let terminal = process.terminal.take() {
-      try relay(terminal, sendsInput: request.isInteractive, keys: try arguments.detachKeys)
-    } else {
-      let passed = SignalSet(Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.quit)
-      try setSignalMask(.block, passed)
-      try streams.run(until: process.pidfd.borrowed, passing: try SignalDescriptor(passed))
-    }
+    let passed = SignalSet(Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.quit)
+    try setSignalMask(.block, passed)
+    try streams.run(until: process.pidfd.borrowed, passing: try SignalDescriptor(passed))
     return process.exitCode()
   }
 
-  private static func relay(_ terminal: consuming Descriptor, sendsInput: Bool, keys: DetachKeys?) throws {
-    let raw = sendsInput ? try RawTerminal(.standardInput) : nil
+  private static func use(
+    _ session: consuming TerminalSession, _ arguments: ParsedArguments, sendsInput: Bool, isDetached: Bool
+  ) throws -> Int32 {
+    let end = isDetached ? .detached : try relay(session.master.borrowed, arguments, sendsInput: sendsInput)
+    switch end {
+    case .closed: return session.exitCode()
+    case .interrupted(let signal): return 128 + signal
+    case .detached:
+      session.detach()
+      if !isDetached { endLine() }
+      return 0
+    }
+  }
+
+  private static func relay(
+    _ master: BorrowedDescriptor, _ arguments: ParsedArguments, sendsInput: Bool
+  ) throws -> TerminalRelay.End {
     let none = try open("/dev/null", .readOnly)
+    // First what keeps a signal from ending this process, then what must be given back on every way out of this scope.
     var relay = try TerminalRelay(
-      input: sendsInput ? .standardInput : none.borrowed, output: .standardOutput, master: terminal.borrowed, keys: keys
-    )
-    _ = try relay.run()
+      input: sendsInput ? .standardInput : none.borrowed, output: .standardOutput, master: master,
+      keys: try arguments.detachKeys)
+    let raw = sendsInput ? try RawTerminal(.standardInput) : nil
+    let end = try relay.run()
     try raw?.restore()
+    return end
   }
 }

@@ -60,7 +60,12 @@ func humanDuration(seconds: Int64) -> String {
   }
 }
 
+/// `2 minutes`, whole seconds only.
+func humanDuration(since time: Timestamp, until present: Timestamp = now()) -> String {
+  humanDuration(seconds: present.seconds - time.seconds - (present.nanoseconds < time.nanoseconds ? 1 : 0))
+}
+
 /// `2 minutes ago`
 func humanAge(of time: Timestamp, at present: Timestamp = now()) -> String {
-  humanDuration(seconds: present.seconds - time.seconds - (present.nanoseconds < time.nanoseconds ? 1 : 0)) + " ago"
+  humanDuration(since: time, until: present) + " ago"
 }

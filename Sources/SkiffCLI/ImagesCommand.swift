@@ -23,13 +23,17 @@ extension ImagesCommand {
         var seen: Set<Digest> = []
         for row in rows where seen.insert(row.image.id).inserted { out.line(row.identifier(isShort)) }
       } else if let format = arguments.string("format"), format != "table" {
-        let template = try Template(format)
-        for row in rows { out.line(try template.text(row.fields(isShort))) }
+        out.print(try Template.lines(format, rows.map { $0.fields(isShort) }, headings: headings))
       } else {
         out.print(table(of: rows, isShort, withDigests: arguments.flag("digests")))
       }
     }
   }
+
+  private static let headings: KeyValuePairs = [
+    "Repository": "REPOSITORY", "Tag": "TAG", "ID": "IMAGE ID", "Digest": "DIGEST", "CreatedSince": "CREATED",
+    "CreatedAt": "CREATED AT", "Size": "SIZE",
+  ]
 
   private static func table(of rows: [Row], _ isShort: Bool, withDigests: Bool) -> String {
     let digest = withDigests ? ["DIGEST"] : []

@@ -28,7 +28,14 @@ extension InspectCommand {
   ) throws -> JSONValue {
     if type == nil || type == "container" {
       do throws(Failure) {
-        return try engine.inspection(of: try engine.find(word))
+        let identifier = try engine.find(word)
+        var found = try engine.inspection(of: identifier)
+        if arguments.flag("size"), case .object(var members) = found, let sizes = engine.sizes(of: identifier) {
+          members["SizeRw"] = .number(.integer(sizes.own))
+          members["SizeRootFs"] = .number(.integer(sizes.total))
+          found = .object(members)
+        }
+        return found
       } catch {
         if type != nil || error.kind != .notFound { throw error }
       }

@@ -24,8 +24,8 @@ enum NetworkList {
       if arguments.flag("quiet") {
         for network in networks { out.line(identifier(network)) }
       } else if let format = arguments.string("format"), format != "table" {
-        let template = try Template(format)
-        for network in networks { out.line(try template.text(fields(of: network, identifier(network)))) }
+        let values = networks.map { fields(of: $0, identifier($0)) }
+        out.print(try Template.lines(format, values, headings: headings))
       } else {
         var table = Table("NETWORK ID", "NAME", "DRIVER", "SUBNET", "SCOPE")
         for network in networks {
@@ -41,6 +41,11 @@ enum NetworkList {
     }
     return code
   }
+
+  private static let headings: KeyValuePairs = [
+    "ID": "NETWORK ID", "Name": "NAME", "Driver": "DRIVER", "Scope": "SCOPE", "Subnet": "SUBNET", "IPv4": "IPV4",
+    "IPv6": "IPV6", "Internal": "INTERNAL", "CreatedAt": "CREATED AT", "Labels": "LABELS",
+  ]
 
   /// The fields as docker's templates name them.
   private static func fields(of network: Network, _ identifier: String) -> JSONValue {

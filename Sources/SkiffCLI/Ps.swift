@@ -15,32 +15,48 @@ extension PsCommand {
     return try printing { out in
       if arguments.flag("quiet") {
         for row in rows { out.line(arguments.flag("no-trunc") ? row.identifier.description : row.identifier.short) }
-      } else if let format = arguments.string("format"), format != "table" {
-        for row in rows { out.line(try Template(format).text(fields(of: row))) }
       } else {
-        out.print(table(of: rows, truncated: !arguments.flag("no-trunc")))
+        var format = arguments.string("format") ?? "table"
+        if format == "table" { format = arguments.flag("size") ? usual + "\t{{.Size}}" : usual }
+        // The files of each are counted only for whoever wants to know.
+        let withSize = arguments.flag("size") || format.contains(".Size")
+        let values = rows.map { row in
+          fields(
+            of: row, truncated: !arguments.flag("no-trunc"), size: withSize ? size(of: row.identifier, engine) : "")
+        }
+        out.print(try Template.lines(format, values, headings: headings))
       }
     }
   }
 
-  private static func table(of rows: [ContainerSummary], truncated: Bool) -> String {
-    var table = Table("CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "NAMES")
-    for row in rows {
-      let command = row.record.command.joined(separator: " ")
-      let shown = truncated && command.count > 20 ? command.prefix(19) + "…" : command[...]
-      table.add(
-        truncated ? row.identifier.short : row.identifier.description, row.imageName, "\"\(shown)\"",
-        humanAge(of: row.record.created), row.statusText, row.record.name)
-    }
-    return table.text
+  private static let usual =
+    "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}"
+
+  private static let headings: KeyValuePairs = [
+    "ID": "CONTAINER ID", "Image": "IMAGE", "Command": "COMMAND", "CreatedAt": "CREATED AT", "RunningFor": "CREATED",
+    "Status": "STATUS", "State": "STATE", "Names": "NAMES", "Labels": "LABELS", "Networks": "NETWORKS",
+    "Ports": "PORTS", "Size": "SIZE",
+  ]
+
+  /// A word that a shell would take apart stands in quotes, as in docker's list.
+  private static func command(of row: ContainerSummary, truncated: Bool) -> String {
+    let words = row.record.command.enumerated().map { $0 > 0 && $1.contains(" ") ? "'\($1)'" : $1 }
+    let command = words.joined(separator: " ")
+    return truncated && command.count > 20 ? "\"\(command.prefix(19))…\"" : "\"\(command)\""
+  }
+
+  private static func size(of identifier: ContainerIdentifier, _ engine: Engine) -> String {
+    guard let sizes = engine.sizes(of: identifier) else { return "N/A" }
+    return "\(humanSize(sizes.own)) (virtual \(humanSize(sizes.total)))"
   }
 
   /// The fields as docker's templates name them.
-  private static func fields(of row: ContainerSummary) -> JSONValue {
+  private static func fields(of row: ContainerSummary, truncated: Bool, size: String) -> JSONValue {
     [
-      "ID": .string(row.identifier.short), "Image": .string(row.imageName),
-      "Command": .string("\"\(row.record.command.joined(separator: " "))\""),
-      "CreatedAt": .string(row.record.created.rfc3339), "RunningFor": .string(humanAge(of: row.record.created)),
+      "ID": .string(truncated ? row.identifier.short : row.identifier.description), "Image": .string(row.imageName),
+      "Command": .string(command(of: row, truncated: truncated)),
+      "Size": .string(size), "CreatedAt": .string(row.record.created.rfc3339),
+      "RunningFor": .string(humanAge(of: row.record.created)),
       "Status": .string(row.statusText), "State": .string(row.state.status.rawValue), "Names": .string(row.record.name),
       "Labels": .string(
         row.record.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")),
@@ -79,7 +95,7 @@ extension ContainerSummary {
     switch state.status {
     case .created: "Created"
     case .running:
-      "Up " + (state.started.map { humanDuration(seconds: now().seconds - $0.seconds) } ?? "")
+      "Up " + (state.started.map { humanDuration(since: $0) } ?? "")
     case .exited:
       "Exited (\(state.exitCode)) " + (state.finished.map { humanAge(of: $0) } ?? "")
     }

@@ -121,15 +121,15 @@ func requireTerminal() throws(Failure) {
 
 /// Connects the user's streams to a container until one of the two ends it; the exit code.
 func attach(
-  _ socket: consuming Descriptor, _ record: ContainerRecord, _ options: AttachOptions, keys: DetachKeys?,
+  _ socket: consuming Descriptor, _ record: ContainerRecord, _ options: AttachOptions, keys: DetachKeys,
   whenStarted: @escaping () -> Void = {}, showTimings: ([String]) throws -> Void = { _ in }
 ) throws -> Int32 {
   let end: AttachEnd
   let timings: [String]
   do {
-    // Given back on every way out of this scope.
-    let raw = options.hasTerminal && options.sendsInput ? try RawTerminal(.standardInput) : nil
+    // First what keeps a signal from ending this process, then what must be given back on every way out of this scope.
     var client = try AttachClient(socket, options, keys: keys)
+    let raw = options.hasTerminal && options.sendsInput ? try RawTerminal(.standardInput) : nil
     end = client.run(whenStarted: whenStarted)
     timings = client.timings
     try raw?.restore()
@@ -140,9 +140,25 @@ func attach(
     if !message.isEmpty { complain("\(record.name): \(message)") }
     return code
   case .failed(let code, let message, let hint): return fail(code, message, hint)
-  case .detached: return 0
+  case .detached:
+    endLine()
+    return 0
+  case .interrupted(let signal):
+    // A terminal that is gone has nobody to tell.
+    if signal != Signal.hangUp { complain("left \(record.name), which goes on", hint: goingOn(record)) }
+    return 128 + signal
+  case .unwritable(let errno):
+    complain("left \(record.name), which goes on: nobody reads its output: \(errno)", hint: goingOn(record))
+    return errno == .brokenPipe ? 128 + Signal.pipe : 125
   case .lost: throw lostSupervisor(record)
   }
+}
+
+/// After the detach keys: the prompt that comes next is not to stand behind what the container said last.
+func endLine() { try? BorrowedDescriptor.standardError.write("\n") }
+
+private func goingOn(_ record: ContainerRecord) -> String {
+  "'skiff attach \(record.name)' comes back to it, 'skiff rm -f \(record.name)' ends it"
 }
 
 private func fail(_ code: Int32, _ message: String, _ hint: String) -> Int32 {

@@ -63,6 +63,11 @@ extension RunRequest {
     try readFiles(words)
     resources = try ResourceRequest(words)
     limits = try words.readAll("ulimit", ResourceLimit.init(option:))
+    memorySwappiness = try words.integer("memory-swappiness", in: -1...100).flatMap { $0 == -1 ? nil : $0 }
+    for kind in DeviceRateRequest.Kind.allCases {
+      deviceRates += try words.readAll(kind.rawValue) { (text) throws(OptionError) in try DeviceRateRequest(kind, text)
+      }
+    }
     oomScoreAdjustment = try words.integer("oom-score-adj", in: -1000...1000)
     try readPrivileges(words)
     try readNetwork(words)
@@ -123,6 +128,7 @@ extension RunRequest {
       }
     }
     devices = try words.readAll("device", DeviceRequest.init(_:))
+    deviceRules = try words.readAll("device-cgroup-rule", DeviceRuleRequest.init(_:))
     let users = try words.readAll("uidmap", IdentifierMap.init(option:))
     let groups = try words.readAll("gidmap", IdentifierMap.init(option:))
     do throws(OptionError) {
@@ -169,7 +175,7 @@ extension ResourceRequest {
     cpuPeriod = try words.integer("cpu-period", in: 0 ... .max).flatMap { $0 == 0 ? nil : UInt64($0) }
     cpuQuota = try words.integer("cpu-quota").flatMap { $0 == 0 ? nil : Int64($0) }
     if let nano = try words.nanoCPUs("cpus"), nano != 0 {
-      do throws(OptionError) { try setCPUs(nano: nano) } catch {
+      do throws(OptionError) { try setCPUs(nano: nano, available: availableProcessors()) } catch {
         throw words.bad("cpus", words.string("cpus") ?? "", error.reason)
       }
     }

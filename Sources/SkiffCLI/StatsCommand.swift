@@ -10,7 +10,8 @@ extension StatsCommand {
     let engine = try arguments.engine
     let layout = try engine.cgroupLayout()
     let format = arguments.string("format").flatMap { $0 == "table" ? nil : $0 }
-    let template = try format.map { try Template($0) }
+    // A format that cannot be read is an error before anything is shown.
+    if let format { _ = try Template(format) }
     let names = arguments.positionals
     // A name that is nobody's is an error before anything is shown.
     let chosen = try names.map { try engine.find($0) }
@@ -25,17 +26,18 @@ extension StatsCommand {
     _ = try poll([], milliseconds: isLive ? 1000 : 500)
     while true {
       try sampler.take()
-      try show(sampler.rows, template, isLive: isLive, truncated: !arguments.flag("no-trunc"))
+      try show(sampler.rows, format, isLive: isLive, truncated: !arguments.flag("no-trunc"))
       if !isLive { return 0 }
       _ = try poll([], milliseconds: 1000)
     }
   }
 
-  private static func show(_ rows: [StatisticsRow], _ template: Template?, isLive: Bool, truncated: Bool) throws {
+  private static func show(_ rows: [StatisticsRow], _ format: String?, isLive: Bool, truncated: Bool) throws {
     _ = try printing { out in
       var text = ""
-      if let template {
-        for row in rows { text += try template.text(row.fields(truncated: truncated)) + "\n" }
+      if let format {
+        text = try Template.lines(
+          format, rows.map { $0.fields(truncated: truncated) }, headings: StatisticsRow.headings)
       } else {
         var table = Table(
           "CONTAINER ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET I/O", "BLOCK I/O", "PIDS")
@@ -47,7 +49,7 @@ extension StatsCommand {
         text = table.text
       }
       // A terminal is painted over: home, each line cleared to its end, and what is left of the screen below.
-      if isLive, template == nil, isTerminal(.standardOutput) {
+      if isLive, format.map({ $0.hasPrefix("table ") }) ?? true, isTerminal(.standardOutput) {
         text = "\u{1b}[H" + text.split(separator: "\n").map { $0 + "\u{1b}[K\n" }.joined() + "\u{1b}[J"
       }
       out.print(text)
@@ -135,6 +137,11 @@ struct StatisticsRow {
     let rest = hundredths % 100
     return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)%"
   }
+
+  static let headings: KeyValuePairs = [
+    "Container": "CONTAINER", "ID": "CONTAINER ID", "Name": "NAME", "CPUPerc": "CPU %",
+    "MemUsage": "MEM USAGE / LIMIT", "MemPerc": "MEM %", "NetIO": "NET I/O", "BlockIO": "BLOCK I/O", "PIDs": "PIDS",
+  ]
 
   /// The fields as docker's templates name them.
   func fields(truncated: Bool) -> JSONValue {

@@ -58,6 +58,27 @@ struct Template {
     return isEscaped ? result + "\\" : result
   }
 
+  /// What `--format` makes of a list: a line each, or after the word `table` columns, cells between tabs, with a heading
+  /// for each field.
+  static func lines(
+    _ format: String, _ values: [JSONValue], headings: KeyValuePairs<String, String>
+  ) throws(Failure) -> String {
+    guard format.hasPrefix("table "), format != "table " else {
+      let template = try Template(format)
+      var text = ""
+      for value in values { text += try template.text(value) + "\n" }
+      return text
+    }
+    let template = try Template(String(format.dropFirst(6)))
+    var first = JSONObject()
+    for (field, heading) in headings { first[field] = .string(heading) }
+    var table = Table()
+    for value in [.object(first)] + values {
+      table.add(try template.text(value).split(separator: "\t", omittingEmptySubsequences: false).map(String.init))
+    }
+    return table.text
+  }
+
   func text(_ value: JSONValue) throws(Failure) -> String {
     var result = ""
     for part in parts {

@@ -1,29 +1,32 @@
 package import Kernel
 
-/// Copies between a person's terminal and the master of a pseudo terminal until the other end closes or the detach keys are
-/// typed. For a command that holds the master itself (`exec` without a supervisor, `chroot`); `attach` speaks frames.
+/// Copies between a person's terminal and the master of a pseudo terminal until the other end closes, the detach keys are
+/// typed, or a signal ends it. For a command that holds the master itself (`exec`); `attach` speaks frames.
 package struct TerminalRelay: ~Copyable {
   /// How it ended.
-  package enum End: Sendable { case closed, detached }
+  package enum End: Hashable, Sendable { case closed, detached, interrupted(signal: Int32) }
 
   private let input: BorrowedDescriptor
   private let output: BorrowedDescriptor
   private let master: BorrowedDescriptor
   private var keys: DetachKeys?
   private var pending: [UInt8] = []
-  private let resizes: SignalDescriptor
+  private let signals: SignalDescriptor
   private let maskBefore: SignalSet
 
+  /// From here on no signal ends this process: a terminal is put into raw mode after this.
+  ///
   /// - Parameter keys: nil when nothing that is typed leaves.
   package init(
     input: BorrowedDescriptor, output: BorrowedDescriptor, master: BorrowedDescriptor, keys: DetachKeys? = nil
   ) throws(Fault) {
     try master.setNonblocking(true)
-    let signals = SignalSet(Signal.windowChange)
-    // Made before it is blocked: nothing is to undo when it cannot be made.
-    let resizes = try SignalDescriptor(signals)
-    let maskBefore = try setSignalMask(.block, signals)
-    self.resizes = resizes
+    let watched = SignalSet(
+      Signal.windowChange, Signal.hangUp, Signal.interrupt, Signal.quit, Signal.terminate)
+    // Made before they are blocked: nothing is to undo when it cannot be made.
+    let signals = try SignalDescriptor(watched)
+    let maskBefore = try setSignalMask(.block, watched)
+    self.signals = signals
     self.maskBefore = maskBefore
     self.input = input
     self.output = output
@@ -38,13 +41,15 @@ package struct TerminalRelay: ~Copyable {
     passSize()
     while true {
       var watched: [(BorrowedDescriptor, PollEvents)] = [
-        (master, pending.isEmpty ? .readable : [.readable, .writable]), (resizes.borrowed, .readable),
+        (master, pending.isEmpty ? .readable : [.readable, .writable]), (signals.borrowed, .readable),
       ]
       // A container that does not read stops the typing, not our memory's growth.
       if inputIsOpen && pending.count < 65_536 { watched.append((input, .readable)) }
       let ready = try poll(watched)
       if !ready[1].isEmpty {
-        while try resizes.next() != nil {}
+        while let report = try signals.next() {
+          if report.signal != Signal.windowChange { return .interrupted(signal: report.signal) }
+        }
         passSize()
       }
       if ready[0].contains(.writable) { try feed() }

@@ -76,10 +76,11 @@ private func reason<Value>(_ body: () throws -> Value) -> String? {
     #expect(try volume("/a:/b") == .bind(source: "/a", target: "/b", options: [], createsSource: true))
     #expect(
       try volume("/a/../c/:/b/:ro,Z,rslave")
-        == .bind(source: "/c", target: "/b", options: ["ro", "rslave"], createsSource: true))
+        == .bind(source: "/c", target: "/b", options: ["ro", "rslave", "rro"], createsSource: true))
     #expect(try volume("./x:/b") == .bind(source: "/here/x", target: "/b", options: [], createsSource: true))
     #expect(try volume("../x:/b") == .bind(source: "/x", target: "/b", options: [], createsSource: true))
     #expect(try volume("data:/b:rw") == .volume(name: "data", target: "/b", options: ["rw"]))
+    #expect(try volume("data:/b:nocopy,ro") == .volume(name: "data", target: "/b", options: ["nocopy", "ro", "rro"]))
     #expect(try volume("/b") == .volume(name: nil, target: "/b", options: []))
   }
 
@@ -92,12 +93,26 @@ private func reason<Value>(_ body: () throws -> Value) -> String? {
   @Test func mounts() throws {
     #expect(
       try mount("type=bind,source=/a,target=/b,readonly")
-        == .bind(source: "/a", target: "/b", options: ["ro"], createsSource: false))
+        == .bind(source: "/a", target: "/b", options: ["ro", "rro"], createsSource: false))
     #expect(
-      try mount("type=bind,src=./a,dst=/b,bind-propagation=rshared,readonly=false,bind-recursive=readonly")
-        == .bind(source: "/here/a", target: "/b", options: ["rshared", "rro"], createsSource: false))
+      try mount("type=bind,src=./a,dst=/b,bind-propagation=rprivate,readonly,bind-recursive=readonly")
+        == .bind(source: "/here/a", target: "/b", options: ["rprivate", "rro"], createsSource: false))
+    #expect(
+      try mount("type=bind,src=./a,dst=/b,bind-propagation=rshared,readonly=false,bind-recursive=enabled")
+        == .bind(source: "/here/a", target: "/b", options: ["rshared"], createsSource: false))
+    #expect(
+      try mount("type=bind,src=/a,dst=/b,ro,bind-recursive=writable")
+        == .bind(source: "/a", target: "/b", options: ["ro"], createsSource: false))
+    for word in ["bind-recursive=disabled", "bind-nonrecursive"] {
+      #expect(
+        try mount("type=bind,src=/a,dst=/b,ro,\(word)")
+          == .bind(source: "/a", target: "/b", options: ["bind", "ro"], createsSource: false))
+    }
+    #expect(
+      try mount("type=volume,src=data,dst=/b,volume-nocopy")
+        == .volume(name: "data", target: "/b", options: ["nocopy"]))
     #expect(try mount("target=/b") == .volume(name: nil, target: "/b", options: []))
-    #expect(try mount("source=data,destination=/b,ro") == .volume(name: "data", target: "/b", options: ["ro"]))
+    #expect(try mount("source=data,destination=/b,ro") == .volume(name: "data", target: "/b", options: ["ro", "rro"]))
     #expect(
       try mount("type=tmpfs,target=/t,tmpfs-size=64mb,tmpfs-mode=1770")
         == .tmpfs(target: "/t", options: ["size=67108864", "mode=1770"]))
@@ -116,6 +131,12 @@ private func reason<Value>(_ body: () throws -> Value) -> String? {
     ("type=tmpfs,target=/b,bind-propagation=slave", "bind-propagation does not go with type=tmpfs"),
     ("type=nfs,target=/b", "unknown type \"nfs\": expected bind, volume or tmpfs"),
     ("target=", "target needs a value: target=…"),
+    ("type=bind,source=/a,target=/b,bind-recursive=readonly", "bind-recursive=readonly needs readonly beside it"),
+    (
+      "type=bind,source=/a,target=/b,ro,bind-recursive=readonly",
+      "bind-recursive=readonly needs bind-propagation=rprivate beside it"
+    ),
+    ("type=bind,source=/a,target=/b,volume-nocopy", "volume-nocopy does not go with type=bind"),
     ("target=/b,readonly=perhaps", "readonly is true or false"), ("\"target=/b", "a quote is not closed"),
     ("\"target=/b\"x", "there is text after a closing quote"), ("target=b", "the target \"b\" is not an absolute path"),
     ("type=tmpfs,target=/b,tmpfs-mode=999", "bad value in the tmpfs option \"mode=999\""),
@@ -288,6 +309,29 @@ private func reason<Value>(_ body: () throws -> Value) -> String? {
     #expect(try parseTime("0", now: now) == Timestamp(seconds: 0, nanoseconds: 0))
     for text in ["", "soon", "1.", "1.0000000001", "2026-13-01"] {
       #expect(reason { try parseTime(text, now: now) } != nil)
+    }
+  }
+}
+
+@Suite struct DeviceOptionTests {
+  @Test func rates() throws {
+    let rate = try DeviceRateRequest(.readBytes, "/dev/disk/by-id/a:b:1mb")
+    #expect(rate.device == "/dev/disk/by-id/a:b" && rate.value == 1 << 20)
+    #expect(try DeviceRateRequest(.writeOperations, "/dev/sda:100").value == 100)
+    #expect(try DeviceRateRequest(.weight, "/dev/sda:200").value == 200)
+    for text in ["", "/dev/sda", "sda:1", "/dev/sda:", "/dev/sda:-1", "/dev/sda:1x"] {
+      #expect(reason { try DeviceRateRequest(.readBytes, text) } != nil, "\(text)")
+    }
+    for text in ["/dev/sda:9", "/dev/sda:1001", "/dev/sda:1k"] {
+      #expect(reason { try DeviceRateRequest(.weight, text) } != nil, "\(text)")
+    }
+  }
+
+  @Test func rules() throws {
+    let rule = try DeviceRuleRequest("b 8:* r")
+    #expect(rule.kind == "b" && rule.major == 8 && rule.minor == nil && rule.access == "r")
+    for text in ["", "c 1:3", "x 1:3 r", "c 1 r", "c 1:3:4 r", "c 1:3 rx", "c 1:3 rwmr", "c -1:3 r", "c  1:3 r"] {
+      #expect(reason { try DeviceRuleRequest(text) } != nil, "\(text)")
     }
   }
 }

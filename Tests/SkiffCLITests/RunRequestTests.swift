@@ -47,7 +47,20 @@ private func message(_ words: String...) -> String? {
     #expect(message("-v", "/a:/x", "--tmpfs", "/x/", "img") == "two mounts have the same target /x")
     #expect(
       message("--cpus", "1", "--cpu-quota", "5000", "img")?.hasPrefix("invalid argument \"1\" for \"--cpus\"") == true)
+    #expect(message("--cpus", "100000", "img")?.contains("there are only") == true)
+    #expect(message("--device-read-bps", "sda", "img")?.contains("for \"--device-read-bps\"") == true)
     #expect(message("--pid", "container:x", "img")?.contains("expected host") == true)
     #expect(message("--stop-signal", "NOPE", "img")?.contains("no such signal") == true)
+  }
+
+  /// What update changes is read by the same table and the same words.
+  @Test func runAndUpdateShareTheirLimits() throws {
+    let words = [
+      "-m", "64m", "--memory-swap", "-1", "--cpu-shares", "512", "--cpuset-cpus", "0", "--blkio-weight", "300",
+    ]
+    let changed = try ResourceRequest(UpdateCommand.syntax().parse(words + ["web"]), isChange: true)
+    #expect(try RunRequest(RunCommand.syntax().parse(words + ["img"])).resources == changed)
+    let offered = Set(RunCommand.syntax().options.map(\.name))
+    #expect(UpdateCommand.syntax().options.allSatisfy { offered.contains($0.name) })
   }
 }

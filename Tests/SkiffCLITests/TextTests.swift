@@ -1,3 +1,4 @@
+import JSON
 import Kernel
 import Testing
 
@@ -34,6 +35,16 @@ import Testing
     var table = Table("CONTAINER ID", "NAMES")
     table.add("abc", "x\u{1b}[31m")
     #expect(table.text == "CONTAINER ID   NAMES\nabc            x\\x1b[31m\n")
+  }
+
+  @Test func aFormatOfATableHasHeadings() throws {
+    let headings: KeyValuePairs = ["ID": "CONTAINER ID", "Names": "NAMES"]
+    let rows: [JSONValue] = [["ID": "abc", "Names": "web"], ["ID": "def", "Names": "db"]]
+    #expect(
+      try Template.lines("table {{.Names}}\\t{{.ID}}", rows, headings: headings)
+        == "NAMES     CONTAINER ID\nweb       abc\ndb        def\n")
+    #expect(try Template.lines("{{.Names}}", rows, headings: headings) == "web\ndb\n")
+    #expect(throws: Template.Failure.self) { try Template.lines("table {{.Nope}}", rows, headings: headings) }
   }
 
   @Test func aNameCannotSteerTheTerminal() {

@@ -43,6 +43,7 @@ final class Sandbox {
     try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: bin.path + "/busybox")
     for name in [
       "sh", "true", "false", "echo", "sleep", "cat", "ls", "id", "ps", "nc", "ip", "kill", "mkdir", "touch", "tail",
+      "head", "grep", "mount", "pwd", "env", "df", "stat",
     ] {
       try FileManager.default.createSymbolicLink(atPath: "\(bin.path)/\(name)", withDestinationPath: "busybox")
     }
@@ -55,10 +56,12 @@ final class Sandbox {
   func remove() { try? FileManager.default.removeItem(at: folder) }
 
   /// Starts the program. Its output goes to files: a supervisor that lives on must not hold a pipe of the test open.
-  func start(_ words: [String], environment: [String: String] = [:]) throws -> Call {
+  func start(
+    _ words: [String], environment: [String: String] = [:], program: String = Sandbox.skiff
+  ) throws -> Call {
     let call = Call(folder)
     for file in [call.output, call.errors] { FileManager.default.createFile(atPath: file.path, contents: nil) }
-    call.process.executableURL = URL(filePath: Sandbox.skiff)
+    call.process.executableURL = URL(filePath: program)
     call.process.arguments = words
     call.process.environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SKIFF_ROOT": state, "SKIFF_STATE": run]
       .merging(environment) { $1 }
@@ -67,6 +70,11 @@ final class Sandbox {
     call.process.standardError = try FileHandle(forWritingTo: call.errors)
     try call.process.run()
     return call
+  }
+
+  /// A line of bash, in which "$0" is the program.
+  func shell(_ line: String) throws -> Result {
+    try start(["-c", line, Sandbox.skiff], program: "/bin/bash").finish()
   }
 
   func skiff(_ words: [String], environment: [String: String] = [:]) throws -> Result {

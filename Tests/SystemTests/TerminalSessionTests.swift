@@ -33,6 +33,13 @@ private final class Person {
 
   deinit { if process.isRunning { process.terminate() } }
 
+  /// The command itself: `setsid` waits for it.
+  func command() throws -> ProcessIdentifier {
+    let children = "/proc/\(process.processIdentifier)/task/\(process.processIdentifier)/children"
+    let words = try String(contentsOfFile: children, encoding: .utf8).split(separator: " ")
+    return try #require(words.first.flatMap { ProcessIdentifier($0) })
+  }
+
   func type(_ text: String) throws { try master.borrowed.write(text) }
   func resize(_ size: WindowSize) throws { try setWindowSize(of: master.borrowed, to: size) }
 
@@ -69,13 +76,40 @@ private final class Place {
   init() throws {
     try FileManager.default.createDirectory(atPath: root + "/bin", withIntermediateDirectories: true)
     try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: root + "/bin/busybox")
-    for name in ["sh", "stty", "echo", "tty"] {
+    for name in ["sh", "stty", "echo", "tty", "seq", "touch", "pidof", "sleep", "cat"] {
       try FileManager.default.createSymbolicLink(atPath: root + "/bin/" + name, withDestinationPath: "busybox")
     }
   }
   deinit { try? FileManager.default.removeItem(at: url) }
 
-  func skiff(_ words: String...) throws -> (code: Int32, output: String) {
+  /// A container that stays until it is removed.
+  func start(_ name: String, _ options: String..., program: String? = nil) throws {
+    let command = program.map { [$0] } ?? ["sleep", "1000"]
+    let started = try skiff(
+      ["run", "-d", "--name", name, "--network", "none"] + options + ["--rootfs", root] + command)
+    try #require(started.code == 0, "\(started.output)")
+  }
+
+  /// Processes whose command line, words with spaces between, is such, and speaks of this place.
+  func processes(_ isSuch: (String) -> Bool) throws -> [ProcessIdentifier] {
+    try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { ProcessIdentifier($0) }.filter {
+      process in
+      let words = (try? String(contentsOfFile: "/proc/\(process)/cmdline", encoding: .utf8)) ?? ""
+      return words.contains(url.path) && isSuch(words)
+    }
+  }
+
+  func keepers() throws -> [ProcessIdentifier] {
+    try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { ProcessIdentifier($0) }.filter {
+      process in
+      (try? String(contentsOfFile: "/proc/\(process)/environ", encoding: .utf8))?.contains(url.path) == true
+        && (try? String(contentsOfFile: "/proc/\(process)/comm", encoding: .utf8)) == "skiff-exec\n"
+    }
+  }
+
+  func skiff(_ words: String...) throws -> (code: Int32, output: String) { try skiff(words) }
+
+  func skiff(_ words: [String]) throws -> (code: Int32, output: String) {
     let process = Foundation.Process()
     process.executableURL = URL(filePath: Place.skiff)
     process.arguments = words
@@ -158,5 +192,67 @@ struct TerminalSessionTests {
     try person.type("exit 3\r")
     #expect(person.exitCode() == 3)
     #expect(try person.isAsBefore)
+  }
+
+  @Test func detachKeysLeaveAProgramThatExecStarted() throws {
+    let place = try Place()
+    try place.start("still")
+    defer { _ = try? place.skiff("rm", "-f", "still") }
+    let person = try Person(["exec", "-it", "still", "sh"], state: place.url, size: WindowSize(rows: 24, columns: 80))
+    #expect(try person.sees("# "))
+    // It says more than the terminal holds: without a reader it would never come to the last line.
+    try person.type("until [ -e /go ]; do :; done; seq 100000; touch /done; read line\r")
+    #expect(try person.sees("read line"))
+    try person.type("\u{10}\u{11}")
+    #expect(person.exitCode() == 0)
+    #expect(try person.isAsBefore)
+    #expect(try place.skiff("exec", "still", "touch", "/go").code == 0)
+    #expect(
+      try place.skiff("exec", "still", "sh", "-c", "until [ -e /done ]; do :; done; pidof seq || echo ended").output
+        == "ended\n")
+    #expect(try place.skiff("exec", "still", "pidof", "sh").output.split(separator: " ").count == 1)
+    #expect(try place.skiff("rm", "-f", "still") == (0, "still\n"))
+    #expect(try place.keepers().isEmpty)
+  }
+
+  @Test func aProgramOfExecInTheBackgroundKeepsItsTerminal() throws {
+    let place = try Place()
+    try place.start("still")
+    defer { _ = try? place.skiff("rm", "-f", "still") }
+    #expect(try place.skiff("exec", "-dt", "still", "sh", "-c", "tty >/answer; touch /done; sleep 1000") == (0, ""))
+    let answer = try place.skiff(
+      "exec", "still", "sh", "-c", "until [ -e /done ]; do :; done; cat /answer; pidof sleep")
+    #expect(answer.output.hasPrefix("/dev/pts/") && answer.code == 0, "\(answer)")
+  }
+
+  @Test(arguments: [["exec", "-it", "still", "sh"], ["attach", "--sig-proxy=false", "still"]])
+  func aSignalGivesTheTerminalBack(words: [String]) throws {
+    let place = try Place()
+    try place.start("still", "-it", program: "sh")
+    defer { _ = try? place.skiff("rm", "-f", "still") }
+    let person = try Person(words, state: place.url, size: WindowSize(rows: 24, columns: 80))
+    try person.type("echo here:$((5+5))\r")
+    #expect(try person.sees("here:10"))
+    #expect(try person.isRaw)
+    try sendSignal(Signal.terminate, toProcess: person.command())
+    #expect(person.exitCode() == 143)
+    #expect(try person.isAsBefore)
+    #expect(try place.skiff("ps", "-q", "--filter", "status=running").output.isEmpty == false)
+  }
+
+  @Test func theTerminalIsGivenBackWhenTheSupervisorIsKilled() throws {
+    let place = try Place()
+    let run = try Person(
+      ["run", "-it", "--rm", "--name", "talk", "--network", "none", "--rootfs", place.root, "sh"], state: place.url,
+      size: WindowSize(rows: 33, columns: 99))
+    #expect(try run.sees("# "))
+    for supervisor in try place.processes({ $0.hasPrefix("skiff-monitor") }) {
+      try sendSignal(Signal.kill, toProcess: supervisor)
+    }
+    #expect(try run.sees("the supervisor of talk was killed"))
+    #expect(run.exitCode() == 125)
+    #expect(try run.isAsBefore)
+    // The next command heals.
+    #expect(try place.skiff("ps", "-aq") == (0, ""))
   }
 }

@@ -19,6 +19,7 @@ extension MountRequest {
     var options = parts.count == 3 ? try volumeOptions(parts[2]) : []
     let target = try mountTarget(parts[1])
     if let source = hostPath(parts[0], directory) {
+      if options.contains("nocopy") { throw OptionError("nocopy goes with a named volume, not with a directory") }
       self = .bind(source: source, target: target, options: options, createsSource: true)
     } else {
       // A volume's owners are shifted in any case.
@@ -65,6 +66,7 @@ private let volumeOptionGroups: [(names: [String], isKept: Bool)] = [
   (["ro", "rw"], true),
   (["private", "rprivate", "shared", "rshared", "slave", "rslave"], true),
   (["idmap"], true),
+  (["nocopy"], true),
   (["z", "Z"], false),
   (["consistent", "cached", "delegated"], false),
 ]
@@ -74,15 +76,18 @@ private func volumeOptions(_ text: String) throws(OptionError) -> [String] {
   var seen = Set<Int>()
   for option in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
     guard let group = volumeOptionGroups.firstIndex(where: { $0.names.contains(option) }) else {
-      if option == "nocopy" { throw OptionError("the option nocopy is not supported") }
       let near = nearest(to: option, in: volumeOptionGroups.flatMap(\.names))
       throw OptionError("unknown option \"\(option)\"", suggestion: near.map { "did you mean \($0)?" })
     }
     guard seen.insert(group).inserted else { throw OptionError("\"\(option)\" contradicts an option before it") }
     if volumeOptionGroups[group].isKept { kept.append(option) }
   }
-  return kept
+  return kept + (kept.contains("ro") ? [readOnlyBelow] : [])
 }
+
+/// Docker since 25.0: read-only means what is mounted below too. Beside `ro` it is a wish, which a host without
+/// mount_setattr(2) does not fulfil; alone it is an order.
+private let readOnlyBelow = "rro"
 
 private func checkTmpfs(_ option: String) throws(OptionError) {
   let flags = [
@@ -123,9 +128,22 @@ private struct MountFields {
   var source: String?
   var target: String?
   var isReadOnly = false
+  var recursion = Recursion.enabled
   var options: [String] = []
   /// The keys that belong to one type only, as they were given.
   var special: [String] = []
+
+  /// `bind-recursive`
+  enum Recursion: String, CaseIterable {
+    /// What is mounted below comes along, and is read-only where that can be done.
+    case enabled
+    /// What is mounted below stays out.
+    case disabled
+    /// It comes along and stays writable.
+    case writable
+    /// It comes along and is read-only, or the start fails.
+    case readonly
+  }
 
   private static let keys = [
     "type", "source", "target", "readonly", "bind-propagation", "bind-recursive", "bind-nonrecursive", "tmpfs-size",
@@ -147,7 +165,9 @@ private struct MountFields {
       return
     case "bind-nonrecursive", "volume-nocopy":
       guard let on = parseBoolean(value ?? "true") else { throw OptionError("\(key) is true or false") }
-      if on { throw OptionError("\(key) is not supported") }
+      special.append(key)
+      if on && key == "volume-nocopy" { options.append("nocopy") }
+      if on && key == "bind-nonrecursive" { recursion = .disabled }
       return
     default: break
     }
@@ -169,12 +189,10 @@ private struct MountFields {
       options.append(value)
     case "bind-recursive":
       special.append(key)
-      guard ["enabled", "writable", "readonly"].contains(value) else {
-        throw OptionError(
-          value == "disabled"
-            ? "bind-recursive=disabled is not supported" : "bind-recursive is enabled, writable or readonly")
+      guard let given = Recursion(rawValue: value) else {
+        throw OptionError("bind-recursive is enabled, disabled, writable or readonly")
       }
-      if value == "readonly" { options.append("rro") }
+      recursion = given
     case "tmpfs-size", "tmpfs-mode":
       special.append(key)
       let option = "\(key.dropFirst(6))=\(value)"
@@ -201,7 +219,7 @@ private struct MountFields {
       throw OptionError("\(foreign) does not go with type=\(type)")
     }
     if type == "tmpfs", options.contains("idmap") { throw OptionError("idmap does not go with type=tmpfs") }
-    let options = options + (isReadOnly ? ["ro"] : [])
+    let options = try options + readOnlyOptions()
     switch type {
     case "bind":
       guard let source else { throw OptionError("a bind mount needs a source") }
@@ -218,6 +236,22 @@ private struct MountFields {
       let near = nearest(to: type, in: ["bind", "volume", "tmpfs"])
       throw OptionError(
         "unknown type \"\(type)\": expected bind, volume or tmpfs", suggestion: near.map { "did you mean \($0)?" })
+    }
+  }
+
+  private func readOnlyOptions() throws(OptionError) -> [String] {
+    if (recursion == .writable || recursion == .readonly) && !isReadOnly {
+      throw OptionError("bind-recursive=\(recursion.rawValue) needs readonly beside it")
+    }
+    if recursion == .readonly && !options.contains("rprivate") {
+      throw OptionError("bind-recursive=readonly needs bind-propagation=rprivate beside it")
+    }
+    let shape = recursion == .disabled ? ["bind"] : []
+    if !isReadOnly { return shape }
+    switch recursion {
+    case .enabled: return type == "tmpfs" ? ["ro"] : ["ro", readOnlyBelow]
+    case .disabled, .writable: return shape + ["ro"]
+    case .readonly: return [readOnlyBelow]
     }
   }
 

@@ -20,11 +20,16 @@ extension ResourceRequest {
   package static let leastMemory: Int64 = 6 << 20
 
   /// `--cpus`: a quota in each period of 100 ms.
-  package mutating func setCPUs(nano: Int64) throws(OptionError) {
+  ///
+  /// - Parameter available: how many processors there are; nil where that is not known.
+  package mutating func setCPUs(nano: Int64, available: Int? = nil) throws(OptionError) {
     if cpuPeriod != nil || cpuQuota != nil {
       throw OptionError("it cannot be set together with --cpu-period or --cpu-quota: it is the same limit")
     }
     guard nano >= 10_000_000 else { throw OptionError("the least is 0.01 of a CPU") }
+    if let available, nano > Int64(available) * 1_000_000_000 {
+      throw OptionError("there are only \(available) CPUs: the range is from 0.01 to \(available)")
+    }
     cpuPeriod = 100_000
     cpuQuota = nano / 10_000
   }

@@ -63,26 +63,7 @@ enum RunCommand {
       Option("shm-size", .value, value: "bytes", help: "Size of /dev/shm"),
     ].map { grouped("Files", $0) }
 
-  private static let limits: [Option] =
-    [
-      Option("memory", short: "m", .value, value: "bytes", help: "Memory limit"),
-      Option(
-        "memory-swap", .value, value: "bytes",
-        help: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap"),
-      Option("memory-reservation", .value, value: "bytes", help: "Memory soft limit"),
-      Option("cpus", .value, value: "decimal", help: "Number of CPUs"),
-      Option("cpu-shares", short: "c", .value, value: "int", help: "CPU shares (relative weight)"),
-      Option("cpu-period", .value, value: "int", help: "Limit CPU CFS (Completely Fair Scheduler) period"),
-      Option("cpu-quota", .value, value: "int", help: "Limit CPU CFS (Completely Fair Scheduler) quota"),
-      Option("cpuset-cpus", .value, help: "CPUs in which to allow execution (0-3, 0,1)"),
-      Option("cpuset-mems", .value, help: "MEMs in which to allow execution (0-3, 0,1)"),
-      Option("pids-limit", .value, value: "int", help: "Tune container pids limit (set -1 for unlimited)"),
-      Option(
-        "blkio-weight", .value, value: "uint16",
-        help: "Block IO (relative weight), between 10 and 1000, or 0 to disable"),
-      Option("ulimit", .repeated, value: "ulimit", help: "Ulimit options: nofile=1024:2048"),
-      Option("oom-score-adj", .value, value: "int", help: "Tune host's OOM preferences (-1000 to 1000)"),
-    ].map { grouped("Limits", $0) }
+  private static let limits = (LimitOptions.changeable + LimitOptions.lasting).map { grouped("Limits", $0) }
 
   private static let privileges: [Option] =
     [
@@ -95,6 +76,9 @@ enum RunCommand {
       Option(
         "device", .repeated, value: "list", help: "Add a host device to the container: HOST[:CONTAINER[:rwm]]",
         completion: .files),
+      Option(
+        "device-cgroup-rule", .repeated, value: "list",
+        help: "Add a rule to the cgroup allowed devices list: 'c 1:3 rwm'"),
       Option(
         "userns", .value, help: "User namespace to use: host, or auto for ids 100000 and up",
         completion: .words(["host", "auto"])),
