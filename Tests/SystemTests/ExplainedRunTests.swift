@@ -144,7 +144,7 @@ import Testing
   @Test(isRoot) func plugsItInTheSame() throws {
     let place = try Place()
     let (own, script) = try place.both(
-      "--hostname boat --rootfs \(place.root)",
+      "--name plugged --hostname boat --rootfs \(place.root)",
       "ip -4 -o address; ip route; cat /sys/class/net/eth0/address /etc/hosts")
     #expect(own.contains { $0.contains("eth0") })
     #expect(script == own, "\(script.difference(from: own))")
