@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo 'sudo -E env "PATH=$(PATH)"')
 
 .DEFAULT_GOAL := help
-.PHONY: run build test check lint floors bench install uninstall clean help
+.PHONY: run build test attack check lint floors bench install uninstall clean help
 
 run: ## build a release, then walk the tour on it
 	@Scripts/setup build tour
@@ -28,6 +28,14 @@ test: ## every test, those that need root included (of the release too, which th
 	swift build $(MANIFEST) --build-tests
 	@# Not through swift test, which as root leaves files of root's in .build.
 	$(SUDO) env SKIFF_RELEASE="$(CURDIR)/$(BUILD)/skiff" .build/debug/skiffPackageTests.xctest --testing-library swift-testing
+
+ATTACKS ?= 10000
+attack: ## the attacks that win by chance, with 10,000 starts of the release each (ATTACKS=COUNT)
+	@Scripts/setup build tour test
+	@$(MAKE) --no-print-directory build
+	swift build $(MANIFEST) --build-tests
+	$(SUDO) env SKIFF_ATTACKS=$(ATTACKS) SKIFF_RELEASE="$(CURDIR)/$(BUILD)/skiff" \
+	  swift test $(MANIFEST) --skip-build --disable-xctest --filter "EscapeTests|RacerTests|ReachTests"
 
 check: lint floors test ## format lint, the walls between the floors, every test
 
