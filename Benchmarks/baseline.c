@@ -21,7 +21,7 @@
 
 enum { MAXIMUM_GROUPS = 16 };
 static char groups[MAXIMUM_GROUPS][256];
-static int group_count;
+static int group_count, unified = -1;
 
 static void must(int result, const char *what)
 {
@@ -57,6 +57,7 @@ static void make_groups(void)
 {
     char path[4400];
     for (int i = 0; i < group_count; i++) {
+        if (i == unified) continue;
         must(mkdir(groups[i], 0755), groups[i]);
         if (strstr(groups[i], "/cpuset/")) {
             snprintf(path, sizeof path, "%s/cpuset.cpus", groups[i]);
@@ -71,8 +72,8 @@ static void join_groups(void)
 {
     char path[4400];
     for (int i = 0; i < group_count; i++) {
+        if (i == unified) continue;
         snprintf(path, sizeof path, "%s/tasks", groups[i]);
-        if (access(path, F_OK) != 0) snprintf(path, sizeof path, "%s/cgroup.procs", groups[i]);
         put(path, "0");
     }
 }
@@ -113,8 +114,7 @@ static void build(const char *root)
 static void show_groups(void)
 {
     const unsigned long safe = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-    int is_v2 = group_count == 1 && strncmp(groups[0], "/sys/fs/cgroup/baseline-", 24) == 0;
-    if (is_v2) {
+    if (strncmp(groups[0], "/sys/fs/cgroup/baseline-", 24) == 0) {
         mount_at("cgroup2", "sys/fs/cgroup", safe | MS_RDONLY, NULL);
         return;
     }
@@ -125,8 +125,7 @@ static void show_groups(void)
         *strchr(name, '/') = 0;
         snprintf(target, sizeof target, "sys/fs/cgroup/%s", name);
         snprintf(option, sizeof option, "%s%s", strcmp(name, "systemd") == 0 ? "name=" : "", name);
-        int is_unified = strcmp(name, "unified") == 0;
-        mount_at(is_unified ? "cgroup2" : "cgroup", target, safe | MS_RDONLY, is_unified ? NULL : option);
+        mount_at(i == unified ? "cgroup2" : "cgroup", target, safe | MS_RDONLY, i == unified ? NULL : option);
     }
     must(mount(NULL, "sys/fs/cgroup", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | safe, NULL), "sys/fs/cgroup");
 }
@@ -174,6 +173,19 @@ int main(int count, char **words)
     find_groups();
     struct clone_args arguments = {
         .flags = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWPID, .exit_signal = SIGCHLD};
+    // Born in its v2 group: a write to cgroup.procs would wait for a grace period of RCU, some 9 ms.
+    for (int i = 0; i < group_count; i++) {
+        char path[4400];
+        snprintf(path, sizeof path, "%s/cgroup.procs", groups[i]);
+        *strstr(path, "baseline-") = 0;
+        strcat(path, "cgroup.controllers");
+        if (access(path, F_OK) == 0) unified = i;
+    }
+    if (unified >= 0) {
+        must(mkdir(groups[unified], 0755), groups[unified]);
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = open(groups[unified], O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
     long child = syscall(SYS_clone3, &arguments, sizeof arguments);
     must(child, "clone3");
     if (child == 0) become(words[1], words[2], go[0]);

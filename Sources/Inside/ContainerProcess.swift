@@ -27,8 +27,6 @@ package struct ContainerProcess: ~Copyable {
   private let streams: StandardStreams
   private let isTimed: Bool
   private var mounts = MountExecutor()
-  /// For limits and scores, opened before anybody inside could mount over /proc.
-  private var proc: PrivateProc?
   /// The terminal's own end, while `building` has opened it and the program does not have it yet.
   private var terminal: Descriptor?
 
@@ -37,7 +35,6 @@ package struct ContainerProcess: ~Copyable {
     self.parent = parent
     self.streams = streams
     self.isTimed = isTimed
-    self.proc = nil
     self.terminal = nil
   }
 
@@ -105,11 +102,10 @@ package struct ContainerProcess: ~Copyable {
       if plan.hasInit { try becomeInit(of: arguments) }
       let fault = execute(program: program, arguments: arguments, environment: environment)
       throw diagnosed(fault, program: program, environment: environment)
-    case .setResourceLimit, .setOomScoreAdjustment, .setUmask, .setNoNewPrivileges, .limitCapabilities, .setUser,
-      .setCapabilities, .loadFilter:
-      if proc == nil { proc = try PrivateProc() }
-      guard let procfs = proc?.directory else { return }
-      _ = try Privileges.perform(step, procfs: procfs)
+    case .setOomScoreAdjustment:
+      _ = try mounts.withPrivateProc { (procfs) throws(Fault) in try Privileges.perform(step, procfs: procfs) }
+    case .setResourceLimit, .setUmask, .setNoNewPrivileges, .limitCapabilities, .setUser, .setCapabilities, .loadFilter:
+      _ = try Privileges.perform(step, procfs: .workingDirectory)
     }
   }
 

@@ -10,6 +10,8 @@ package enum SupervisorDescriptor {
 /// the container; it ends by itself when that command does.
 package struct WaitingSupervisor: ~Copyable {
   private let socket: Descriptor
+  /// Kept until there is nothing better to do: the end of a detached mount waits for RCU.
+  private let executable: Descriptor
 
   /// Starts this same program as a supervisor: in a session of its own, so that it survives the terminal; from a sealed
   /// executable; on a fresh heap, which stays small.
@@ -25,6 +27,7 @@ package struct WaitingSupervisor: ~Copyable {
     try spawn(
       executable.borrowed, arguments: arguments, environment: environment, streams: [none, none, none, client])
     socket = pair.first
+    self.executable = executable
   }
 
   /// The container is there: hands over its lock, which the supervisor holds from now on. The answer is the socket where

@@ -8,6 +8,7 @@ struct MaskSources: ~Copyable {
   /// A mount of the host's null device, not of what the image has in its place (CVE-2025-31133). Nil where a filter hides
   /// open_tree(2).
   var null: Descriptor?
+  var nullIsAttached = false
   /// An empty, read-only tmpfs.
   var empty: Descriptor?
 
@@ -54,7 +55,7 @@ extension MountExecutor {
       try maskDirectory(path, target.borrowed)
     } else {
       try masks.prepare()
-      if let null = masks.null?.borrowed { return try attachCopy(of: null, onto: target.borrowed) }
+      if let null = masks.null?.borrowed { return try attachNull(null, onto: target.borrowed) }
       // mount(2) binds nothing of the old root after the pivot. The container's own null device will do when it is one:
       // the handle that was checked is what is bound.
       let null = try openInRoot("/dev/null", [.path, .noFollow])
@@ -79,20 +80,22 @@ extension MountExecutor {
     }
   }
 
-  /// The first time the detached mount itself is attached; then it is a mount of this namespace and can be copied.
   private mutating func attachCopy(of mount: BorrowedDescriptor, onto target: BorrowedDescriptor) throws(Fault) {
     do throws(Fault) {
-      do throws(Fault) {
-        let copy = try cloneMount("", at: mount, recursive: false)
-        try moveMount(copy.borrowed, onto: target)
-      } catch {
-        guard error.errno == .invalid else { throw error }
-        try moveMount(mount, onto: target)
-      }
+      let copy = try cloneMount("", at: mount, recursive: false)
+      try moveMount(copy.borrowed, onto: target)
     } catch {
       guard error.isMissingCall else { throw error }
       try classicBind(mount, on: target, recursive: false)
     }
+  }
+
+  /// The detached mount itself goes first: from then on it is a mount of this namespace, of which every kernel makes copies,
+  /// and its descriptor can be closed without waiting for RCU.
+  private mutating func attachNull(_ null: BorrowedDescriptor, onto target: BorrowedDescriptor) throws(Fault) {
+    if masks.nullIsAttached { return try attachCopy(of: null, onto: target) }
+    try moveMount(null, onto: target)
+    masks.nullIsAttached = true
   }
 
   mutating func makeReadOnly(_ path: Path) throws(Fault) {

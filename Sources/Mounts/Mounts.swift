@@ -92,6 +92,17 @@ package struct MountExecutor: ~Copyable {
 }
 
 extension MountExecutor {
+  /// A procfs that nobody can have mounted over: the container's own once it is there, else one made for this.
+  package mutating func withPrivateProc<Result>(
+    _ body: (BorrowedDescriptor) throws(Fault) -> Result
+  ) throws(Fault) -> Result {
+    try openProc()
+    switch proc {
+    case .some(let proc): return try body(proc.directory)
+    case .none: throw Fault("fsopen", .invalid, arguments: "proc")
+    }
+  }
+
   borrowing func withRoot<Result: ~Copyable>(
     _ body: (borrowing Root) throws(Fault) -> Result
   ) throws(Fault) -> Result {
