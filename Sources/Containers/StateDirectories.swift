@@ -55,7 +55,7 @@ package struct ContainerFiles: Hashable, Sendable {
   package var hostname: Path { directory.appending("hostname") }
   package var hosts: Path { directory.appending("hosts") }
   package var resolvConf: Path { directory.appending("resolv.conf") }
-  /// Where the container's mount namespace has its root; an empty directory in every other.
-  package var rootfs: Path { runDirectory.appending("rootfs") }
+  /// Where the container's mount namespace has its root: over the run directory, which only others look into.
+  package var rootfs: Path { runDirectory }
   package var attachSocket: Path { runDirectory.appending("attach") }
 }

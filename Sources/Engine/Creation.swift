@@ -233,7 +233,6 @@ extension Engine {
       .writeFile(files.record, contents: record.jsonBytes(.pretty), mode: 0o600),
       .writeFile(files.configuration, contents: spec.jsonBytes(), mode: 0o600),
       .makeDirectory(files.runDirectory, mode: 0o700),
-      .makeDirectory(files.rootfs, mode: 0o700),
     ]
     return steps.map(Step.file)
   }

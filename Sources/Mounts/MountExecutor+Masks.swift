@@ -94,7 +94,10 @@ extension MountExecutor {
   /// and its descriptor can be closed without waiting for RCU.
   private mutating func attachNull(_ null: BorrowedDescriptor, onto target: BorrowedDescriptor) throws(Fault) {
     if masks.nullIsAttached { return try attachCopy(of: null, onto: target) }
-    try moveMount(null, onto: target)
+    do throws(Fault) { try moveMount(null, onto: target) } catch {
+      guard error.isMissingCall else { throw error }
+      return try classicBind(null, on: target, recursive: false)
+    }
     masks.nullIsAttached = true
   }
 

@@ -61,28 +61,39 @@ struct RuleSet {
     for interface: BinaryInterface, into assembler: inout Assembler
   ) -> [(start: UInt32, target: Assembler.Target)] {
     let table = SystemCallTable.shared
-    var found: [(number: UInt32, rule: Int)] = []
+    // A number and a rule in one word each, which sorts as the two would.
+    var found: [UInt64] = []
     found.reserveCapacity(calls.count)
     for call in calls {
-      if let number = table.number(row: call.row, column: interface.column) { found.append((number, call.rule)) }
+      if let number = table.number(row: call.row, column: interface.column) {
+        found.append(Self.word(number, call.rule))
+      }
     }
     if interface.isMultiplexed {
       for call in multiplexed {
-        if let number = table.number(row: call.row, column: interface.column) { found.append((number, call.rule)) }
+        if let number = table.number(row: call.row, column: interface.column) {
+          found.append(Self.word(number, call.rule))
+        }
       }
     }
-    found.sort { ($0.number, $0.rule) < ($1.number, $1.rule) }
+    found.sort()
 
     var ranges: [(start: UInt32, target: Assembler.Target)] = [(interface.base, .act(defaultAction))]
-    ranges.reserveCapacity(found.count)
+    ranges.reserveCapacity(found.count * 2)
     // Programs for the same rules are shared: on arm64 and x86-64 few calls have any.
     var tests: [[Int]: Assembler.Target] = [:]
     var position = 0
     while position < found.count {
-      let number = found[position].number
+      let (number, first) = Self.parts(found[position])
+      // Most calls have one rule and no condition: no list is made for them.
+      if rules[first].conditions.isEmpty {
+        put(.act(rules[first].action), number + interface.base, &ranges)
+        repeat { position += 1 } while position < found.count && Self.parts(found[position]).number == number
+        continue
+      }
       var group: [Int] = []
-      while position < found.count, found[position].number == number {
-        group.append(found[position].rule)
+      while position < found.count, Self.parts(found[position]).number == number {
+        group.append(Self.parts(found[position]).rule)
         position += 1
       }
       let target: Assembler.Target
@@ -99,6 +110,12 @@ struct RuleSet {
     }
     if hidesUnknown { hideUnknown(interface, &ranges) }
     return ranges
+  }
+
+  private static func word(_ number: UInt32, _ rule: Int) -> UInt64 { UInt64(number) << 32 | UInt64(rule) }
+
+  private static func parts(_ word: UInt64) -> (number: UInt32, rule: Int) {
+    (UInt32(word >> 32), Int(word & 0xffff_ffff))
   }
 
   /// One number gets `target`; what follows it is the default again.
