@@ -40,7 +40,7 @@ extension Sandbox {
   }
 
   /// The host's side of it: /bin/sh, with `skiff` as $skiff.
-  func shell(_ script: String, environment: [String: String] = [:]) throws -> Result {
+  func onHost(_ script: String, environment: [String: String] = [:]) throws -> Result {
     let out = folder.appending(path: "shell-\(UUID().uuidString)")
     _ = FileManager.default.createFile(atPath: out.path, contents: nil)
     let process = Process()

@@ -21,7 +21,7 @@ struct EscapeTests {
         try replaceFile(
           Path("\(place.rootfs)/\(name)"), with: Array("#!/proc/self/exe\n".utf8), mode: 0o755, durable: false)
       }
-      let answer = try place.shell(
+      let answer = try place.onHost(
         """
         set -e
         # Started by another copy: the supervisor runs as long as the writer does, and what runs cannot be opened anyway.
@@ -53,7 +53,7 @@ struct EscapeTests {
       defer { try? removeFile(Path(program)) }
       try FileManager.default.copyItem(atPath: attackedProgram, toPath: program)
       try replaceFile(Path("\(place.rootfs)/evil"), with: Array("#!/proc/self/exe\n".utf8), mode: 0o755, durable: false)
-      let answer = try place.shell(
+      let answer = try place.onHost(
         """
         $starter run -d --network none --name writer --rootfs $rootfs attack overwrite 1000 >/dev/null
         for round in $(seq $rounds); do
@@ -71,7 +71,7 @@ struct EscapeTests {
   func descriptors(flags: [String]) throws {
     try Sandbox.underAttack { place in
       // What the caller has open by accident is nobody else's.
-      let answer = try place.shell(
+      let answer = try place.onHost(
         """
         exec 7</etc 9</
         $skiff run -d --name one --network none \(flags.joined(separator: " ")) --rootfs $rootfs attack descriptors >/dev/null
@@ -87,7 +87,7 @@ struct EscapeTests {
   /// CVE-2024-21626: a working directory behind a descriptor that leads out.
   @Test func workingDirectoryBehindADescriptor() throws {
     try Sandbox.underAttack { place in
-      let answer = try place.shell(
+      let answer = try place.onHost(
         """
         exec 5</ 8</etc
         $skiff run -d --name box --network none --rootfs $rootfs sleep 1000 >/dev/null
@@ -108,7 +108,7 @@ struct EscapeTests {
   @Test("the image's own working directory is one as well")
   func workingDirectoryOfTheImage() throws {
     try Sandbox.underAttack { place in
-      let answer = try place.shell(
+      let answer = try place.onHost(
         """
         $skiff stage -t base /bin/busybox >/dev/null
         $skiff run --name made --network none base /bin/busybox true

@@ -16,7 +16,7 @@ struct ForgedImageTests {
       let data = try JSONSerialization.data(withJSONObject: value)
       let file = place.folder.appending(path: "blob")
       try data.write(to: file)
-      let digest = "sha256:" + (try place.shell("sha256sum <\(file.path)").output.prefix(64))
+      let digest = "sha256:" + (try place.onHost("sha256sum <\(file.path)").output.prefix(64))
       try data.write(to: blob(digest))
       return ["digest": digest, "size": data.count]
     }

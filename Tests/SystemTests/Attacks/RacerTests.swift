@@ -36,7 +36,7 @@ struct RacerTests {
     let answer = try whileRepeating {
       for (directory, link) in swaps { try? rename(directory, to: link, .exchange) }
     } _: {
-      try place.shell(
+      try place.onHost(
         """
         for round in $(seq \(attackCount)); do
           $program run --rm --network none \(words) >>$out 2>>$err

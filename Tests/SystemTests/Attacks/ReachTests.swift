@@ -7,7 +7,7 @@ import Testing
 struct ReachTests {
   /// As the host's uid that a container's root has in a user namespace.
   private func asMappedRoot(_ place: Sandbox, _ script: String) throws -> Sandbox.Result {
-    try place.shell(
+    try place.onHost(
       "exec setpriv --reuid 100000 --regid 100000 --clear-groups --bounding-set=-all --inh-caps=-all /bin/sh -c '\(script)'"
     )
   }
@@ -15,7 +15,7 @@ struct ReachTests {
   @Test func stateIsRootsAlone() throws {
     try Sandbox.underAttack { place in
       // With the loosest mask a caller can have, and the directory of the state reachable by all.
-      let made = try place.shell(
+      let made = try place.onHost(
         """
         umask 0; chmod 755 \(place.folder.path)
         $skiff stage -t base /bin/busybox >/dev/null
@@ -77,7 +77,7 @@ struct ReachTests {
         !listening.isEmpty && listening.allSatisfy { $0.hasPrefix("/") && $0.hasSuffix("/attach") }, "\(listening)")
       #expect(try asMappedRoot(place, "\(place.rootfs)/bin/attack connect \(path)").output == "errno 13\n")
       // The second lock on the same door: with all modes open the kernel still says who is there.
-      let opened = try place.shell(
+      let opened = try place.onHost(
         """
         chmod 755 \(place.folder.path); directory=\(path); chmod 777 $directory
         while [ $directory != \(place.folder.path) ]; do directory=${directory%/*}; chmod 755 $directory; done
@@ -125,7 +125,7 @@ struct ReachTests {
       #expect(try descriptors() <= before + 64)
       for number in crowd { _ = Descriptor(owning: number) }
       for _ in 0..<200 where try descriptors() > before { usleep(20_000) }
-      let served = try place.shell("$rootfs/bin/attack connect \(path)")
+      let served = try place.onHost("$rootfs/bin/attack connect \(path)")
       #expect(served.output == "served\n", "\(served)")
       #expect(try place.skiff(["inspect", "-f", "{{.State.Status}}", "box"]).output == "running\n")
     }
@@ -136,7 +136,7 @@ struct ReachTests {
     try Sandbox.underAttack { place in
       try place.startSleeper("box")
       // script(1) gives the command a terminal for all three of its streams.
-      let answer = try place.shell(
+      let answer = try place.onHost(
         """
         script -qefc "$skiff exec -i box sh -c 'ls -l /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2; attack type'" /dev/null
         """)
