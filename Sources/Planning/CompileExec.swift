@@ -30,6 +30,9 @@ package func compileExec(
       .process(.openTerminal(rows: UInt16(clamping: size?.height ?? 0), columns: UInt16(clamping: size?.width ?? 0))),
       at: 1)
   }
+  // In the container's user namespace the joiner is nobody until it becomes its root, and a terminal that it opens would be
+  // nobody's too.
+  if compiler.hasUserNamespace { finishing.insert(.process(.setUser(user: 0, group: 0, supplementary: [])), at: 0) }
   return ExecPlan(joining: joining, finishing: finishing, cgroup: cgroup, hasTerminal: process.terminal)
 }
 

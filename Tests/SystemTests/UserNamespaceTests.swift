@@ -51,6 +51,9 @@ struct UserNamespaceTests {
       let exec = try sandbox.skiff(["exec", "mapped", "sh", "-c", script])
       #expect(exec.output == "0\n100000\n0:0\n0:0\n", "\(exec.errors)")
       #expect(try sandbox.skiff(["exec", "-u", "alice", "mapped", "id", "-u"]).output == "1000\n")
+      // Its terminal is its own.
+      let terminal = try sandbox.skiff(["exec", "-t", "mapped", "sh", "-c", "\(owner) /dev/pts/0"])
+      #expect(terminal.output == "0:5\r\n", "\(terminal.errors)")
       // To the host it is nobody.
       let inspection = try sandbox.skiff(["inspect", "--format", "{{.State.Pid}}", "mapped"]).output
       let process = inspection.split(separator: "\n").first.map(String.init) ?? ""
