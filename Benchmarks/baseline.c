@@ -47,7 +47,10 @@ static void find_groups(void)
     int is_v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
     if (is_v2) snprintf(groups[group_count++], sizeof groups[0], "/sys/fs/cgroup/baseline-%d", getpid());
     while (!is_v2 && directory && (entry = readdir(directory)) && group_count < MAXIMUM_GROUPS) {
+        char top[300];
         if (entry->d_name[0] == '.' || entry->d_type != DT_DIR) continue;
+        snprintf(top, sizeof top, "/sys/fs/cgroup/%.100s/cgroup.procs", entry->d_name);
+        if (access(top, F_OK) != 0) continue;
         snprintf(groups[group_count++], sizeof groups[0], "/sys/fs/cgroup/%.100s/baseline-%d", entry->d_name, getpid());
     }
     if (directory) closedir(directory);
