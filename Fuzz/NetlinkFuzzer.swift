@@ -11,8 +11,8 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   for message in messages {
     _ = try? parseAttributes(message.payload)
     _ = try? Link(message)
-    if let address = try? LinkAddress(message), let address { precondition(address.prefix.length <= 32) }
-    if let route = try? Route(message), let route { precondition(route.destination.length <= 32) }
+    if let address = try? LinkAddress(message) { precondition(address.prefix.length <= 32) }
+    if let route = try? Route(message) { precondition(route.destination.length <= 32) }
     _ = acknowledgement(message)
   }
   return 0
