@@ -58,6 +58,7 @@ extension Engine {
   /// Goes on where this process was before it executed itself again (Supervisor+Renewal.swift).
   package func resumeSupervising(_ identifier: ContainerIdentifier, from message: Int32) -> Int32 {
     setProcessName("skiff-monitor")
+    passKillSwitch("renewal", 1)
     let files = store.files(of: identifier)
     do {
       let record = try record(of: identifier)

@@ -22,6 +22,7 @@ extension Supervisor {
       try file.borrowed.write(message.bytes)
       kept.append(file.borrowed)
       for descriptor in kept { try descriptor.duplicate(asInherited: descriptor.rawValue) }
+      passKillSwitch("renewal", 0)
       _ = execute(
         executable.borrowed, arguments: renewal.arguments + [Path(Self.resumeOption), Path("\(file.rawValue)")],
         environment: environment())
@@ -77,7 +78,8 @@ package struct Renewal: Sendable {
   ///   - log: opened anew; it goes on with the line that was not finished.
   package static func reading(_ number: Int32, log: consuming LogWriter?) throws(Fault) -> ResumedSupervisor {
     let file = Descriptor(owning: number)
-    var message = RenewalMessage(bytes: try file.borrowed.read(RenewalMessage.limit, at: 0))
+    try file.borrowed.seek(to: 0)
+    var message = RenewalMessage(bytes: try file.borrowed.readAll(limit: RenewalMessage.limit))
     func descriptor(_ number: Int32) throws(Fault) -> Descriptor {
       let descriptor = Descriptor(owning: number)
       try descriptor.borrowed.setCloseOnExecute()

@@ -5,8 +5,13 @@ struct Table {
   /// - Parameter headings: the first line; empty for none.
   init(_ headings: String...) { rows = headings.isEmpty ? [] : [headings] }
 
-  mutating func add(_ cells: String...) { rows.append(cells.map(printable)) }
-  mutating func add(_ cells: [String]) { rows.append(cells.map(printable)) }
+  mutating func add(_ cells: String...) { add(cells) }
+
+  /// A cell is one line: a newline in it, as a command may have, would pass for another row.
+  mutating func add(_ cells: [String]) {
+    rows.append(
+      cells.map { printable($0).split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n") })
+  }
 
   var text: String {
     let count = rows.map(\.count).max() ?? 0

@@ -31,6 +31,12 @@ import Testing
     #expect(humanAge(of: time, at: Timestamp(seconds: 1120, nanoseconds: 0)) == "2 minutes ago")
   }
 
+  @Test func aNewlineMakesNoRow() {
+    var table = Table("COMMAND")
+    table.add("sh -c\nforged")
+    #expect(table.text == "COMMAND\nsh -c\\nforged\n")
+  }
+
   @Test func tablesLineUp() {
     var table = Table("CONTAINER ID", "NAMES")
     table.add("abc", "x\u{1b}[31m")

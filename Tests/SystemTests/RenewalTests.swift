@@ -59,4 +59,19 @@ struct RenewalTests {
     #expect(sandbox.leaks(of: identifiers) == [])
     _ = try sandbox.skiff(["network", "rm", "bridge"])
   }
+
+  /// kill -9 right before the program is executed again, and right after.
+  @Test(arguments: 0...1) func killedOnTheWayItIsHealed(moment: Int) throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    let started = try sandbox.skiff(
+      ["run", "-d", "--name", "idle", "--network", "none", "--rootfs", sandbox.rootfs, "sleep", "1000"],
+      environment: ["SKIFF_KILL_AT": "renewal:\(moment)"])
+    #expect(started.code == 0, "\(started.errors)")
+    let identifiers = sandbox.identifiers()
+    #expect(sandbox.lastingSupervisors().isEmpty, "nobody was killed")
+    #expect(try sandbox.skiff(["ps", "-a", "--format", "{{.Status}}"]).output.hasPrefix("Exited (137)"))
+    #expect(try sandbox.skiff(["rm", "idle"]).code == 0)
+    #expect(sandbox.leaks(of: identifiers) == [])
+  }
 }
