@@ -44,7 +44,7 @@ import Testing
     #expect(again.steps.isEmpty && again.newFiles.isEmpty && !again.files.isEmpty)
 
     // One program more: its own files only. One that somebody changed stays as it is.
-    let changed = scratch["root/etc/hosts"]
+    let changed = scratch["root/etc/passwd"]
     try replaceFile(changed, with: Array("mine\n".utf8), durable: false)
     try StagePlan(StageRequest("bash", "ls", "cat", into: scratch["root"], extras: .all)).perform()
     let after = try scratch.listing("root")
