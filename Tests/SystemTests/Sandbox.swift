@@ -53,7 +53,11 @@ final class Sandbox {
       .write(to: folder.appending(path: "rootfs/etc/passwd"))
   }
 
-  func remove() { try? FileManager.default.removeItem(at: folder) }
+  func remove() {
+    // The default network is made by its first use, and is the machine's, not this folder's.
+    _ = try? skiff(["network", "rm", "bridge"])
+    try? FileManager.default.removeItem(at: folder)
+  }
 
   /// Starts the program. Its output goes to files: a supervisor that lives on must not hold a pipe of the test open.
   func start(

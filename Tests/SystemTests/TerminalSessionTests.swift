@@ -246,10 +246,13 @@ struct TerminalSessionTests {
       ["run", "-it", "--rm", "--name", "talk", "--network", "none", "--rootfs", place.root, "sh"], state: place.url,
       size: WindowSize(rows: 33, columns: 99))
     #expect(try run.sees("# "))
-    for supervisor in try place.processes({ $0.hasPrefix("skiff-monitor") }) {
-      try sendSignal(Signal.kill, toProcess: supervisor)
-    }
+    let supervisors = try place.processes { $0.hasPrefix("skiff-monitor") }
+    try #require(supervisors.count == 1)
+    let pidfd = try openProcess(supervisors[0])
+    try sendSignal(Signal.kill, to: pidfd.borrowed)
     #expect(try run.sees("the supervisor of talk was killed"))
+    // Its lock goes a moment after its sockets, and with that it is known to be dead.
+    #expect(try poll(pidfd.borrowed, .readable, milliseconds: 10_000).contains(.readable))
     #expect(run.exitCode() == 125)
     #expect(try run.isAsBefore)
     // The next command heals.
