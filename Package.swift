@@ -72,7 +72,7 @@ let package = Package(
 
     // 4 runtime
     room(
-      "Planning", "RuntimeSpec", "Seccomp", "Privileges", "Cgroups", "Mounts", "Steps", "Kernel"),
+      "Planning", "RuntimeSpec", "JSON", "Seccomp", "Privileges", "Cgroups", "Mounts", "Steps", "Kernel"),
     room(
       "Inside", "Planning", "Rooted", "Mounts", "Cgroups", "Netlink", "Seccomp", "Privileges", "Terminals", "ELF",
       "Explain", "Steps", "Kernel"),
@@ -95,9 +95,17 @@ let package = Package(
       "Planning", "Privileges", "Seccomp", "Cgroups", "RuntimeSpec", "ImageSpec", "JSON", "Arguments", "Rooted",
       "Steps", "Kernel"),
 
+    room(
+      "OCIRuntime", "Launching", "Inside", "Planning", "Terminals", "Seccomp", "Privileges", "Cgroups", "RuntimeSpec",
+      "JSON", "Steps", "Kernel"),
+
     // 6 front
     room(
-      "SkiffCLI", "Engine", "Staging", "Networks", "Layers", "Blobs", "Monitoring", "Containers", "Inside",
+      "RuntimeCLI", "OCIRuntime", "Inside", "Planning", "Terminals", "Cgroups", "RuntimeSpec", "Arguments", "JSON",
+      "Steps", "Kernel"),
+    room(
+      "SkiffCLI", "RuntimeCLI", "Engine", "Staging", "Networks", "Layers", "Blobs", "Monitoring", "Containers",
+      "Inside",
       "Planning", "Privileges", "Cgroups", "Explain", "Arguments", "ImageSpec", "JSON", "Rooted", "Terminals",
       "Steps", "Kernel"),
     [

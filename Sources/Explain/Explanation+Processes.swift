@@ -6,6 +6,7 @@ extension Explanation {
     switch step {
     case .clone, .unshare, .joinNamespace, .joinNamespaces, .mapIdentifiers, .awaitParent:
       self.init(ofNamespaceStep: step)
+    case .reportBuilt, .awaitBuilt, .runHook, .findProgram, .awaitStart: self.init(ofLifecycleStep: step)
     case .limitCapabilities, .setUser, .setCapabilities, .loadFilter, .setNoNewPrivileges:
       self.init(ofPrivilegeStep: step)
     case .setHostname(let name):

@@ -36,9 +36,7 @@ struct ProcessChain {
       .changeRoot,
       .execute:
       true
-    case .clone, .mapIdentifiers, .unshare, .joinNamespace, .joinNamespaces, .awaitParent, .setHostname, .setDomainName,
-      .setSysctl, .setResourceLimit, .setOomScoreAdjustment, .startSession, .openTerminal, .setUmask:
-      false
+    default: false
     }
   }
 

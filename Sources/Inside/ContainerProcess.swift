@@ -23,16 +23,23 @@ package struct StandardStreams: Sendable {
 /// The child after the clone: it performs its half of the plan and becomes the program, or reports why not.
 package struct ContainerProcess: ~Copyable {
   private let plan: LaunchPlan
-  private let parent: BorrowedDescriptor
+  /// Who waits for this process: at first its parent, for `create` later whoever starts it.
+  private var parent: BorrowedDescriptor
+  /// Where somebody starts it, when the plan waits for that.
+  private let startSocket: BorrowedDescriptor?
   private let streams: StandardStreams
   private let isTimed: Bool
   private var mounts = MountExecutor()
   /// The terminal's own end, while `building` has opened it and the program does not have it yet.
   private var terminal: Descriptor?
 
-  package init(plan: LaunchPlan, parent: BorrowedDescriptor, streams: StandardStreams, isTimed: Bool) {
+  package init(
+    plan: LaunchPlan, parent: BorrowedDescriptor, streams: StandardStreams, isTimed: Bool,
+    startSocket: BorrowedDescriptor? = nil
+  ) {
     self.plan = plan
     self.parent = parent
+    self.startSocket = startSocket
     self.streams = streams
     self.isTimed = isTimed
     self.terminal = nil
@@ -78,7 +85,7 @@ package struct ContainerProcess: ~Copyable {
 
   private mutating func perform(_ step: ProcessStep, phase: Phase, index: Int) throws(Fault) {
     switch step {
-    case .clone, .mapIdentifiers:
+    case .clone, .mapIdentifiers, .awaitBuilt:
       throw Fault("plan", .invalid, arguments: "a step of the parent stands inside the container")
     case .unshare(let namespaces): try unshare(namespaces)
     case .joinNamespace(let namespaces, let path):
@@ -88,6 +95,10 @@ package struct ContainerProcess: ~Copyable {
       let pidfd = try openProcess(process)
       try joinNamespace(pidfd.borrowed, namespaces)
     case .awaitParent: try awaitParent()
+    case .reportBuilt: tell(.built)
+    case .runHook(let hook): try call(hook, process: processIdentifier())
+    case .findProgram(let program, let environment): try findProgram(program, environment)
+    case .awaitStart: try awaitStart()
     case .setHostname(let name): try setHostname(name)
     case .setDomainName(let name): try setDomainName(name)
     case .setSysctl(let key, let value): try mounts.writeSysctl(key, value)
@@ -97,7 +108,7 @@ package struct ContainerProcess: ~Copyable {
     case .changeDirectory(let path): try enterDirectory(path)
     case .execute(let program, let arguments, let environment):
       try connectStreams()
-      try closeDescriptors(from: 3, onExecute: true)
+      try closeDescriptors(from: Int32(3 + plan.preservedDescriptors), onExecute: true)
       tell(.starting)
       if plan.hasInit { try becomeInit(of: arguments) }
       let fault = execute(program: program, arguments: arguments, environment: environment)
@@ -126,6 +137,36 @@ package struct ContainerProcess: ~Copyable {
     var message = try parent.receiveMessage(into: &byte, descriptorLimit: 253)
     if message.count == 0 { exitNow(125) }
     mounts.adopt(&message.descriptors)
+  }
+
+  /// The same look that `execute` has when it fails, beforehand.
+  private func findProgram(_ program: Path, _ environment: [Path]) throws(Fault) {
+    if canExecute(program, along: searchPath(of: environment)) { return }
+    let fault = Fault("execve", .accessDenied, arguments: program.quoted)
+    throw diagnosed(fault, program: program, environment: environment)
+  }
+
+  /// Waits for whoever starts the container, and from then on answers to them. A starter that is gone before its word is
+  /// as good as none. As number 1 of its namespace this process is deaf to signals that it has no handler for, and
+  /// somebody who ends a container that was never started may well use one.
+  private mutating func awaitStart() throws(Fault) {
+    guard let startSocket else { throw Fault("plan", .invalid, arguments: "nobody can start this container") }
+    tell(.waiting)
+    try setSignalMask(.set, .all)
+    let signals = try SignalDescriptor(.all)
+    while true {
+      let ready = try poll([(startSocket, .readable), (signals.borrowed, .readable)])
+      if !ready[1].isEmpty, let report = try? signals.next(), endsProcess(report.signal) {
+        exitNow(128 + report.signal)
+      }
+      guard !ready[0].isEmpty else { continue }
+      let starter = try startSocket.accept()
+      var byte: [UInt8] = [0]
+      guard try starter.borrowed.receive(into: &byte) == 1 else { continue }
+      // Open until execve: its end says that the program runs.
+      parent = BorrowedDescriptor(rawValue: starter.release())
+      return
+    }
   }
 
   /// The pair is made from the container's own devpts and the peer opened by its master, so no path of the image is
@@ -187,6 +228,20 @@ func execute(program: Path, arguments: [Path], environment: [Path]) -> Fault {
     }
   }
   return answer
+}
+
+/// Whether `execute` would find something that this process may execute.
+func canExecute(_ program: Path, along path: [Path]) -> Bool {
+  if program.bytes.contains(UInt8(ascii: "/")) { return mayExecute(program) }
+  return path.contains { mayExecute($0.appending(program)) }
+}
+
+/// What a signal without a handler does to a process (signal(7)): some are ignored, or stop and continue it.
+func endsProcess(_ signal: Int32) -> Bool {
+  ![
+    Signal.child, Signal.continue, Signal.stop, Signal.terminalStop, Signal.terminalInput, Signal.terminalOutput,
+    Signal.windowChange, Signal.urgent,
+  ].contains(signal)
 }
 
 /// The directories of PATH in an environment, or docker's usual ones.

@@ -9,8 +9,11 @@ internal import Steps
 //     │ ◄──────── terminal + fd ─────│   the pseudo terminal's other end, when there is one
 //     │ ◄──────── timing ────────────│   one a step, when asked for
 //     │                              │   (building)
+//     │ ◄──────── built ─────────────│   only where hooks of the runtime wait for it
 //     │ ───────── go ──────────────► │   cgroups, network and id maps are there
 //     │                              │   (finishing)
+//     │ ◄──────── waiting ───────────│   only for `create`: from here on the parent is who connects to the start socket
+//     │ ───────── go ──────────────► │   `start`
 //     │ ◄──────── starting ──────────│   all that is left is execve
 //     │ ◄──────── failed ────────────│   step, call, arguments, errno; then the child is gone
 //     │ ◄──────── end of file ───────│   execve closed the socket: the program runs
@@ -24,6 +27,10 @@ package enum ChildMessage: Hashable, Sendable {
   case timing(phase: Phase, index: Int, nanoseconds: UInt64)
   /// `exec` only: the process inside, which the one that joined has cloned; its pidfd comes along.
   case process(ProcessIdentifier)
+  /// The mounts are there and the root is not entered yet.
+  case built
+  /// Made whole: only `start` is missing.
+  case waiting
   /// All that is left is execve: the end of the socket now means that the program runs.
   case starting
   case failed(phase: Phase, index: Int, Fault)
@@ -38,6 +45,8 @@ extension ChildMessage {
     switch self {
     case .terminal: writer.put(UInt8(1))
     case .starting: writer.put(UInt8(4))
+    case .built: writer.put(UInt8(6))
+    case .waiting: writer.put(UInt8(7))
     case .process(let process):
       writer.put(UInt8(5))
       writer.put(UInt64(UInt32(bitPattern: process)))
@@ -64,6 +73,8 @@ extension ChildMessage {
     switch reader.byte() {
     case 1: self = .terminal
     case 4: self = .starting
+    case 6: self = .built
+    case 7: self = .waiting
     case 5:
       guard let process = reader.word() else { return nil }
       self = .process(ProcessIdentifier(truncatingIfNeeded: process))

@@ -46,6 +46,7 @@ package struct Errno: RawRepresentable, Hashable, Sendable {
   package static let connectionRefused = Errno(rawValue: ECONNREFUSED)
   package static let connectionReset = Errno(rawValue: ECONNRESET)
   package static let overQuota = Errno(rawValue: EDQUOT)
+  package static let canceled = Errno(rawValue: ECANCELED)
   package static let badMessage = Errno(rawValue: EBADMSG)
 }
 

@@ -74,6 +74,20 @@ package func exists(
   (try? status(of: path, at: directory, followLinks: followLinks)) != nil
 }
 
+/// Whether this process may execute the file, by its effective ids (faccessat2(2), Linux 5.8; by the real ones before).
+package func mayExecute(_ path: Path, at directory: BorrowedDescriptor = .workingDirectory) -> Bool {
+  guard let status = try? status(of: path, at: directory), status.kind == .regular else { return false }
+  let result = try? path.withAddress { (address) throws(Fault) in
+    do throws(Fault) {
+      return try systemCall("faccessat2", 439, directory.argument, address, Int(X_OK), 0x200)
+    } catch {
+      if error.errno != .noSystemCall { throw error }
+      return try systemCall("faccessat", Int(SYS_faccessat), directory.argument, address, Int(X_OK))
+    }
+  }
+  return result != nil
+}
+
 /// The magic numbers of statfs(2) that a check asks for.
 package struct FileSystemType: Hashable, Sendable {
   package let magic: Int

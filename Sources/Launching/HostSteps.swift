@@ -1,5 +1,6 @@
 internal import Cgroups
 internal import Firewall
+internal import Inside
 internal import Mounts
 internal import Netlink
 package import Kernel
@@ -24,6 +25,9 @@ func performOnHost(_ step: Step, container: Container?) throws(Fault) -> Bool {
   case .process(.mapIdentifiers(let users, let groups)):
     guard let container else { throw misplaced(step) }
     try writeMaps(of: container.process, users: users, groups: groups)
+  case .process(.runHook(let hook)):
+    guard let container else { throw misplaced(step) }
+    try call(hook, process: container.process)
   case .process, .mount: throw misplaced(step)
   }
   return true

@@ -56,7 +56,7 @@ private func listen(to channel: BorrowedDescriptor, _ plan: ExecPlan) throws(Pla
     case .starting: isStarting = true
     case .timing(let phase, let index, let nanoseconds):
       timings.append(StepTiming(phase: phase, index: index, nanoseconds: nanoseconds))
-    case nil: break
+    case .built, .waiting, nil: break
     case .failed(let phase, let index, let fault):
       if let pidfd { _ = try? wait(for: .pidfd(pidfd.borrowed)) }
       let steps = phase == .building ? plan.joining : plan.finishing

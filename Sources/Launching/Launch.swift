@@ -28,12 +28,17 @@ package struct StepTiming: Hashable, Sendable {
 /// is thrown; what could not be taken back is named in its hint.
 ///
 /// The caller must be single-threaded: the child is a fork that goes on in ordinary Swift.
+///
+/// - Parameters:
+///   - startSocket: where the container is started, for a plan that waits for that: the launch is over when it waits there.
+///   - onBirth: called as soon as there is a process, for who keeps a record of it.
 package func launch(
-  _ plan: LaunchPlan, streams: StandardStreams, isTimed: Bool = false
+  _ plan: LaunchPlan, streams: StandardStreams, isTimed: Bool = false, startSocket: BorrowedDescriptor? = nil,
+  onBirth: (ProcessIdentifier) throws(Fault) -> Void = { (_) throws(Fault) in }
 ) throws(PlanFailure) -> LaunchedContainer {
-  var launcher = Launcher(plan: plan, isTimed: isTimed)
+  var launcher = Launcher(plan: plan, isTimed: isTimed, startSocket: startSocket)
   do throws(PlanFailure) {
-    return try launcher.run(streams: streams)
+    return try launcher.run(streams: streams, onBirth: onBirth)
   } catch {
     throw launcher.abandon(because: error)
   }
@@ -51,18 +56,25 @@ private struct Launcher: ~Copyable {
   /// Undo of what was done, latest last.
   var done: [Step] = []
   var timings: [StepTiming] = []
+  let startSocket: BorrowedDescriptor?
   /// The child while it may have to be killed: until its program runs.
   var child: Descriptor?
+  /// Our end of the pseudo terminal, once the child has sent it.
+  var terminal: Descriptor?
 
-  init(plan: LaunchPlan, isTimed: Bool) {
+  init(plan: LaunchPlan, isTimed: Bool, startSocket: BorrowedDescriptor?) {
     self.plan = plan
     self.isTimed = isTimed
+    self.startSocket = startSocket
   }
 
-  mutating func run(streams: StandardStreams) throws(PlanFailure) -> LaunchedContainer {
+  mutating func run(
+    streams: StandardStreams, onBirth: (ProcessIdentifier) throws(Fault) -> Void
+  ) throws(PlanFailure) -> LaunchedContainer {
     try perform(.host, container: nil, notify: nil)
     let child = try cloneChild(streams: streams)
     let (process, channel) = (child.process, child.channel.borrowed)
+    try at(.clone, 0) { () throws(Fault) in try onBirth(process) }
     do throws(PlanFailure) {
       let namespace = try at(.clone, 0) { () throws(Fault) in try networkNamespace(of: process) }
       try perform(.wiring, container: Container(process: process, network: namespace.borrowed), notify: channel)
@@ -72,10 +84,10 @@ private struct Launcher: ~Copyable {
     }
     // A child that has failed meanwhile has closed its end: its message says why, not this send.
     _ = try? channel.sendMessage([1])
-    let terminal = try listen(to: channel)
+    try listen(to: channel)
     guard let pidfd = self.child.take() else { preconditionFailure("the child was cloned above") }
     return LaunchedContainer(
-      process: process, pidfd: pidfd, terminal: terminal, undo: done.reversed(), timings: timings)
+      process: process, pidfd: pidfd, terminal: terminal.take(), undo: done.reversed(), timings: timings)
   }
 
   /// Takes back what was done, and says so when that fails too.
@@ -112,7 +124,7 @@ private struct Launcher: ~Copyable {
       let end = BorrowedDescriptor(rawValue: pair.second.release())
       // The parent's end must not live on in the child, or its death would never be seen.
       try? Descriptor(owning: pair.first.release()).close()
-      ContainerProcess(plan: plan, parent: end, streams: streams, isTimed: isTimed).run()
+      ContainerProcess(plan: plan, parent: end, streams: streams, isTimed: isTimed, startSocket: startSocket).run()
     case .parent(let process, let pidfd):
       child = consume pidfd
       if isTimed {
@@ -130,6 +142,10 @@ private struct Launcher: ~Copyable {
       passKillSwitch("\(phase)", index)
       let begin = isTimed ? monotonicNanoseconds() : 0
       let step = steps[index]
+      if case .process(.awaitBuilt) = step, let channel {
+        try listen(to: channel, until: .built)
+        continue
+      }
       let isNew = try at(phase, index) { () throws(Fault) in
         if case .mount(.openSources(let steps, let owner)) = step, let container, let channel {
           return try handOver(steps, owner: owner, to: container, channel)
@@ -160,18 +176,21 @@ private struct Launcher: ~Copyable {
     return true
   }
 
-  /// Reads what the child says until its program runs (end of file) or it reports a fault.
-  private mutating func listen(to channel: BorrowedDescriptor) throws(PlanFailure) -> Descriptor? {
-    var terminal: Descriptor? = nil
+  /// Reads what the child says until its program runs (end of file), until it waits to be started, or until it says `last`.
+  /// A fault that it reports is thrown.
+  private mutating func listen(to channel: BorrowedDescriptor, until last: ChildMessage? = nil) throws(PlanFailure) {
     var isStarting = false
     var buffer = [UInt8](repeating: 0, count: ChildMessage.limit)
     while true {
-      var message = try at(.finishing, 0) { () throws(Fault) in try receiveFromChild(channel, into: &buffer) }
-      guard message.count > 0 else { break }
-      switch ChildMessage(bytes: buffer[..<message.count]) {
-      case .terminal: terminal = message.descriptors.take()
+      var received = try at(.finishing, 0) { () throws(Fault) in try receiveFromChild(channel, into: &buffer) }
+      guard received.count > 0 else { break }
+      let message = ChildMessage(bytes: buffer[..<received.count])
+      if message != nil, message == last { return }
+      switch message {
+      case .terminal: terminal = received.descriptors.take()
+      case .waiting where plan.waitsForStart: return
       case .starting: isStarting = true
-      case .process: break
+      case .process, .built, .waiting: break
       case .timing(let phase, let index, let nanoseconds):
         timings.append(StepTiming(phase: phase, index: index, nanoseconds: nanoseconds))
       case .failed(let phase, let index, let fault):
@@ -182,14 +201,7 @@ private struct Launcher: ~Copyable {
       }
     }
     // The end of the socket is the exec; before the last message it is the child's death without a word.
-    guard isStarting else {
-      throw PlanFailure(
-        phase: .finishing, index: 0, step: nil,
-        fault: Fault(
-          "clone3", .noSuchProcess, arguments: "the container's first process",
-          hint: "it was killed before its program started; the kernel log (dmesg) may say why"))
-    }
-    return terminal
+    guard isStarting else { throw PlanFailure(phase: .finishing, index: 0, step: nil, fault: .endedWithoutAWord) }
   }
 
   /// The failure that the child has reported already, without waiting for one.
@@ -214,6 +226,12 @@ private struct Launcher: ~Copyable {
   ) throws(PlanFailure) -> Value {
     do throws(Fault) { return try body() } catch { throw planFailure(phase, index, error) }
   }
+}
+
+extension Fault {
+  static let endedWithoutAWord = Fault(
+    "clone3", .noSuchProcess, arguments: "the container's first process",
+    hint: "it was killed before its program started; the kernel log (dmesg) may say why")
 }
 
 /// The child's next message. A child that ends without having read its "go" leaves ECONNRESET, once, before what it had

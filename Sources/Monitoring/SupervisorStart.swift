@@ -1,3 +1,4 @@
+internal import Inside
 package import Kernel
 
 /// The descriptors that a supervisor is born with, by number.
@@ -43,13 +44,4 @@ package func awaitContainer(on client: BorrowedDescriptor) throws(Fault) -> Desc
   var byte: [UInt8] = [0]
   var message = try client.receiveMessage(into: &byte, descriptorLimit: 1)
   return message.count == 1 ? message.descriptors.take() : nil
-}
-
-/// Replaces this process by itself from a sealed executable, for a command that will enter a container (`exec`). Returns
-/// when it runs from one already.
-package func sealExecutable() throws(Fault) {
-  if runsFromSealedExecutable() { return }
-  let executable = try openSealedExecutable()
-  throw execute(
-    executable.borrowed, arguments: arguments().map { Path($0) }, environment: environment())
 }

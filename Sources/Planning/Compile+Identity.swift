@@ -17,13 +17,17 @@ extension PlanCompiler {
         user: process.user.uid, group: process.user.gid, supplementary: process.user.additionalGids))
     steps.append(.setUmask(FileMode(rawValue: process.user.umask ?? 0o022)))
     steps.append(.changeDirectory(Path(process.cwd)))
+    // Before the filter, which may not know the calls that waiting takes.
+    if request.waitsForStart { steps += [.findProgram(program, environment: environment), .awaitStart] }
     if process.noNewPrivileges { steps.append(.setNoNewPrivileges) }
     // Without no_new_privs a filter needs CAP_SYS_ADMIN, and so comes before the capabilities go.
     if let filter = request.filter { steps.append(.loadFilter(filter)) }
     steps.append(.setCapabilities(sets.sets))
-    steps.append(execution())
-    return steps.map(Step.process)
+    return steps.map(Step.process) + hooks(at: .startContainer) + [.process(execution())]
   }
+
+  private var program: Path { Path(process.args[0]) }
+  private var environment: [Path] { process.env.map { Path($0) } }
 
   private func limits() throws(PlanningError) -> [ProcessStep] {
     var steps: [ProcessStep] = []
@@ -49,15 +53,16 @@ extension PlanCompiler {
       }
       return set
     }
-    let sets = Capabilities(
+    var sets = Capabilities(
       effective: try set(lists.effective, "effective"), permitted: try set(lists.permitted, "permitted"),
       inheritable: try set(lists.inheritable, "inheritable"), ambient: try set(lists.ambient, "ambient"))
+    // The kernel raises none that is not in both (capabilities(7)), and what cannot be granted stops nothing (config.md).
+    sets.ambient.formIntersection(sets.inheritable)
+    sets.ambient.formIntersection(sets.permitted)
     return (try set(lists.bounding, "bounding"), sets)
   }
 
   private func execution() -> ProcessStep {
-    .execute(
-      program: Path(process.args[0]), arguments: process.args.map { Path($0) },
-      environment: process.env.map { Path($0) })
+    .execute(program: program, arguments: process.args.map { Path($0) }, environment: environment)
   }
 }

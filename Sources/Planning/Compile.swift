@@ -58,13 +58,18 @@ struct PlanCompiler {
     let groups = try cgroups()
     plan.host = groups.before.map(Step.cgroup)
     plan.cgroup = groups.intoCgroup
+    plan.waitsForStart = request.waitsForStart
+    plan.preservedDescriptors = request.preservedDescriptors
     plan.building = entering() + root() + (try mounts()) + (try devices()) + terminal() + workingDirectory()
+    plan.building += reportingToHooks()
     plan.wiring = identifierMaps() + sources(for: plan.building)
     plan.wiring += groups.make.map(Step.cgroup)
     // The root of a user namespace may not write to the host's groups: its parent puts it in.
     if hasUserNamespace { plan.wiring += groups.join.map(admitting) }
     plan.wiring += request.wiring.map(Step.network)
+    plan.wiring += hooksOfRuntime()
     plan.finishing = [.process(.awaitParent)] + joining(groups) + request.inside.map(Step.network)
+    plan.finishing += hooks(at: .createContainer)
     plan.finishing += names() + (try closing()) + (try identity())
     return plan
   }

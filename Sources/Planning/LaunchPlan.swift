@@ -24,6 +24,10 @@ package struct LaunchPlan: Hashable, Sendable {
   package var hasTerminal: Bool
   /// PID 1 is an init of ours that reaps and forwards signals; the program is its child.
   package var hasInit: Bool
+  /// The child stops right before its program until somebody starts it.
+  package var waitsForStart = false
+  /// Descriptors from 3 on that the program inherits.
+  package var preservedDescriptors = 0
   /// For the hint of a program that does not start.
   package var stagingTarget: StagingTarget?
 

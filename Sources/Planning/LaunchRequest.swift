@@ -25,6 +25,12 @@ package struct LaunchRequest: Sendable {
   /// A compiled filter; nil is unconfined.
   package var filter: SystemCallFilter?
   package var hasInit = false
+  /// What hooks are told of the container; nil where nobody calls any.
+  package var state: Spec.State?
+  /// `create`: the container is made whole and waits for `start` right before its program.
+  package var waitsForStart = false
+  /// Descriptors from 3 on that the program inherits.
+  package var preservedDescriptors = 0
   /// With a user namespace: the root's files belong, inside, to the ids that they have on the disk. An OCI bundle has its
   /// root's owners shifted already.
   package var shiftsOwners = false

@@ -1,4 +1,5 @@
 internal import Arguments
+internal import RuntimeCLI
 
 /// What this executable does under other names.
 struct Program {
@@ -8,7 +9,7 @@ struct Program {
 }
 
 /// The names that come before any command.
-let programs: [Program] = [MonitorProgram.program]
+let programs: [Program] = [MonitorProgram.program, Program(name: runtimeName, run: runtimeMain)]
 
 /// Headings of the program's help, in its order.
 enum CommandGroup {
@@ -42,6 +43,7 @@ func commandTable() -> [CommandEntry] {
     NetworkCommand.entry,
     StageCommand.entry(StageCommand.perform),
     ChrootCommand.entry(ChrootCommand.perform),
+    OCICommand.entry,
     VersionCommand.entry,
     CompletionCommand.entry,
     ManCommand.entry,

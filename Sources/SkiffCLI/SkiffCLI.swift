@@ -1,6 +1,7 @@
 /// The commands, one file each: argv to a request, an answer to a screen.
 internal import Arguments
 internal import Kernel
+internal import RuntimeCLI
 
 /// The program: dispatches on its own name, then on the first word, and exits with the command's code.
 public func skiffMain() -> Never {
@@ -10,6 +11,7 @@ public func skiffMain() -> Never {
   let name = Path(words.first ?? "skiff").name
   if let program = programs.first(where: { $0.name == name }) { exitNow(program.run(Array(words.dropFirst()))) }
   // A reader that has gone answers EPIPE then, which is an error with a name; no socket can kill the command either.
+  if words.count > 1, words[1] == OCICommand.name { exitNow(runtimeMain(Array(words.dropFirst(2)))) }
   try? ignoreSignal(Signal.pipe)
   exitNow(runCommandLine(Array(words.dropFirst())))
 }

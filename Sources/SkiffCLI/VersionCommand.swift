@@ -1,8 +1,9 @@
 internal import Arguments
+internal import RuntimeCLI
 internal import Kernel
 
 /// The version of the program, and of what it writes to disk.
-let version = "0.1.0"
+let version = runtimeVersion
 
 enum VersionCommand {
   static let entry = CommandEntry(

@@ -13,6 +13,16 @@ package enum ProcessStep: Hashable, Sendable {
   case joinNamespaces(Namespaces, of: ProcessIdentifier)
   /// The container waits here until the parent has made cgroups, network and id maps.
   case awaitParent
+  /// The container tells its parent that its mounts and devices are there, for hooks that want to see them.
+  case reportBuilt
+  /// The parent waits for that.
+  case awaitBuilt
+  /// A program that the configuration wants called at this point (the runtime specification's hooks).
+  case runHook(HookCall)
+  /// A look whether there is such a program: a container that is created now and started later fails now.
+  case findProgram(Path, environment: [Path])
+  /// The container waits until it is told to start its program (`create` and `start` of the runtime specification).
+  case awaitStart
   case setHostname(String)
   case setDomainName(String)
   /// A write below /proc/sys, through a private procfs (SECURITY.md, rule 3).

@@ -9,8 +9,8 @@ struct House {
     ["JSON", "RuntimeSpec", "ImageSpec", "Archive", "Compression", "ELF", "Arguments", "Steps", "Explain"],
     ["Rooted", "Mounts", "Cgroups", "Netlink", "Firewall", "Seccomp", "Privileges", "Terminals"],
     ["Planning", "Inside", "Launching", "Containers", "Monitoring"],
-    ["Blobs", "Layers", "Staging", "Networks", "Volumes", "Engine"],
-    ["SkiffCLI"],
+    ["Blobs", "Layers", "Staging", "Networks", "Volumes", "Engine", "OCIRuntime"],
+    ["RuntimeCLI", "SkiffCLI"],
     ["skiff"],
   ]
 
@@ -20,6 +20,7 @@ struct House {
     ["Rooted", "Mounts"], ["Netlink", "Firewall"],
     ["Planning", "Inside", "Launching", "Containers", "Monitoring"],
     ["Blobs", "Layers", "Staging", "Engine"], ["Networks", "Engine"], ["Volumes", "Engine"],
+    ["RuntimeCLI", "SkiffCLI"],
   ]
 
   static func floor(of target: String) -> Int? { floors.firstIndex { $0.contains(target) } }

@@ -1,5 +1,3 @@
-package import Kernel
-
 /// A process that a number alone cannot mean another one by: the pid and the clock tick of boot time it started at.
 package struct ProcessIdentity: Hashable, Sendable {
   package var process: ProcessIdentifier

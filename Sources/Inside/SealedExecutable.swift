@@ -33,3 +33,12 @@ private func copyExecutableToSealedMemory() throws(Fault) -> Descriptor {
   // A descriptor that may write would make execve answer ETXTBSY.
   return try open("/proc/self/fd/\(copy.rawValue)", .readOnly)
 }
+
+/// Replaces this process by itself from a sealed executable, for a command that will enter a container (`exec`). Returns
+/// when it runs from one already.
+package func sealExecutable() throws(Fault) {
+  if runsFromSealedExecutable() { return }
+  let executable = try openSealedExecutable()
+  throw execute(
+    executable.borrowed, arguments: arguments().map { Path($0) }, environment: environment())
+}

@@ -1,0 +1,220 @@
+package import Kernel
+package import Planning
+internal import Cgroups
+package import Inside
+internal import JSON
+internal import Launching
+internal import RuntimeSpec
+internal import Seccomp
+internal import Steps
+internal import Terminals
+
+/// What `create` and `run` are asked for, beyond the bundle.
+package struct CreateOptions: Sendable {
+  /// A listening socket that the master of the container's pseudo terminal is sent to.
+  package var consoleSocket: Path?
+  /// The same for a pidfd of the first process.
+  package var pidfdSocket: Path?
+  /// Where the number of the first process is written.
+  package var pidFile: Path?
+  /// Descriptors from 3 on that the program inherits.
+  package var preservedDescriptors = 0
+  package init() {}
+}
+
+/// A configuration thought through to the last step. Nothing has happened yet.
+package struct PreparedContainer: Sendable {
+  package let id: String
+  package let bundle: Bundle
+  package let plan: LaunchPlan
+  package let options: CreateOptions
+  let group: String?
+
+  /// What hooks are told.
+  var hookState: Spec.State {
+    Spec.State(id: id, status: .creating, bundle: bundle.directory.string, annotations: bundle.spec.annotations)
+  }
+}
+
+/// A container that was made: its first process waits for `start`, or runs its program already.
+package struct CreatedContainer: ~Copyable {
+  package let process: ProcessIdentifier
+  package let pidfd: Descriptor
+  /// The master of its pseudo terminal, when nobody else got it.
+  package var terminal: Descriptor?
+  let directory: ContainerDirectory
+}
+
+extension OCIRuntime {
+  /// - Parameters:
+  ///   - waitsForStart: `create`; without it the program runs at once.
+  ///   - isDetached: nobody stays who could look after its terminal.
+  package func prepare(
+    _ id: String, _ bundle: Bundle, _ options: CreateOptions, waitsForStart: Bool, isDetached: Bool = true
+  ) throws(RuntimeFailure) -> PreparedContainer {
+    guard isIdentifier(id) else {
+      throw RuntimeFailure(
+        "invalid container ID format: \"\(id)\"", hint: "letters, digits and _ + - . make an ID")
+    }
+    let spec = bundle.spec
+    try checkTerminal(spec.process?.terminal == true, options.consoleSocket, isDetached: isDetached)
+    let layout = try told("cannot read the control groups") { () throws(Fault) in try CgroupLayout.detect() }
+    let group = spec.linux?.cgroupsPath.map { $0.isEmpty ? id : $0 } ?? id
+    var request = LaunchRequest(
+      spec: spec, root: .directory(bundle.rootfs), rootfs: bundle.rootfs, group: group, layout: layout)
+    request.state = Spec.State(
+      id: id, status: .creating, bundle: bundle.directory.string, annotations: spec.annotations)
+    request.waitsForStart = waitsForStart
+    request.preservedDescriptors = options.preservedDescriptors
+    request.limitsAreDefaults = false
+    request.filter = try filter(of: spec)
+    do throws(PlanningError) {
+      let plan = try compile(request)
+      return PreparedContainer(id: id, bundle: bundle, plan: plan, options: options, group: group)
+    } catch { throw RuntimeFailure("config.json: \(error)", hint: error.hint) }
+  }
+
+  func checkTerminal(_ wanted: Bool, _ socket: Path?, isDetached: Bool) throws(RuntimeFailure) {
+    if wanted, isDetached, socket == nil {
+      throw RuntimeFailure(
+        "cannot allocate tty if the runtime will detach without setting console socket",
+        hint: "give --console-socket, or set process.terminal to false")
+    }
+    if socket != nil, !wanted || !isDetached {
+      throw RuntimeFailure(
+        "cannot use console socket if the runtime will not detach or allocate tty",
+        hint: "leave --console-socket out, or detach with process.terminal set to true")
+    }
+  }
+
+  func filter(of spec: Spec) throws(RuntimeFailure) -> SystemCallFilter? {
+    guard let profile = spec.linux?.seccomp else { return nil }
+    do throws(SeccompError) { return try Seccomp.compile(profile, name: "the configuration's profile") } catch {
+      throw RuntimeFailure("config.json: linux.seccomp: \(error)")
+    }
+  }
+
+  /// Makes the container up to the point where it waits for `start`, or runs. When anything fails nothing is left of it.
+  ///
+  /// The caller is single-threaded and runs from a sealed executable.
+  package func create(
+    _ prepared: PreparedContainer, streams: StandardStreams
+  ) throws(RuntimeFailure) -> CreatedContainer {
+    let directory = try store.claim(prepared.id)
+    do throws(RuntimeFailure) {
+      var state = RuntimeState(
+        id: prepared.id, bundle: prepared.bundle.directory.string, rootfs: prepared.bundle.rootfs.string)
+      state.created = now()
+      state.owner = effectiveUser()
+      state.annotations = prepared.bundle.spec.annotations
+      state.group = prepared.group
+      state.undo = (prepared.plan.host + prepared.plan.wiring).reversed().compactMap { step in
+        step.undo.flatMap(UndoRecord.init)
+      }
+      var launched = try launch(prepared, directory, &state, streams: streams)
+      do throws(RuntimeFailure) {
+        try hand(over: &launched.terminal, launched.process, launched.pidfd.borrowed, prepared.options)
+      } catch {
+        try? sendSignal(9, to: launched.pidfd.borrowed)
+        _ = try? wait(for: .pidfd(launched.pidfd.borrowed))
+        _ = performUndo(state.undo.map(\.step))
+        throw error
+      }
+      let process = launched.process
+      return CreatedContainer(
+        process: process, pidfd: launched.pidfd, terminal: launched.terminal, directory: directory)
+    } catch {
+      // A hook may have been called: those of the end are called too (runtime.md, "Lifecycle", steps 12 and 13).
+      callPoststopHooks(of: prepared)
+      try? directory.remove()
+      throw error
+    }
+  }
+
+  /// `create` is over: the container waits, and nobody is at it.
+  package func leaveWaiting(_ container: borrowing CreatedContainer) { container.directory.unlock() }
+
+  private func launch(
+    _ prepared: PreparedContainer, _ directory: borrowing ContainerDirectory, _ state: inout RuntimeState,
+    streams: StandardStreams
+  ) throws(RuntimeFailure) -> LaunchedContainer {
+    let initial = state
+    let start = try told("cannot keep the state of \(prepared.id)") { () throws(Fault) in
+      try directory.write(initial)
+      try directory.write(configuration: prepared.bundle.bytes)
+      return prepared.plan.waitsForStart ? try listenUnix(directory.startSocket, kind: .sequencedPacket) : nil
+    }
+    do throws(PlanFailure) {
+      return try Launching.launch(prepared.plan, streams: streams, startSocket: start.view) { (process) throws(Fault) in
+        state.process = try ProcessIdentity(of: process)
+        try directory.write(state)
+      }
+    } catch {
+      throw RuntimeFailure("cannot create \(prepared.id)", error)
+    }
+  }
+
+  private func hand(
+    over terminal: inout Descriptor?, _ process: ProcessIdentifier, _ pidfd: BorrowedDescriptor,
+    _ options: CreateOptions
+  ) throws(RuntimeFailure) {
+    if let socket = options.consoleSocket, let master = terminal.take() {
+      try told("cannot send the terminal to the console socket") { () throws(Fault) in
+        try send(master.borrowed, named: "/dev/ptmx", to: socket)
+      }
+    }
+    if let socket = options.pidfdSocket {
+      try told("cannot send the pidfd to its socket") { () throws(Fault) in
+        try send(pidfd, named: "pidfd", to: socket)
+      }
+    }
+    if let file = options.pidFile {
+      try told("cannot write the pid file") { () throws(Fault) in
+        try replaceFile(file, with: Array("\(process)".utf8), mode: 0o644, durable: false)
+      }
+    }
+  }
+
+  private func callPoststopHooks(of prepared: PreparedContainer) {
+    callHooks(.poststop, of: prepared.bundle.spec.hooks, state: prepared.hookState, process: 0)
+  }
+
+  /// Calls hooks whose failure stops nothing: it is only told.
+  func callHooks(
+    _ point: HookCall.Point, of hooks: Spec.Hooks, state: Spec.State, process: ProcessIdentifier
+  ) {
+    for hook in hookCalls(at: point, of: hooks, state: state) {
+      do throws(Fault) { try call(hook, process: process) } catch { warn("\(error.arguments)") }
+    }
+  }
+}
+
+/// A descriptor over a listening stream socket, as runc sends terminals: its name is the message's text.
+func send(_ descriptor: BorrowedDescriptor, named name: String, to path: Path) throws(Fault) {
+  let socket = try connectUnix(path)
+  _ = try socket.borrowed.sendMessage(Array(name.utf8), descriptors: [descriptor])
+}
+
+extension RuntimeFailure {
+  /// A step that failed, with the phrases that engines look for when it was the program.
+  init(_ what: String, _ failure: PlanFailure) {
+    let fault = failure.fault
+    let program: Path
+    switch failure.step {
+    case .process(.execute(let path, _, _)), .process(.findProgram(let path, _)): program = path
+    default:
+      self.init(what, fault)
+      return
+    }
+    let reason = fault.operation == Diagnosis.operation ? fault.arguments : "\(fault.errno)"
+    switch fault.errno {
+    case .noSuchFile, .notDirectory:
+      let phrase =
+        program.bytes.contains(UInt8(ascii: "/"))
+        ? "no such file or directory" : "executable file not found in $PATH"
+      self.init("\(what): exec: \(program.quoted): \(phrase): \(reason)", hint: fault.hint)
+    default:
+      self.init("\(what): exec: \(program.quoted): permission denied: \(reason)", hint: fault.hint)
+    }
+  }
+}

@@ -1,0 +1,37 @@
+internal import Kernel
+internal import Launching
+internal import Planning
+internal import RuntimeSpec
+internal import Steps
+
+extension OCIRuntime {
+  /// Lets a created container run its program.
+  package func start(_ id: String) throws(RuntimeFailure) {
+    let directory = try store.find(id)
+    guard try told("cannot lock \(id)", { () throws(Fault) in try directory.tryLock() }) else {
+      throw RuntimeFailure("cannot start \(id): somebody else creates, starts or deletes it right now")
+    }
+    let view = try view(of: directory)
+    guard view.status == .created || directory.waitsForStart && view.status != .stopped else {
+      throw RuntimeFailure(
+        view.status == .stopped
+          ? "cannot start a container that has stopped: \(id)"
+          : "cannot start an already running container: \(id) is \(view.status.rawValue)")
+    }
+    let spec = try directory.spec()
+    let socket = try told("cannot start \(id)") { () throws(Fault) in
+      try connectUnix(directory.startSocket, kind: .sequencedPacket)
+    }
+    directory.removeStartSocket()
+    do throws(PlanFailure) { try Launching.start(over: socket.borrowed, nil) } catch {
+      throw RuntimeFailure("cannot start \(id)", error)
+    }
+    afterStart(of: view.state, spec, directory)
+  }
+
+  /// The program runs: poststart hooks, whose failure is only told.
+  func afterStart(of state: RuntimeState, _ spec: Spec, _ directory: borrowing ContainerDirectory) {
+    callHooks(.poststart, of: spec.hooks, state: state.hookState, process: state.process?.process ?? 0)
+    directory.unlock()
+  }
+}

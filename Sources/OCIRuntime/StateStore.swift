@@ -1,0 +1,145 @@
+internal import JSON
+package import Kernel
+internal import RuntimeSpec
+
+/// The directory of all containers: one directory each, made first and removed last.
+///
+///     ROOT/ID/state.json    what is known of it
+///     ROOT/ID/config.json   the configuration that it was created from
+///     ROOT/ID/start         the socket at which its first process waits; gone once it was started
+package struct StateStore: Hashable, Sendable {
+  package let root: Path
+
+  package func directory(of id: String) -> Path { root.appending(Path(id)) }
+
+  /// All that have a directory, in no order.
+  package func identifiers() throws(RuntimeFailure) -> [String] {
+    do throws(Fault) {
+      return try entries(of: root).filter { $0.kind == .directory }.map(\.name.string).filter(isIdentifier)
+    } catch {
+      if error.errno == .noSuchFile { return [] }
+      throw RuntimeFailure("cannot read the state directory", error)
+    }
+  }
+
+  /// Makes the container's directory: from here on the name is taken.
+  func claim(_ id: String) throws(RuntimeFailure) -> ContainerDirectory {
+    let path = directory(of: id)
+    do throws(Fault) {
+      do throws(Fault) { try makeDirectory(path, mode: 0o700) } catch {
+        if error.errno != .noSuchFile { throw error }
+        try makeDirectories(root, mode: 0o700)
+        try makeDirectory(path, mode: 0o700)
+      }
+      let directory = try open(path, [.readOnly, .directory, .noFollow])
+      try directory.borrowed.lock(.exclusive)
+      return ContainerDirectory(id: id, path: path, descriptor: directory)
+    } catch {
+      if error.errno == .exists {
+        throw RuntimeFailure("container with given ID already exists: \(id)", hint: "delete it first: delete \(id)")
+      }
+      throw RuntimeFailure("cannot make the state of \(id)", error)
+    }
+  }
+
+  /// The directory of a container that is there.
+  func find(_ id: String) throws(RuntimeFailure) -> ContainerDirectory {
+    guard isIdentifier(id) else { throw RuntimeFailure("invalid container ID format: \"\(id)\"") }
+    do throws(Fault) {
+      let path = directory(of: id)
+      return ContainerDirectory(id: id, path: path, descriptor: try open(path, [.readOnly, .directory, .noFollow]))
+    } catch {
+      if error.errno == .noSuchFile { throw RuntimeFailure("container does not exist: \(id)") }
+      throw RuntimeFailure("cannot open the state of \(id)", error)
+    }
+  }
+}
+
+/// Letters, digits, `_`, `+`, `-` and `.`, as runc has them; never a way out of the directory.
+package func isIdentifier(_ text: String) -> Bool {
+  let isWord = text.utf8.allSatisfy {
+    switch $0 {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "+"), UInt8(ascii: "-"),
+      UInt8(ascii: "."):
+      true
+    default: false
+    }
+  }
+  return isWord && !text.isEmpty && text.utf8.count <= 255 && text != "." && text != ".."
+}
+
+/// The directory of one container, open.
+struct ContainerDirectory: ~Copyable {
+  let id: String
+  let path: Path
+  let descriptor: Descriptor
+
+  /// Below this path the socket is found even when the path is longer than an address of a socket can be.
+  var startSocket: Path { path.appending(Self.start) }
+  static let start: Path = "start"
+  private static let state: Path = "state.json"
+  private static let configuration: Path = "config.json"
+
+  borrowing func state() throws(RuntimeFailure) -> RuntimeState {
+    do {
+      return try RuntimeState(parsing: try readFile(Self.state, at: descriptor.borrowed, limit: 4 << 20))
+    } catch let fault as Fault {
+      if fault.errno == .noSuchFile { throw RuntimeFailure("container \(id) was never finished: it has no state") }
+      throw RuntimeFailure("cannot read the state of \(id)", fault)
+    } catch {
+      throw RuntimeFailure("cannot read the state of \(id): \(error)")
+    }
+  }
+
+  /// The bundle's configuration as it was when the container was created.
+  borrowing func spec() throws(RuntimeFailure) -> Spec {
+    do {
+      return try Spec(parsing: try readFile(Self.configuration, at: descriptor.borrowed, limit: 8 << 20))
+    } catch let fault as Fault {
+      throw RuntimeFailure("cannot read the configuration of \(id)", fault)
+    } catch {
+      throw RuntimeFailure("cannot read the configuration of \(id): \(error)")
+    }
+  }
+
+  /// Not synced: nothing that runs survives the loss of power.
+  borrowing func write(_ state: RuntimeState) throws(Fault) {
+    try replaceFile(Self.state, with: state.jsonBytes(), durable: false, at: descriptor.borrowed)
+  }
+
+  borrowing func write(configuration bytes: [UInt8]) throws(Fault) {
+    let file = try open(
+      Self.configuration, [.writeOnly, .create, .noFollow], mode: 0o600, at: descriptor.borrowed)
+    try file.borrowed.write(bytes)
+  }
+
+  /// Whether a process waits to be started.
+  var waitsForStart: Bool { exists(Self.start, at: descriptor.borrowed, followLinks: false) }
+
+  borrowing func removeStartSocket() { try? removeFile(Self.start, at: descriptor.borrowed) }
+
+  /// Somebody who creates, starts or deletes it holds this lock; given back at the end of the process at the latest.
+  borrowing func tryLock() throws(Fault) -> Bool { try descriptor.borrowed.tryLock(.exclusive) }
+
+  /// Given back for all who share the open directory: the container's first process is a copy of who created it.
+  borrowing func unlock() { try? descriptor.borrowed.unlock() }
+
+  /// Whether somebody is at it right now.
+  var isBusy: Bool {
+    guard let view = try? open(path, [.readOnly, .directory, .noFollow]) else { return false }
+    return (try? view.borrowed.tryLock(.shared)) == false
+  }
+
+  /// Files, then the directory. What is gone already is no fault.
+  borrowing func remove() throws(Fault) {
+    for entry in try entries(of: descriptor.borrowed) {
+      do throws(Fault) { try removeTree(entry.name, at: descriptor.borrowed) } catch {
+        if error.errno != .noSuchFile { throw error }
+      }
+    }
+    do throws(Fault) { try removeDirectory(path) } catch {
+      if error.errno != .noSuchFile { throw error }
+    }
+  }
+}

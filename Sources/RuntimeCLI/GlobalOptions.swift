@@ -1,0 +1,45 @@
+internal import Arguments
+internal import Kernel
+internal import OCIRuntime
+
+/// The options that stand before the command, as runc has them.
+let globalRuntimeOptions = [
+  Option("root", .value, value: "dir", help: "Where the state of containers is kept", initial: "/run/skiff-runtime"),
+  Option("log", .value, value: "file", help: "Write errors and warnings into a file", completion: .files),
+  Option("log-format", .value, value: "format", help: "text or json", initial: "text"),
+  Option("debug", help: "Log more than errors and warnings"),
+  Option("systemd-cgroup", help: "Let systemd make the control groups: cgroupsPath is slice:prefix:name then"),
+  Option("cgroup-manager", .value, value: "driver", help: "cgroupfs, systemd or disabled", initial: "cgroupfs"),
+  Option(
+    "rootless", .value, value: "mode", help: "Ignore faults of control groups: true, false or auto", initial: "auto"),
+  Option("criu", .value, value: "program", help: "The criu to call for checkpoint and restore", isHidden: true),
+  Option("version", short: "v", help: "Print the version and exit"),
+]
+
+let globalSyntax = Command(
+  "", summary: "", usage: ["[OPTIONS] COMMAND"], options: globalRuntimeOptions, positionals: .atLeast(0),
+  stopsAtFirstPositional: true)
+
+extension OCIRuntime {
+  /// As the options before the command describe it.
+  init(_ parsed: ParsedArguments) throws {
+    let log = try RuntimeLog(globals: parsed)
+    self.init(root: Path(parsed.inherited("root") ?? OCIRuntime.defaultRoot)) { log.warning($0) }
+    if parsed.inherited("systemd-cgroup") == "true" { driver = .systemd }
+    if let name = parsed.inherited("cgroup-manager") {
+      guard let known = CgroupDriver(rawValue: name) else {
+        throw UsageError(
+          command: "", "invalid argument \"\(name)\" for \"--cgroup-manager\": expected cgroupfs, systemd or disabled")
+      }
+      driver = known
+    }
+  }
+
+  /// What dies with a boot; a user's own where that is not root.
+  private static var defaultRoot: String {
+    if effectiveUser() != 0, let directory = environment("XDG_RUNTIME_DIR"), directory.hasPrefix("/") {
+      return directory + "/" + runtimeName
+    }
+    return "/run/" + runtimeName
+  }
+}
