@@ -109,6 +109,7 @@ package struct ContainerProcess: ~Copyable {
     case .execute(let program, let arguments, let environment):
       try connectStreams()
       try closeDescriptors(from: Int32(3 + plan.preservedDescriptors), onExecute: true)
+      let environment = withHome(environment, of: effectiveUser())
       tell(.starting)
       if plan.hasInit { try becomeInit(of: arguments) }
       let fault = execute(program: program, arguments: arguments, environment: environment)

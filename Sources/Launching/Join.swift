@@ -130,6 +130,7 @@ private struct Joiner {
     case .child:
       var program = LaunchPlan(finishing: plan.finishing, hasTerminal: plan.hasTerminal)
       program.stagingTarget = plan.stagingTarget
+      program.preservedDescriptors = plan.preservedDescriptors
       ContainerProcess(plan: program, parent: parent, streams: streams, isTimed: isTimed).run()
     case .parent(let process, let pidfd):
       _ = try parent.sendMessage(ChildMessage.process(process).bytes, descriptors: [pidfd.borrowed])

@@ -113,7 +113,9 @@ extension OCIRuntime {
       }
       var launched = try launch(prepared, directory, &state, streams: streams)
       do throws(RuntimeFailure) {
-        try hand(over: &launched.terminal, launched.process, launched.pidfd.borrowed, prepared.options)
+        try hand(
+          over: &launched.terminal, launched.process, launched.pidfd.borrowed, console: prepared.options.consoleSocket,
+          pidfdSocket: prepared.options.pidfdSocket, pidFile: prepared.options.pidFile)
       } catch {
         try? sendSignal(9, to: launched.pidfd.borrowed)
         _ = try? wait(for: .pidfd(launched.pidfd.borrowed))
@@ -154,27 +156,6 @@ extension OCIRuntime {
     }
   }
 
-  private func hand(
-    over terminal: inout Descriptor?, _ process: ProcessIdentifier, _ pidfd: BorrowedDescriptor,
-    _ options: CreateOptions
-  ) throws(RuntimeFailure) {
-    if let socket = options.consoleSocket, let master = terminal.take() {
-      try told("cannot send the terminal to the console socket") { () throws(Fault) in
-        try send(master.borrowed, named: "/dev/ptmx", to: socket)
-      }
-    }
-    if let socket = options.pidfdSocket {
-      try told("cannot send the pidfd to its socket") { () throws(Fault) in
-        try send(pidfd, named: "pidfd", to: socket)
-      }
-    }
-    if let file = options.pidFile {
-      try told("cannot write the pid file") { () throws(Fault) in
-        try replaceFile(file, with: Array("\(process)".utf8), mode: 0o644, durable: false)
-      }
-    }
-  }
-
   private func callPoststopHooks(of prepared: PreparedContainer) {
     callHooks(.poststop, of: prepared.bundle.spec.hooks, state: prepared.hookState, process: 0)
   }
@@ -187,12 +168,6 @@ extension OCIRuntime {
       do throws(Fault) { try call(hook, process: process) } catch { warn("\(error.arguments)") }
     }
   }
-}
-
-/// A descriptor over a listening stream socket, as runc sends terminals: its name is the message's text.
-func send(_ descriptor: BorrowedDescriptor, named name: String, to path: Path) throws(Fault) {
-  let socket = try connectUnix(path)
-  _ = try socket.borrowed.sendMessage(Array(name.utf8), descriptors: [descriptor])
 }
 
 extension RuntimeFailure {

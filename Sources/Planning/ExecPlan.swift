@@ -14,6 +14,8 @@ package struct ExecPlan: Hashable, Sendable {
   /// cgroup v2: the directory the program is born in.
   package var cgroup: Path?
   package var hasTerminal: Bool
+  /// Descriptors from 3 on that the program inherits.
+  package var preservedDescriptors = 0
   /// As in `LaunchPlan`.
   package var stagingTarget: StagingTarget?
 

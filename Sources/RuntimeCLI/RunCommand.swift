@@ -37,32 +37,11 @@ enum RunCommand {
   private static func runInForeground(
     _ prepared: PreparedContainer, _ runtime: OCIRuntime, keeps: Bool
   ) throws -> Int32 {
-    // Blocked before there is anybody to pass them on to, so that none is lost.
-    try setSignalMask(.block, .all)
-    let signals = try SignalDescriptor(.all)
+    var foreground = try Foreground()
     var container = try runtime.create(prepared, streams: .own)
     runtime.finishStart(container, of: prepared)
-    let code: Int32
-    if let master = container.terminal.take() {
-      code = try relay(master, container, runtime)
-    } else {
-      code = try runtime.awaitEnd(of: container, signals: signals)
-    }
+    let code = try foreground.awaitEnd(of: container.pidfd.borrowed, terminal: container.terminal.take())
     if !keeps { try runtime.deleteAfterRun(container) }
     return code
-  }
-
-  /// The container's terminal on ours, until the container has ended.
-  private static func relay(
-    _ master: consuming Descriptor, _ container: borrowing CreatedContainer, _ runtime: OCIRuntime
-  ) throws -> Int32 {
-    let raw = isTerminal(.standardInput) ? try RawTerminal(.standardInput) : nil
-    var relay = try TerminalRelay(
-      input: .standardInput, output: .standardOutput, master: master.borrowed)
-    while case .interrupted(let signal) = try relay.run() {
-      try? sendSignal(signal, to: container.pidfd.borrowed)
-    }
-    try raw?.restore()
-    return try wait(for: .pidfd(container.pidfd.borrowed))?.status.code ?? 137
   }
 }

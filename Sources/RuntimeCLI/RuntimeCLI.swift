@@ -21,7 +21,7 @@ enum RuntimeGroup {
 package func runtimeCommandTable() -> [CommandEntry] {
   [
     CreateCommand.entry, StartCommand.entry, RunCommand.entry, StateCommand.entry, KillCommand.entry,
-    DeleteCommand.entry,
+    DeleteCommand.entry, ExecCommand.entry,
   ]
 }
 
@@ -30,6 +30,7 @@ package func runtimeMain(_ words: [String]) -> Int32 {
   // A reader that has gone answers EPIPE then, which is an error with a name.
   try? ignoreSignal(Signal.pipe)
   var log = RuntimeLog.standardError
+  var failureCode: Int32 = 1
   do {
     let globals = try globalSyntax.parse(words)
     if globals.flag("version") { return say("\(runtimeName) version \(runtimeVersion)\nspec: 1.3.0\n") }
@@ -41,10 +42,12 @@ package func runtimeMain(_ words: [String]) -> Int32 {
       var parsed = try command.parse(rest)
       if parsed.wantsHelp { return say(help(for: command, aliases: entry.aliases, program: runtimeName)) }
       parsed.inherit(globals)
+      failureCode = entry.failureCode
       return try run(parsed)
     }
   } catch {
-    return report(error, in: log)
+    report(error, in: log)
+    return failureCode
   }
 }
 
@@ -65,7 +68,7 @@ func say(_ text: String) -> Int32 {
 }
 
 /// Tells the log, and a person where the log is a file, what went wrong.
-private func report(_ error: any Error, in log: RuntimeLog) -> Int32 {
+private func report(_ error: any Error, in log: RuntimeLog) {
   let message: String
   var hint: String?
   switch error {
@@ -75,5 +78,4 @@ private func report(_ error: any Error, in log: RuntimeLog) -> Int32 {
   default: message = "\(error)"
   }
   log.error(message, hint: hint)
-  return 1
 }

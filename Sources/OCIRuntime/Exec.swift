@@ -1,0 +1,100 @@
+package import Inside
+package import Kernel
+internal import Cgroups
+internal import JSON
+internal import Launching
+internal import Planning
+package import RuntimeSpec
+
+/// What `exec` is asked for, beyond the process.
+package struct ExecOptions: Sendable {
+  package var consoleSocket: Path?
+  package var pidfdSocket: Path?
+  package var pidFile: Path?
+  package var preservedDescriptors = 0
+  /// A group below the container's own.
+  package var subgroup: String?
+  /// A process of a paused container waits until that is resumed; asked for by name only.
+  package var ignoresPaused = false
+  package var isDetached = false
+  package init() {}
+}
+
+/// A process that `exec` started in a container; its parent is the caller.
+package struct ExecutedProcess: ~Copyable {
+  package let process: ProcessIdentifier
+  package let pidfd: Descriptor
+  /// The master of its pseudo terminal, when nobody else got it.
+  package var terminal: Descriptor?
+}
+
+extension OCIRuntime {
+  /// The process that the container was created with: what `exec` changes where it is asked to.
+  package func process(of id: String) throws(RuntimeFailure) -> Spec.Process {
+    try store.find(id).spec().process ?? Spec.Process()
+  }
+
+  /// A process as a file describes it.
+  package func process(in file: Path) throws(RuntimeFailure) -> Spec.Process {
+    do { return try Spec.Process(parsing: try readFile(file, limit: 8 << 20)) } catch let fault as Fault {
+      throw RuntimeFailure("cannot read the process", fault)
+    } catch {
+      throw RuntimeFailure("\(file): \(error)")
+    }
+  }
+
+  /// Starts one more process in a container, and returns when its program runs.
+  ///
+  /// The caller is single-threaded and runs from a sealed executable.
+  package func execute(
+    _ process: Spec.Process, in id: String, _ options: ExecOptions, streams: StandardStreams
+  ) throws(RuntimeFailure) -> ExecutedProcess {
+    let directory = try store.find(id)
+    let view = try view(of: directory)
+    switch view.status {
+    case .stopped: throw RuntimeFailure("cannot exec in a stopped container: \(id)")
+    case .paused where !options.ignoresPaused:
+      throw RuntimeFailure("cannot exec in a paused container (use --ignore-paused to override): \(id)")
+    default: break
+    }
+    try checkTerminal(process.terminal, options.consoleSocket, isDetached: options.isDetached)
+    guard let identity = view.state.process, let pidfd = identity.open() else {
+      throw RuntimeFailure("cannot exec in a stopped container: \(id)")
+    }
+    let plan = try plan(of: process, in: try directory.spec(), view.state, identity.process, options)
+    var joined: JoinedProcess
+    do throws(PlanFailure) { joined = try join(plan, container: pidfd.borrowed, streams: streams) } catch {
+      throw RuntimeFailure("exec failed in \(id)", error)
+    }
+    do throws(RuntimeFailure) {
+      try hand(
+        over: &joined.terminal, joined.process, joined.pidfd.borrowed, console: options.consoleSocket,
+        pidfdSocket: options.pidfdSocket, pidFile: options.pidFile)
+    } catch {
+      try? sendSignal(9, to: joined.pidfd.borrowed)
+      _ = try? wait(for: .pidfd(joined.pidfd.borrowed))
+      throw error
+    }
+    let number = joined.process
+    return ExecutedProcess(process: number, pidfd: joined.pidfd, terminal: joined.terminal)
+  }
+
+  private func plan(
+    of process: Spec.Process, in spec: Spec, _ state: RuntimeState, _ pid: ProcessIdentifier, _ options: ExecOptions
+  ) throws(RuntimeFailure) -> ExecPlan {
+    let layout = try told("cannot read the control groups") { () throws(Fault) in try CgroupLayout.detect() }
+    var group = state.group
+    if let below = options.subgroup, let own = group {
+      guard !below.split(separator: "/").contains("..") else {
+        throw RuntimeFailure("--cgroup: \"\(below)\" leads out of the container's own group")
+      }
+      group = own + "/" + below
+    }
+    let filter = try filter(of: spec)
+    do throws(PlanningError) {
+      var plan = try compileExec(process, in: spec, pid: pid, group: group, layout: layout, filter: filter)
+      plan.preservedDescriptors = options.preservedDescriptors
+      return plan
+    } catch { throw RuntimeFailure("exec failed: process: \(error)", hint: error.hint) }
+  }
+}
