@@ -112,7 +112,9 @@ let package = Package(
       .executableTarget(
         name: "skiff", dependencies: ["SkiffCLI"], swiftSettings: strict,
         linkerSettings: [
-          .unsafeFlags(["-static-executable", "-Xlinker", "-s"], .when(configuration: .release))
+          .unsafeFlags(
+            ["-static-executable", "-Xlinker", "-s", "-Xlinker", "--entry=ckernel_entry"],
+            .when(configuration: .release))
         ])
     ],
     // The walls, and the whole program as a person runs it.

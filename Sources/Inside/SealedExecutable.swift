@@ -36,8 +36,16 @@ private func copyExecutableToSealedMemory() throws(Fault) -> Descriptor {
 
 /// Replaces this process by itself from a sealed executable, for a command that will enter a container (`exec`). Returns
 /// when it runs from one already.
-package func sealExecutable() throws(Fault) {
-  if runsFromSealedExecutable() { return }
+///
+/// - Returns: a descriptor of the executable that is still open, when it was sealed before this program had begun
+///   (CKernel/Entry.c). Whoever closes it last waits for RCU: `launch` and `join` do that while they wait anyway.
+@discardableResult
+package func sealExecutable() throws(Fault) -> BorrowedDescriptor? {
+  if runsFromSealedExecutable() {
+    guard let number = environment("SKIFF_SEALED").flatMap(Int32.init), number > 2 else { return nil }
+    let executable = BorrowedDescriptor(rawValue: number)
+    return (try? executable.setCloseOnExecute()) == nil ? nil : executable
+  }
   let executable = try openSealedExecutable()
   throw execute(
     executable.borrowed, arguments: arguments().map { Path($0) }, environment: environment())

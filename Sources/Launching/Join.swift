@@ -18,9 +18,12 @@ internal import Steps
 
 /// Performs the plan up to the running program. The caller is single-threaded and runs from a sealed executable.
 ///
-/// - Parameter container: a pidfd of the container's first process.
+/// - Parameters:
+///   - container: a pidfd of the container's first process.
+///   - executable: what `sealExecutable` left open, closed here.
 package func join(
-  _ plan: ExecPlan, container: BorrowedDescriptor, streams: StandardStreams, isTimed: Bool = false
+  _ plan: ExecPlan, container: BorrowedDescriptor, streams: StandardStreams, isTimed: Bool = false,
+  executable: BorrowedDescriptor? = nil
 ) throws(PlanFailure) -> JoinedProcess {
   let pair = try described(plan) { () throws(Fault) in try makeSocketPair(.sequencedPacket) }
   let result = try described(plan) { () throws(Fault) in try clone(namespaces: []) }
@@ -28,10 +31,12 @@ package func join(
   case .child:
     try? Descriptor(owning: pair.first.release()).close()
     let end = BorrowedDescriptor(rawValue: pair.second.release())
+    close(executable)
     Joiner(plan: plan, container: container, parent: end, streams: streams, isTimed: isTimed).run()
   case .parent(_, let joiner):
     let channel = pair.first
     try? Descriptor(owning: pair.second.release()).close()
+    close(executable)
     // The joiner leaves as soon as its sibling is born or the plan has failed.
     defer { _ = try? wait(for: .pidfd(joiner.borrowed)) }
     return try listen(to: channel.borrowed, plan)

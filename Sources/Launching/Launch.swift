@@ -31,12 +31,14 @@ package struct StepTiming: Hashable, Sendable {
 ///
 /// - Parameters:
 ///   - startSocket: where the container is started, for a plan that waits for that: the launch is over when it waits there.
+///   - executable: what `sealExecutable` left open, closed here.
 ///   - onBirth: called as soon as there is a process, for who keeps a record of it.
 package func launch(
   _ plan: LaunchPlan, streams: StandardStreams, isTimed: Bool = false, startSocket: BorrowedDescriptor? = nil,
+  executable: BorrowedDescriptor? = nil,
   onBirth: (ProcessIdentifier) throws(Fault) -> Void = { (_) throws(Fault) in }
 ) throws(PlanFailure) -> LaunchedContainer {
-  var launcher = Launcher(plan: plan, isTimed: isTimed, startSocket: startSocket)
+  var launcher = Launcher(plan: plan, isTimed: isTimed, startSocket: startSocket, executable: executable)
   do throws(PlanFailure) {
     return try launcher.run(streams: streams, onBirth: onBirth)
   } catch {
@@ -57,15 +59,17 @@ private struct Launcher: ~Copyable {
   var done: [Step] = []
   var timings: [StepTiming] = []
   let startSocket: BorrowedDescriptor?
+  let executable: BorrowedDescriptor?
   /// The child while it may have to be killed: until its program runs.
   var child: Descriptor?
   /// Our end of the pseudo terminal, once the child has sent it.
   var terminal: Descriptor?
 
-  init(plan: LaunchPlan, isTimed: Bool, startSocket: BorrowedDescriptor?) {
+  init(plan: LaunchPlan, isTimed: Bool, startSocket: BorrowedDescriptor?, executable: BorrowedDescriptor?) {
     self.plan = plan
     self.isTimed = isTimed
     self.startSocket = startSocket
+    self.executable = executable
   }
 
   mutating func run(
@@ -84,6 +88,7 @@ private struct Launcher: ~Copyable {
     }
     // A child that has failed meanwhile has closed its end: its message says why, not this send.
     _ = try? channel.sendMessage([1])
+    close(executable)
     try listen(to: channel)
     guard let pidfd = self.child.take() else { preconditionFailure("the child was cloned above") }
     return LaunchedContainer(
@@ -124,6 +129,7 @@ private struct Launcher: ~Copyable {
       let end = BorrowedDescriptor(rawValue: pair.second.release())
       // The parent's end must not live on in the child, or its death would never be seen.
       try? Descriptor(owning: pair.first.release()).close()
+      close(executable)
       ContainerProcess(plan: plan, parent: end, streams: streams, isTimed: isTimed, startSocket: startSocket).run()
     case .parent(let process, let pidfd):
       child = consume pidfd
@@ -226,6 +232,12 @@ private struct Launcher: ~Copyable {
   ) throws(PlanFailure) -> Value {
     do throws(Fault) { return try body() } catch { throw planFailure(phase, index, error) }
   }
+}
+
+/// The last to close the sealed executable waits for RCU: the child closes it at once, and the parent when it would wait for the
+/// child anyway.
+func close(_ executable: BorrowedDescriptor?) {
+  if let executable { _ = Descriptor(owning: executable.rawValue) }
 }
 
 extension Fault {

@@ -147,7 +147,9 @@ extension OCIRuntime {
       return prepared.plan.waitsForStart ? try listenUnix(directory.startSocket, kind: .sequencedPacket) : nil
     }
     do throws(PlanFailure) {
-      return try Launching.launch(prepared.plan, streams: streams, startSocket: start.view) { (process) throws(Fault) in
+      return try Launching.launch(
+        prepared.plan, streams: streams, startSocket: start.view, executable: executable
+      ) { (process) throws(Fault) in
         state.process = try ProcessIdentity(of: process)
         try directory.write(state)
       }

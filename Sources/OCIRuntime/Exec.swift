@@ -63,7 +63,9 @@ extension OCIRuntime {
     }
     let plan = try plan(of: process, in: try directory.spec(), view.state, identity.process, options)
     var joined: JoinedProcess
-    do throws(PlanFailure) { joined = try join(plan, container: pidfd.borrowed, streams: streams) } catch {
+    do throws(PlanFailure) {
+      joined = try join(plan, container: pidfd.borrowed, streams: streams, executable: executable)
+    } catch {
       throw RuntimeFailure("exec failed in \(id)", error)
     }
     do throws(RuntimeFailure) {

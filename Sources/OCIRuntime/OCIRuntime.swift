@@ -14,6 +14,8 @@ package struct OCIRuntime: Sendable {
   /// Where the state of all containers is.
   package let store: StateStore
   package var driver = CgroupDriver.cgroupfs
+  /// What `sealExecutable` left open, for the one process that this call makes.
+  package var executable: BorrowedDescriptor?
   /// Takes a line that a person may want to read and that stops nothing.
   package var warn: @Sendable (String) -> Void
 

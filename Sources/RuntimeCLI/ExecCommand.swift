@@ -37,8 +37,9 @@ enum ExecCommand {
 
   @Sendable private static func perform(_ parsed: ParsedArguments) throws -> Int32 {
     let inherited = try preservedDescriptors(parsed)
-    try sealExecutable()
-    let runtime = try OCIRuntime(parsed)
+    let executable = try sealExecutable()
+    var runtime = try OCIRuntime(parsed)
+    runtime.executable = executable
     let process = try process(parsed, runtime)
     var options = ExecOptions()
     options.consoleSocket = parsed.string("console-socket").map { Path($0) }

@@ -20,8 +20,9 @@ enum CreateCommand {
 
   @Sendable private static func perform(_ parsed: ParsedArguments) throws -> Int32 {
     let inherited = try preservedDescriptors(parsed)
-    try sealExecutable()
-    let runtime = try OCIRuntime(parsed)
+    let executable = try sealExecutable()
+    var runtime = try OCIRuntime(parsed)
+    runtime.executable = executable
     let bundle = try Bundle(at: Path(parsed.string("bundle") ?? "."))
     let prepared = try runtime.prepare(
       parsed.positionals[0], bundle, try createOptions(parsed, inherited), waitsForStart: true)

@@ -52,6 +52,9 @@ long ckernel_syscall(long number, long a, long b, long c, long d, long e, long f
 /// clone3 without CLONE_VM: the child returns 0 on a copy of the caller's stack, as after fork.
 long ckernel_clone3(const void *arguments, unsigned long size);
 
+/// The variable that tells a program which descriptor is its own sealed file (Entry.c).
+#define CKERNEL_SEALED "SKIFF_SEALED"
+
 /// The environment as the kernel handed it over.
 char **ckernel_environment(void);
 
