@@ -13,6 +13,8 @@ package struct ExplainedRun: Hashable, Sendable {
   package var ownDirectories: [Path]
   /// Before there is a process of the container.
   package var host: [Step]
+  /// In a process that passes through, before the clone.
+  package var joining: [Step]
   /// What the container's first process is cloned into; empty when there is none.
   package var namespaces: Namespaces
   /// cgroup v2: where it is born.
@@ -27,8 +29,9 @@ package struct ExplainedRun: Hashable, Sendable {
   package init(
     title: String, identifier: String? = nil, ownDirectories: [Path] = [], host: [Step] = [],
     namespaces: Namespaces = [], cgroup: Path? = nil, wiring: [Step] = [],
-    building: [Step] = [], finishing: [Step] = []
+    joining: [Step] = [], building: [Step] = [], finishing: [Step] = []
   ) {
+    self.joining = joining
     self.title = title
     self.identifier = identifier
     self.ownDirectories = ownDirectories
@@ -50,6 +53,7 @@ package struct ExplainedRun: Hashable, Sendable {
       Part(
         name: "host", title: startsContainer ? "On the host, before the container is there" : "On the host", steps: host
       ),
+      Part(name: "joining", title: "In a process that passes through", steps: joining),
       Part(name: "clone", title: "The container's first process", steps: clone),
       Part(name: "building", title: "Inside: the container builds itself", steps: building),
       Part(name: "wiring", title: "On the host, meanwhile", steps: wiring),
@@ -60,7 +64,7 @@ package struct ExplainedRun: Hashable, Sendable {
   }
 
   package struct Part: Hashable, Sendable {
-    /// `host`, `clone`, `building`, `wiring`, `finishing`.
+    /// `host`, `joining`, `clone`, `building`, `wiring`, `finishing`.
     package var name: String
     /// For people.
     package var title: String

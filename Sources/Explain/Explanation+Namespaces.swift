@@ -31,8 +31,10 @@ extension Explanation {
         ],
         // The root stays the host's, so that its tools are still there; the container's own is entered last.
         shell: ["exec nsenter --target \(process) \(namespaces.options()) --root=/ --wd=/ \"$@\""])
-    case .mapIdentifiers(let users, let groups):
-      self.init(mapping: users, groups)
+    case .enterTimeNamespace(let offsets):
+      self.init(settingClocks: offsets)
+    case .mapIdentifiers(let users, let groups, let writer):
+      self.init(mapping: users, groups, by: writer)
     default:
       self.init(
         name: "process.awaitParent",
@@ -57,26 +59,64 @@ extension Explanation {
         + [namespaces.isEmpty ? "# a shell forks for every command" : words.joined(separator: " ") + " \"$@\" &"])
   }
 
-  private init(mapping users: [IdentifierMap], _ groups: [IdentifierMap]) {
-    func lines(_ maps: [IdentifierMap]) -> String {
-      maps.map { "\($0.container) \($0.host) \($0.count)" }.joined(separator: "\n")
-    }
-    func trace(_ file: String, _ text: String) -> [String] {
-      [
-        Trace.call("openat", "AT_FDCWD", Trace.string("/proc/PID/" + file), "O_WRONLY|O_CLOEXEC"),
-        Trace.call("write", "</proc/PID/\(file)>", Trace.string(text + "\n"), "\(text.utf8.count + 1)"),
-      ]
-    }
-    let examples = users.first.map { "user \($0.container) inside is user \($0.host) outside" } ?? "nobody is mapped"
+  private init(settingClocks offsets: [ClockOffset]) {
+    func seconds(_ offset: ClockOffset) -> String { "\(offset.clock) \(offset.seconds) \(offset.nanoseconds)" }
+    let ahead = offsets.map { "\($0.clock) \($0.seconds) s ahead" }.joined(separator: ", ")
+    let text = offsets.map { seconds($0) + "\n" }.joined()
+    // unshare(1) knows whole seconds.
+    let options = offsets.map { "--\($0.clock) \($0.seconds)" }.joined(separator: " ")
     self.init(
-      name: "process.mapIdentifiers",
-      sentence:
-        "Say who the users inside are on the host: \(examples), so that root in the container is nobody outside.",
-      calls: trace("uid_map", lines(users)) + trace("gid_map", lines(groups)),
-      shell: [
-        "printf '%s\\n' \(ShellWord(lines(users))) > /proc/\"$pid\"/uid_map",
-        "printf '%s\\n' \(ShellWord(lines(groups))) > /proc/\"$pid\"/gid_map",
-      ])
+      name: "process.enterTimeNamespace",
+      sentence: "Get clocks of its own"
+        + (offsets.isEmpty ? "." : ", \(ahead) of the host's: as if it had run elsewhere."),
+      calls: [Trace.call("unshare", "CLONE_NEWTIME")]
+        + (offsets.isEmpty ? [] : Trace.write("/proc/self/timens_offsets", text))
+        + [
+          Trace.call("openat", "AT_FDCWD", "\"/proc/self/ns/time_for_children\"", "O_RDONLY|O_CLOEXEC"),
+          Trace.call("setns", "</proc/self/ns/time_for_children>", "CLONE_NEWTIME"),
+        ],
+      shell: [command("exec unshare --time", options, "\"$@\"")])
+  }
+
+  private init(mapping users: [IdentifierMap], _ groups: [IdentifierMap], by writer: MapWriter) {
+    let examples = users.first.map { "user \($0.container) inside is user \($0.host) outside" } ?? "nobody is mapped"
+    var sentence =
+      "Say who the users inside are on the host: \(examples), so that root in the container is nobody outside."
+    switch writer {
+    case .parent: break
+    case .owner: sentence = "Say who the users inside are on the host: \(examples), and nobody else is anybody."
+    case .helpers: sentence += " The host's own programs check that the ranges are this user's."
+    }
+    let denial = writer == .owner ? Self.map("setgroups", "deny") : ([], [])
+    let (users, groups) = (Self.lines(users), Self.lines(groups))
+    let maps =
+      writer == .helpers
+      ? (Self.helper("newuidmap", users), Self.helper("newgidmap", groups))
+      : (Self.map("uid_map", users), Self.map("gid_map", groups))
+    self.init(
+      name: "process.mapIdentifiers", sentence: sentence, calls: maps.0.0 + denial.0 + maps.1.0,
+      shell: maps.0.1 + denial.1 + maps.1.1)
+  }
+
+  private static func lines(_ maps: [IdentifierMap]) -> String {
+    maps.map { "\($0.container) \($0.host) \($0.count)" }.joined(separator: "\n")
+  }
+
+  /// The calls and the command that write one file of the process.
+  private static func map(_ file: String, _ text: String) -> ([String], [String]) {
+    let calls = [
+      Trace.call("openat", "AT_FDCWD", Trace.string("/proc/PID/" + file), "O_WRONLY|O_CLOEXEC"),
+      Trace.call("write", "</proc/PID/\(file)>", Trace.string(text + "\n"), "\(text.utf8.count + 1)"),
+    ]
+    return (calls, ["printf '%s\\n' \(ShellWord(text)) > /proc/\"$pid\"/\(file)"])
+  }
+
+  private static func helper(_ name: String, _ maps: String) -> ([String], [String]) {
+    let numbers = maps.split(whereSeparator: \.isWhitespace).map(String.init)
+    let words = ([name, "PID"] + numbers).map { Trace.string($0) }.joined(separator: ", ")
+    return (
+      ["posix_spawn(\"\(name)\", [\(words)])"], ["\(name) \"$pid\" \(numbers.joined(separator: " "))"]
+    )
   }
 }
 

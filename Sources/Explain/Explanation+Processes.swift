@@ -4,7 +4,7 @@ internal import Steps
 extension Explanation {
   init(of step: ProcessStep) {
     switch step {
-    case .clone, .unshare, .joinNamespace, .joinNamespaces, .mapIdentifiers, .awaitParent:
+    case .clone, .unshare, .enterTimeNamespace, .joinNamespace, .joinNamespaces, .mapIdentifiers, .awaitParent:
       self.init(ofNamespaceStep: step)
     case .reportBuilt, .awaitBuilt, .runHook, .findProgram, .awaitStart: self.init(ofLifecycleStep: step)
     case .limitCapabilities, .setUser, .setCapabilities, .loadFilter, .setNoNewPrivileges:

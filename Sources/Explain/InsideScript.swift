@@ -19,6 +19,8 @@ struct InsideScript {
     hasTerminal = (run.building + run.finishing).contains {
       if case .process(.openTerminal) = $0 { true } else { false }
     }
+    // nsenter(1) reaches as root what the container's own user namespace would be kept from, when it has none yet.
+    for step in run.joining { write(step) }
     for step in run.building { write(step) }
     write(["read -r go <&7"])
     var last: [ProcessStep] = []
@@ -55,7 +57,8 @@ struct InsideScript {
       break
     case .process(.startSession) where hasTerminal:
       write(["# No session of its own: the terminal belongs to the one that the script was started in."])
-    case .process(.unshare), .process(.joinNamespace), .process(.joinNamespaces), .process(.startSession):
+    case .process(.unshare), .process(.enterTimeNamespace), .process(.joinNamespace), .process(.joinNamespaces),
+      .process(.startSession):
       let explanation = Explanation(of: step)
       write(["# " + explanation.sentence])
       stage += 1

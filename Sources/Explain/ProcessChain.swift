@@ -42,7 +42,7 @@ struct ProcessChain {
 
   private static func enters(_ step: ProcessStep) -> Bool {
     switch step {
-    case .unshare, .joinNamespace, .joinNamespaces, .startSession, .awaitParent, .clone: true
+    case .unshare, .enterTimeNamespace, .joinNamespace, .joinNamespaces, .startSession, .awaitParent, .clone: true
     default: false
     }
   }
@@ -50,6 +50,8 @@ struct ProcessChain {
   private mutating func take(_ step: ProcessStep) {
     switch step {
     case .unshare(let namespaces): entering.append("unshare \(namespaces.options())")
+    case .enterTimeNamespace(let offsets):
+      entering.append((["unshare --time"] + offsets.map { "--\($0.clock) \($0.seconds)" }).joined(separator: " "))
     case .joinNamespace(let namespace, let path):
       let keepsTools = namespace.contains(.mount) ? " --root=/ --wd=/" : ""
       entering.append("nsenter \(namespace.options(files: path))\(keepsTools)")

@@ -29,14 +29,17 @@ package struct ContainerProcess: ~Copyable {
   private let startSocket: BorrowedDescriptor?
   private let streams: StandardStreams
   private let isTimed: Bool
+  /// Open on the namespaces that the plan joins, in its order.
+  private let namespaces: [BorrowedDescriptor]
   private var mounts = MountExecutor()
   /// The terminal's own end, while `building` has opened it and the program does not have it yet.
   private var terminal: Descriptor?
 
   package init(
     plan: LaunchPlan, parent: BorrowedDescriptor, streams: StandardStreams, isTimed: Bool,
-    startSocket: BorrowedDescriptor? = nil
+    startSocket: BorrowedDescriptor? = nil, namespaces: [BorrowedDescriptor] = []
   ) {
+    self.namespaces = namespaces
     self.plan = plan
     self.parent = parent
     self.startSocket = startSocket
@@ -89,8 +92,12 @@ package struct ContainerProcess: ~Copyable {
       throw Fault("plan", .invalid, arguments: "a step of the parent stands inside the container")
     case .unshare(let namespaces): try unshare(namespaces)
     case .joinNamespace(let namespaces, let path):
-      let file = try open(path, .readOnly)
-      try joinNamespace(file.borrowed, namespaces)
+      guard let index = plan.joined.firstIndex(where: { $0.namespace == namespaces && $0.path == path }) else {
+        throw Fault("plan", .invalid, arguments: "a namespace that was not opened: \(path)")
+      }
+      try joinNamespace(self.namespaces[index], namespaces)
+    case .enterTimeNamespace(let offsets):
+      try mounts.withPrivateProc { (procfs) throws(Fault) in try enterTimeNamespace(offsets, procfs: procfs) }
     case .joinNamespaces(let namespaces, let process):
       let pidfd = try openProcess(process)
       try joinNamespace(pidfd.borrowed, namespaces)

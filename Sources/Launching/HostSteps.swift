@@ -22,9 +22,9 @@ func performOnHost(_ step: Step, container: Container?) throws(Fault) -> Bool {
     try writeControl(group.appending(isV2 ? "cgroup.procs" : "tasks"), "\(container.process)")
   case .cgroup(let step): try Cgroups.perform(step)
   case .network(let step): try Netlink.perform(step, container: container?.network)
-  case .process(.mapIdentifiers(let users, let groups)):
+  case .process(.mapIdentifiers(let users, let groups, let writer)):
     guard let container else { throw misplaced(step) }
-    try writeMaps(of: container.process, users: users, groups: groups)
+    try writeMaps(of: container.process, users: users, groups: groups, by: writer)
   case .process(.runHook(let hook)):
     guard let container else { throw misplaced(step) }
     try call(hook, process: container.process)
@@ -55,15 +55,4 @@ private func misplaced(_ step: Step) -> Fault {
 
 func networkNamespace(of process: ProcessIdentifier) throws(Fault) -> Descriptor {
   try open("/proc/\(process)/ns/net", .readOnly)
-}
-
-/// uid_map and gid_map of user_namespaces(7). setgroups stays allowed: the writer is privileged over the parent namespace.
-private func writeMaps(
-  of process: ProcessIdentifier, users: [IdentifierMap], groups: [IdentifierMap]
-) throws(Fault) {
-  func text(_ maps: [IdentifierMap]) -> String {
-    maps.map { "\($0.container) \($0.host) \($0.count)\n" }.joined()
-  }
-  try writeControl("/proc/\(process)/uid_map", text(users))
-  try writeControl("/proc/\(process)/gid_map", text(groups))
 }

@@ -75,8 +75,9 @@ private struct Launcher: ~Copyable {
   mutating func run(
     streams: StandardStreams, onBirth: (ProcessIdentifier) throws(Fault) -> Void
   ) throws(PlanFailure) -> LaunchedContainer {
+    let files = try at(.joining, 0) { () throws(Fault) in try NamespaceFiles(opening: plan.joined) }
     try perform(.host, container: nil, notify: nil)
-    let child = try cloneChild(streams: streams)
+    let child = try cloneChild(streams: streams, namespaces: files.descriptors)
     let (process, channel) = (child.process, child.channel.borrowed)
     try at(.clone, 0) { () throws(Fault) in try onBirth(process) }
     do throws(PlanFailure) {
@@ -112,16 +113,18 @@ private struct Launcher: ~Copyable {
   }
 
   private mutating func cloneChild(
-    streams: StandardStreams
+    streams: StandardStreams, namespaces: [BorrowedDescriptor]
   ) throws(PlanFailure) -> Child {
     passKillSwitch("clone", 0)
     let begin = monotonicNanoseconds()
     let pair = try at(.clone, 0) { () throws(Fault) in try makeSocketPair(.sequencedPacket) }
     let plan = plan
+    let passes = !plan.joining.isEmpty
     let result = try at(.clone, 0) { () throws(Fault) in
-      guard let path = plan.cgroup else { return try clone(namespaces: plan.namespaces) }
+      let made = passes ? [] : plan.namespaces
+      guard let path = plan.cgroup else { return try clone(namespaces: made) }
       let cgroup = try open(path, [.path, .directory])
-      return try clone(namespaces: plan.namespaces, cgroup: cgroup.borrowed)
+      return try clone(namespaces: made, cgroup: cgroup.borrowed)
     }
     switch consume result {
     case .child:
@@ -130,13 +133,42 @@ private struct Launcher: ~Copyable {
       // The parent's end must not live on in the child, or its death would never be seen.
       try? Descriptor(owning: pair.first.release()).close()
       close(executable)
-      ContainerProcess(plan: plan, parent: end, streams: streams, isTimed: isTimed, startSocket: startSocket).run()
+      if passes { PassingProcess(plan: plan, parent: end, namespaces: namespaces, isTimed: isTimed).run() }
+      ContainerProcess(
+        plan: plan, parent: end, streams: streams, isTimed: isTimed, startSocket: startSocket, namespaces: namespaces
+      ).run()
     case .parent(let process, let pidfd):
       child = consume pidfd
+      // Its copy in the parent would keep the end of a child that is gone from being seen.
+      try? Descriptor(owning: pair.second.release()).close()
+      let process = passes ? try awaitSibling(on: pair.first.borrowed) : process
       if isTimed {
         timings.append(StepTiming(phase: .clone, index: 0, nanoseconds: monotonicNanoseconds() - begin))
       }
       return Child(process: process, channel: pair.first)
+    }
+  }
+
+  /// The first child only passed through: what it cloned is the container's first process, and this one's child too.
+  private mutating func awaitSibling(on channel: BorrowedDescriptor) throws(PlanFailure) -> ProcessIdentifier {
+    var buffer = [UInt8](repeating: 0, count: ChildMessage.limit)
+    while true {
+      var message = try at(.joining, 0) { () throws(Fault) in try receiveFromChild(channel, into: &buffer) }
+      switch ChildMessage(bytes: buffer[..<message.count]) {
+      case .process(let process):
+        guard let pidfd = message.descriptors.take() else { break }
+        if let passed = child.take() { _ = try? wait(for: .pidfd(passed.borrowed)) }
+        child = consume pidfd
+        return process
+      case .timing(let phase, let index, let nanoseconds):
+        timings.append(StepTiming(phase: phase, index: index, nanoseconds: nanoseconds))
+        continue
+      case .failed(let phase, let index, let fault): throw planFailure(phase, index, fault)
+      default: break
+      }
+      throw PlanFailure(
+        phase: .joining, index: 0, step: nil,
+        fault: Fault("clone3", .noSuchProcess, arguments: "the process that enters the namespaces"))
     }
   }
 
@@ -170,6 +202,10 @@ private struct Launcher: ~Copyable {
   private func handOver(
     _ steps: [MountStep], owner: HostIdentity?, to container: Container, _ channel: BorrowedDescriptor
   ) throws(Fault) -> Bool {
+    guard !steps.isEmpty else {
+      _ = try? channel.sendMessage([1])
+      return true
+    }
     let namespace = try open("/proc/\(container.process)/ns/user", .readOnly)
     let sources = try openSources(of: steps, userNamespace: namespace.borrowed, owner: owner)
     guard sources.descriptors.count <= 253 else {

@@ -18,8 +18,7 @@ extension PlanCompiler {
 
   private func check(sysctl key: String, _ value: String) throws(PlanningError) {
     let path = "linux.sysctl.\(key)"
-    // By its components, however it is spelled: `net.core.somaxconn` and `net/core/somaxconn` are the same file.
-    let parts = key.split(omittingEmptySubsequences: false) { $0 == "." || $0 == "/" }.map(String.init)
+    let parts = Self.parts(ofSysctl: key)
     guard parts.count > 1, !parts.contains(""), key.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else {
       throw PlanningError(path, "is no name of a kernel parameter", hint: "such as net.ipv4.ip_forward")
     }
@@ -36,10 +35,21 @@ extension PlanCompiler {
         hint:
           "net.*, fs.mqueue.*, kernel.domainname and the kernel.msg*, kernel.sem and kernel.shm* are a container's own")
     }
-    guard created.contains(namespace) || joined.contains(where: { $0.namespace == namespace }) else {
+    guard has(namespace) else {
       throw PlanningError(
         path, "is the host's, for the container shares its \(word) namespace", hint: "set it on the host: sysctl -w")
     }
+  }
+
+  /// The namespace that a parameter belongs to.
+  static func namespace(ofSysctl key: String) -> Namespaces? {
+    let parts = parts(ofSysctl: key)
+    return parts.count > 1 ? namespace(ofSysctl: parts, parts.joined(separator: "."))?.0 : nil
+  }
+
+  /// By its components, however it is spelled: `net.core.somaxconn` and `net/core/somaxconn` are the same file.
+  private static func parts(ofSysctl key: String) -> [String] {
+    key.split(omittingEmptySubsequences: false) { $0 == "." || $0 == "/" }.map(String.init)
   }
 
   private static func namespace(ofSysctl parts: [String], _ name: String) -> (Namespaces, String)? {

@@ -41,26 +41,34 @@ struct PlanCompiler {
       }
       if let path = namespace.path { joined.append((flag, Path(path))) } else { created.insert(flag) }
     }
-    guard created.contains(.mount) else {
+    guard created.contains(.mount) || joined.contains(where: { $0.0 == .mount }) else {
       throw PlanningError("linux.namespaces", "a mount namespace of its own is missing: the host's mounts would change")
     }
     self.created = created
     self.joined = joined
   }
 
-  var hasUserNamespace: Bool { created.contains(.user) }
+  /// Made or joined.
+  func has(_ namespace: Namespaces) -> Bool {
+    created.contains(namespace) || joined.contains { $0.namespace == namespace }
+  }
+
+  var hasUserNamespace: Bool { has(.user) }
 
   func compile() throws(PlanningError) -> LaunchPlan {
     var plan = LaunchPlan(hasTerminal: process.terminal, hasInit: request.hasInit)
     // A cgroup namespace shows as its root what its maker is in, so it is made after the child has joined its groups; a
     // time namespace takes its offsets before anybody is in it.
     plan.namespaces = created.subtracting([.cgroup, .time])
+    try checkIdentifiers()
+    plan.joined = joinedNamespaces()
+    plan.joining = passes ? joins() : []
     let groups = try cgroups()
     plan.host = groups.before.map(Step.cgroup)
     plan.cgroup = groups.intoCgroup
     plan.waitsForStart = request.waitsForStart
     plan.preservedDescriptors = request.preservedDescriptors
-    plan.building = entering() + root() + (try mounts()) + (try devices()) + terminal() + workingDirectory()
+    plan.building = try entering() + root() + mounts() + devices() + terminal() + workingDirectory()
     plan.building += reportingToHooks()
     plan.wiring = identifierMaps() + sources(for: plan.building)
     plan.wiring += groups.make.map(Step.cgroup)
@@ -84,19 +92,12 @@ struct PlanCompiler {
     }
   }
 
-  private func identifierMaps() -> [Step] {
-    guard hasUserNamespace else { return [] }
-    func maps(_ list: [Spec.IDMapping]) -> [IdentifierMap] {
-      list.map { IdentifierMap(container: $0.containerID, host: $0.hostID, count: $0.size) }
-    }
-    return [.process(.mapIdentifiers(users: maps(linux.uidMappings), groups: maps(linux.gidMappings)))]
-  }
-
-  /// What the container's root, who is nobody to the host, may not open itself.
+  /// What the container's root, who is nobody to the host, may not open itself. Without rights on the host there is nothing
+  /// that the parent could open in its place; the step then only says that the ids are there.
   private func sources(for building: [Step]) -> [Step] {
     guard hasUserNamespace else { return [] }
     let steps = building.compactMap { step in
-      if case .mount(let step) = step, step.needsHost { step } else { nil }
+      if case .mount(let step) = step, step.needsHost, request.rootless == nil { step } else { nil }
     }
     func host(_ maps: [Spec.IDMapping]) -> UInt32 { maps.first { $0.containerID == 0 }?.hostID ?? 0 }
     let owner = HostIdentity(user: host(linux.uidMappings), group: host(linux.gidMappings))
@@ -104,13 +105,13 @@ struct PlanCompiler {
   }
 
   /// The child waits for its id maps first: before them it is nobody and may do nothing.
-  private func entering() -> [Step] {
+  private func entering() throws(PlanningError) -> [Step] {
     var steps: [Step] = []
-    if hasUserNamespace {
-      steps.append(.process(.awaitParent))
-      steps.append(.process(.setUser(user: 0, group: 0, supplementary: [])))
-    }
-    steps += joined.map { .process(.joinNamespace($0.namespace, $0.path)) }
+    if hasUserNamespace { steps.append(.process(.awaitParent)) }
+    // Whoever changes its user is not dumpable any more, and its files in /proc are the host's root's.
+    steps += try clocks()
+    if hasUserNamespace { steps.append(.process(.setUser(user: 0, group: 0, supplementary: []))) }
+    if !passes { steps += joins() }
     // Device nodes and mount points get the modes that they are made with.
     steps.append(.process(.setUmask(0)))
     return steps
@@ -128,7 +129,7 @@ struct PlanCompiler {
 
   private func names() -> [Step] {
     var steps: [Step] = []
-    if created.contains(.uts) {
+    if has(.uts) {
       if let name = spec.hostname, !name.isEmpty { steps.append(.process(.setHostname(name))) }
       if let name = spec.domainname, !name.isEmpty { steps.append(.process(.setDomainName(name))) }
     }

@@ -7,9 +7,16 @@ package import Steps
 ///   parent: host → clone ─┬─ wiring ─────────→ "go" ─┐             ┌→ undo, in reverse, when all is over
 ///   child:                └─ building → awaitParent ←┘→ finishing ─┴→ the program
 /// ```
+/// Where the clone itself has to come from inside a namespace of somebody else, a process of its own performs `joining` and
+/// clones the child as its sibling (Launching/Passage.swift).
 package struct LaunchPlan: Hashable, Sendable {
   /// In the parent, before there is a child: what the clone itself needs (cgroup v2), directories of the run.
   package var host: [Step]
+  /// The namespaces of others that the container enters: opened and looked at before anything is made.
+  package var joined: [JoinedNamespace] = []
+  /// In a process that only passes through, before the clone: setns(2) on a PID namespace counts for children only, and what
+  /// is cloned belongs to the user namespace that the cloner is in.
+  package var joining: [Step] = []
   /// The namespaces that clone3 makes.
   package var namespaces: Namespaces
   /// cgroup v2: the directory the child is born in.
@@ -58,6 +65,7 @@ package struct LaunchPlan: Hashable, Sendable {
     switch phase {
     case .preparation: []
     case .host: host
+    case .joining: joining
     case .clone: [cloneStep]
     case .wiring: wiring
     case .building: building
@@ -70,6 +78,22 @@ package struct LaunchPlan: Hashable, Sendable {
 package enum Phase: UInt8, CaseIterable, Hashable, Sendable {
   /// In the command, before there is a supervisor: records and directories of the container.
   case preparation, host, clone, wiring, building, finishing
+  /// Between `host` and `clone`; last, so that the numbers of the others stay.
+  case joining
+}
+
+/// A namespace that is there already.
+package struct JoinedNamespace: Hashable, Sendable {
+  package var namespace: Namespaces
+  /// On the host.
+  package var path: Path
+  /// What would happen to the host if the namespace were its own: then it is refused.
+  package var danger: String?
+  package init(_ namespace: Namespaces, _ path: Path, danger: String? = nil) {
+    self.namespace = namespace
+    self.path = path
+    self.danger = danger
+  }
 }
 
 /// A step that failed, and where in the plan it stood.

@@ -37,6 +37,13 @@ package struct LaunchRequest: Sendable {
   /// Limits that a person did not ask for: kept as far as a host without CAP_SYS_RESOURCE allows.
   package var limitsAreDefaults = true
 
+  /// Who starts the container, when that is an ordinary user: then all of it happens with the rights of a user namespace.
+  package var rootless: HostIdentity?
+  /// Move the root into place and chroot, for a host whose own root is the initial ramfs: it cannot be pivoted away.
+  package var noPivot = false
+  /// Where relative sources of bind mounts start.
+  package var bundle: Path?
+
   package init(spec: Spec, root: Root, rootfs: Path, group: String?, layout: CgroupLayout) {
     self.spec = spec
     self.root = root

@@ -70,7 +70,13 @@ private func limitCapabilities(to bounding: CapabilitySet) throws(Fault) {
 /// Groups first: both calls need what a user other than root no longer has.
 private func become(user: UInt32, group: UInt32, supplementary: [UInt32]) throws(Fault) {
   try setKeepsCapabilities(true)
-  try setSupplementaryGroups(supplementary)
+  do throws(Fault) { try setSupplementaryGroups(supplementary) } catch {
+    // With the capability this can only be a user namespace whose owner, an ordinary user, had to give setgroups up for the
+    // right to map its group: the groups stay as they are, and mean nobody in there.
+    guard error.errno == .notPermitted, supplementary.isEmpty,
+      try processCapabilities().effective.contains(.setGroup)
+    else { throw error }
+  }
   try setGroup(group)
   try setUser(user)
   try setKeepsCapabilities(false)

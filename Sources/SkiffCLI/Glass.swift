@@ -41,7 +41,7 @@ struct Glass {
       ExplainedRun(
         title: title, identifier: identifier, ownDirectories: ownDirectories, host: preparation + plan.host,
         namespaces: plan.namespaces, cgroup: plan.cgroup,
-        wiring: plan.wiring, building: plan.building, finishing: plan.finishing))
+        wiring: plan.wiring, joining: plan.joining, building: plan.building, finishing: plan.finishing))
   }
 
   func show(_ plan: ExecPlan, title: String) throws {

@@ -5,8 +5,11 @@ package enum ProcessStep: Hashable, Sendable {
   /// clone3(2) into new namespaces; on v2 straight into the cgroup (CLONE_INTO_CGROUP).
   case clone(Namespaces, cgroup: Path?)
   /// The parent writes the child's uid_map, setgroups and gid_map (user_namespaces(7)).
-  case mapIdentifiers(users: [IdentifierMap], groups: [IdentifierMap])
+  case mapIdentifiers(users: [IdentifierMap], groups: [IdentifierMap], by: MapWriter = .parent)
   case unshare(Namespaces)
+  /// unshare(2) of a time namespace, how far its clocks are ahead of the host's (time_namespaces(7)), and setns(2) into it: a
+  /// process is not in the one that it made.
+  case enterTimeNamespace([ClockOffset])
   /// setns(2) through a file such as /proc/PID/ns/net.
   case joinNamespace(Namespaces, Path)
   /// setns(2) with a pidfd: several namespaces of a running process in one step (Linux 5.8), as `exec` enters a container.
@@ -46,6 +49,30 @@ package enum ProcessStep: Hashable, Sendable {
   case loadFilter(SystemCallFilter)
   /// execve(2). `program` is looked up in PATH of `environment` when it has no slash.
   case execute(program: Path, arguments: [Path], environment: [Path])
+}
+
+/// Who may write the maps of a user namespace (user_namespaces(7), "Defining user and group ID mappings").
+package enum MapWriter: Hashable, Sendable {
+  /// The parent, which is privileged over the ids that it hands on.
+  case parent
+  /// The parent as an ordinary user, its own two ids only. It has to give up setgroups(2) first: a group can be what a file
+  /// is kept from.
+  case owner
+  /// newuidmap(1) and newgidmap(1), set-user-ID programs of the host: ranges that /etc/subuid and /etc/subgid allow.
+  case helpers
+}
+
+/// How far a clock of a time namespace is ahead of the host's.
+package struct ClockOffset: Hashable, Sendable {
+  /// `monotonic` or `boottime`.
+  package var clock: String
+  package var seconds: Int64
+  package var nanoseconds: UInt32
+  package init(clock: String, seconds: Int64, nanoseconds: UInt32 = 0) {
+    self.clock = clock
+    self.seconds = seconds
+    self.nanoseconds = nanoseconds
+  }
 }
 
 /// One line of uid_map or gid_map.

@@ -100,6 +100,16 @@ import Testing
       .mapIdentifiers(
         users: [IdentifierMap(container: 0, host: 100_000, count: 65_536)],
         groups: [IdentifierMap(container: 0, host: 100_000, count: 65_536)])),
+    .process(
+      .mapIdentifiers(
+        users: [IdentifierMap(container: 0, host: 1000, count: 1)],
+        groups: [IdentifierMap(container: 0, host: 1000, count: 1)], by: .owner)),
+    .process(
+      .mapIdentifiers(
+        users: [IdentifierMap(container: 0, host: 1000, count: 1), IdentifierMap(container: 1, host: 5000, count: 9)],
+        groups: [IdentifierMap(container: 0, host: 1000, count: 1)], by: .helpers)),
+    .process(.enterTimeNamespace([])),
+    .process(.enterTimeNamespace([ClockOffset(clock: "boottime", seconds: -5, nanoseconds: 7)])),
     .process(.unshare(.cgroup)), .process(.joinNamespace(.network, hostile)),
     .process(.joinNamespaces([.mount, .process], of: 42)), .process(.awaitParent), .process(.setHostname("web")),
     .process(.setDomainName("x")), .process(.setSysctl(key: "net.ipv4.ip_unprivileged_port_start", value: "0")),
