@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo 'sudo -E env "PATH=$(PATH)"')
 
 .DEFAULT_GOAL := help
-.PHONY: run build test attack check lint floors bench install uninstall clean help
+.PHONY: run build test attack conformance check lint floors bench install uninstall clean help
 
 run: ## build a release, then walk the tour on it
 	@Scripts/setup build tour
@@ -36,6 +36,12 @@ attack: ## the attacks that win by chance, with 10,000 starts of the release eac
 	swift build $(MANIFEST) --build-tests
 	$(SUDO) env SKIFF_ATTACKS=$(ATTACKS) SKIFF_RELEASE="$(CURDIR)/$(BUILD)/skiff" \
 	  swift test $(MANIFEST) --skip-build --disable-xctest --filter "EscapeTests|RacerTests|ReachTests"
+
+RUNTIME ?= $(BUILD)/skiff-runtime
+CASES ?=
+conformance: ## black-box cases over an OCI runtime (RUNTIME=runc for a peer, CASES="mounts hooks" for some)
+	@case "$(RUNTIME)" in $(BUILD)/*) $(MAKE) --no-print-directory build && ln -sf skiff $(BUILD)/skiff-runtime;; esac
+	$(SUDO) Conformance/run "$(RUNTIME)" $(CASES)
 
 check: lint floors test ## format lint, the walls between the floors, every test
 
