@@ -98,7 +98,7 @@ extension Spec.Linux: JSONReadable {
       case "cgroupsPath": cgroupsPath = try reader.nonEmptyString()
       case "resources": resources = try reader.value()
       case "rootfsPropagation": rootfsPropagation = try reader.nonEmptyString()
-      case "seccomp": seccomp = try reader.value()
+      case "seccomp": seccomp = try Spec.Seccomp.read(from: &reader)
       case "sysctl": sysctl = try reader.stringMap()
       case "maskedPaths": maskedPaths = try reader.strings()
       case "readonlyPaths": readonlyPaths = try reader.strings()
@@ -235,6 +235,20 @@ extension JSONReader {
     _ type: Choice.Type = Choice.self
   ) throws(JSONError) -> Choice {
     let word = try string()
+    return try choice(named: word)
+  }
+
+  /// The same, or nil for an empty string.
+  mutating func choiceOrEmpty<Choice: RawRepresentable<String> & CaseIterable>(
+    _ type: Choice.Type = Choice.self
+  ) throws(JSONError) -> Choice? {
+    let word = try string()
+    return word.isEmpty ? nil : try choice(named: word)
+  }
+
+  private mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(named word: String) throws(JSONError)
+    -> Choice
+  {
     if let choice = Choice(rawValue: word) { return choice }
     let known = Choice.allCases.map(\.rawValue).joined(separator: ", ")
     throw error("\"\(word)\" is none of \(known)")

@@ -7,8 +7,8 @@ extension Spec {
     package var defaultErrnoRet: UInt32?
     /// `SCMP_ARCH_X86_64`; the native one is always meant too.
     package var architectures: [String] = []
-    /// `SECCOMP_FILTER_FLAG_LOG`.
-    package var flags: [String] = []
+    /// `SECCOMP_FILTER_FLAG_LOG`. Nil leaves the choice to the runtime; an empty list is a choice: none.
+    package var flags: [String]?
     package var listenerPath: String?
     package var listenerMetadata: String?
     package var syscalls: [SeccompRule] = []
@@ -74,12 +74,25 @@ extension Spec.Seccomp: JSONReadable, JSONWritable {
   package static var jsonLimits: JSONLimits { Spec.jsonLimits }
 
   package init(from reader: inout JSONReader) throws(JSONError) {
+    guard let filter = try Self.read(from: &reader) else { throw reader.error("a filter without defaultAction") }
+    self = filter
+  }
+
+  /// Nil for an object that says neither what happens to a call nor which: engines write one where there is no filter.
+  static func read(from reader: inout JSONReader) throws(JSONError) -> Self? {
+    var filter = Self(defaultAction: .errno)
+    if try filter.readMembers(of: &reader) { return filter }
+    if filter.syscalls.isEmpty { return nil }
+    throw reader.error("a filter without defaultAction")
+  }
+
+  /// False where defaultAction is missing or empty.
+  private mutating func readMembers(of reader: inout JSONReader) throws(JSONError) -> Bool {
     var action: Spec.SeccompAction?
-    self.init(defaultAction: .errno)
     try reader.beginObject()
     while let key = try reader.nextMember() {
       switch key {
-      case "defaultAction": action = try reader.choice()
+      case "defaultAction": action = try reader.choiceOrEmpty()
       case "defaultErrnoRet": defaultErrnoRet = try reader.integer()
       case "architectures": architectures = try reader.strings()
       case "flags": flags = try reader.strings()
@@ -89,8 +102,8 @@ extension Spec.Seccomp: JSONReadable, JSONWritable {
       default: try reader.skip()
       }
     }
-    guard let action else { throw reader.error("a filter without defaultAction") }
-    defaultAction = action
+    if let action { defaultAction = action }
+    return action != nil
   }
 
   package func write(to writer: inout JSONWriter) {
@@ -98,7 +111,7 @@ extension Spec.Seccomp: JSONReadable, JSONWritable {
       $0.member("defaultAction", defaultAction.rawValue)
       $0.member("defaultErrnoRet", defaultErrnoRet)
       $0.member("architectures", architectures.nonEmpty)
-      $0.member("flags", flags.nonEmpty)
+      $0.member("flags", flags)
       $0.member("listenerPath", listenerPath)
       $0.member("listenerMetadata", listenerMetadata)
       $0.member("syscalls", syscalls.nonEmpty)

@@ -26,7 +26,7 @@ package enum Machine: Hashable, Sendable, CaseIterable {
 }
 
 /// How a program calls the kernel: its numbers and the width of its arguments.
-struct BinaryInterface: Hashable, Sendable {
+package struct BinaryInterface: Hashable, Sendable {
   /// In the table of system calls.
   var column: Int
   /// AUDIT_ARCH_*, as seccomp_data has it (linux/audit.h).
@@ -52,10 +52,17 @@ struct BinaryInterface: Hashable, Sendable {
     column: 4, audit: 0x4000_0028, isNarrow: true, base: 0, name: "SCMP_ARCH_ARM", isMultiplexed: false)
 
   /// What the specification names and neither machine runs: listed in a profile, they change nothing here.
-  static let foreign: Set<String> = [
+  private static let foreign = [
     "SCMP_ARCH_MIPS", "SCMP_ARCH_MIPS64", "SCMP_ARCH_MIPS64N32", "SCMP_ARCH_MIPSEL", "SCMP_ARCH_MIPSEL64",
     "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC", "SCMP_ARCH_PPC64", "SCMP_ARCH_PPC64LE", "SCMP_ARCH_S390",
     "SCMP_ARCH_S390X", "SCMP_ARCH_PARISC", "SCMP_ARCH_PARISC64", "SCMP_ARCH_RISCV64", "SCMP_ARCH_LOONGARCH64",
     "SCMP_ARCH_M68K", "SCMP_ARCH_SH", "SCMP_ARCH_SHEB",
   ]
+
+  /// All that a profile may list.
+  package static var knownNames: [String] {
+    Machine.allCases.flatMap { $0.interfaces.map(\.name) } + foreign
+  }
+
+  static func isKnown(_ name: String) -> Bool { knownNames.contains(name) }
 }

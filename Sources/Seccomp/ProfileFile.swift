@@ -39,7 +39,9 @@ package struct ProfileFile {
     }
     var profile = Spec.Seccomp(defaultAction: try action(word))
     profile.defaultErrnoRet = try errno(object["defaultErrnoRet"])
-    profile.flags = try strings(object["flags"], "flags")
+    let flags = try strings(object["flags"], "flags")
+    // Docker writes no empty list into a configuration.
+    profile.flags = flags.isEmpty ? nil : flags
     profile.architectures = try strings(object["architectures"], "architectures")
     let map = try list(object["archMap"], "archMap")
     if !map.isEmpty && !profile.architectures.isEmpty { throw .malformed("both architectures and archMap are given") }

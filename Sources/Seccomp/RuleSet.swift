@@ -1,5 +1,6 @@
 internal import Kernel
 internal import RuntimeSpec
+internal import Steps
 
 /// The rules of a profile with names looked up: what the compiler asks for each binary interface.
 struct RuleSet {
@@ -18,13 +19,16 @@ struct RuleSet {
   private static let limit = 4096
 
   init(_ profile: Spec.Seccomp) throws(SeccompError) {
-    defaultAction = try returnValue(profile.defaultAction, profile.defaultErrnoRet)
+    defaultAction = returnValue(profile.defaultAction, profile.defaultErrnoRet)
+    if profile.defaultErrnoRet != nil, !profile.defaultAction.takesErrno {
+      throw SeccompError("defaultErrnoRet", .noErrno(of: profile.defaultAction.rawValue))
+    }
     hidesUnknown = ![.allow, .log, .trace].contains(profile.defaultAction)
     let table = SystemCallTable.shared
     let through = MultiplexedCalls(table)
-    for rule in profile.syscalls {
-      let action = try returnValue(rule.action, rule.errnoRet)
-      if let bad = rule.args.first(where: { $0.index > 5 }) { throw .badArgument(bad.index) }
+    for (position, rule) in profile.syscalls.enumerated() {
+      try Self.check(rule, at: position)
+      let action = returnValue(rule.action, rule.errnoRet)
       let isDefault = action == defaultAction
       let first = rules.count
       if !isDefault { rules += alternatives(of: rule.args).map { Rule(action: action, conditions: $0) } }
@@ -38,7 +42,17 @@ struct RuleSet {
         for index in first..<last { calls.append((row, index)) }
       }
       // Each needs an instruction at the least.
-      if rules.count > Self.limit * 16 { throw .tooLarge }
+      if rules.count > Self.limit * 16 { throw SeccompError("syscalls", .tooLarge) }
+    }
+  }
+
+  private static func check(_ rule: Spec.SeccompRule, at position: Int) throws(SeccompError) {
+    if rule.names.isEmpty { throw SeccompError("syscalls[\(position)].names", .noNames) }
+    if rule.errnoRet != nil, !rule.action.takesErrno {
+      throw SeccompError("syscalls[\(position)].errnoRet", .noErrno(of: rule.action.rawValue))
+    }
+    for (index, argument) in rule.args.enumerated() where argument.index > 5 {
+      throw SeccompError("syscalls[\(position)].args[\(index)].index", .noSuchArgument(argument.index))
     }
   }
 
@@ -137,7 +151,9 @@ struct RuleSet {
   private func hideUnknown(
     _ interface: BinaryInterface, _ ranges: inout [(start: UInt32, target: Assembler.Target)]
   ) {
+    // Number 0 does not count, as in runc.
     let numbers = named.compactMap { SystemCallTable.shared.number(row: $0, column: interface.column) }
+      .filter { $0 + interface.base > 0 }
     let second: UInt32 = 0xf_0000
     let ends = (numbers.filter { $0 < second }.max(), numbers.filter { $0 >= second }.max())
     if let first = ends.0 { hide(from: first + 1 + interface.base, to: ends.1 == nil ? nil : second, &ranges) }
@@ -156,7 +172,23 @@ struct RuleSet {
   }
 
   func check(_ assembler: borrowing Assembler) throws(SeccompError) {
-    if assembler.count > Self.limit { throw .tooLarge }
+    if assembler.count > Self.limit { throw SeccompError("syscalls", .tooLarge) }
+  }
+}
+
+extension RuleSet {
+  /// A call that the filter lets pass whatever its arguments, to take the listener out of the process.
+  func listenerCall() throws(SeccompError) -> SystemCallFilter.ListenerCall {
+    if passes("sendmsg") { return .sendmsg }
+    if passes("sendmmsg") { return .sendmmsg }
+    throw SeccompError("syscalls", .listenerCannotLeave)
+  }
+
+  private func passes(_ name: String) -> Bool {
+    let row = SystemCallTable.shared.row(of: name)
+    let found = calls.filter { $0.row == row }.map { rules[$0.rule] }
+    let actions = found.first { $0.conditions.isEmpty }.map { [$0.action] } ?? found.map(\.action) + [defaultAction]
+    return actions.allSatisfy { $0 == returnValue(.allow, nil) || $0 == returnValue(.log, nil) }
   }
 }
 

@@ -130,9 +130,40 @@ package struct SystemCallFilter: Hashable, Sendable {
   package var instructions: [UInt64]
   /// SECCOMP_FILTER_FLAG_*.
   package var flags: UInt32
+  /// How the listener of SECCOMP_FILTER_FLAG_NEW_LISTENER leaves the process that the filter rules already; nil without one.
+  package var listenerCall: ListenerCall?
+  /// Who gets the listener.
+  package var listener: FilterListener?
   package init(name: String, instructions: [UInt64], flags: UInt32) {
     self.name = name
     self.instructions = instructions
     self.flags = flags
+  }
+}
+
+extension SystemCallFilter {
+  /// A call that takes a descriptor to another process. It must not be one that the filter stops to ask the listener.
+  package enum ListenerCall: Hashable, Sendable { case sendmsg, sendmmsg }
+}
+
+/// Who answers for the calls that a filter leaves to somebody else (seccomp_unotify(2)): an agent at a socket, which gets the
+/// listener and the container process state of the runtime specification (config-linux.md).
+package struct FilterListener: Hashable, Sendable {
+  /// A SOCK_STREAM socket of the host.
+  package var path: Path
+  /// The container process state up to the members of `state`; the numbers are known only when the listener is there.
+  package var head: [UInt8]
+  /// The container's first process; nil where it is the one that the filter rules.
+  package var container: ProcessIdentifier?
+
+  package init(path: Path, head: [UInt8], container: ProcessIdentifier? = nil) {
+    self.path = path
+    self.head = head
+    self.container = container
+  }
+
+  /// - Parameter process: the one that the filter rules, on the host.
+  package func message(process: ProcessIdentifier) -> [UInt8] {
+    head + Array(",\"pid\":\(container ?? process)},\"pid\":\(process)}".utf8)
   }
 }

@@ -53,7 +53,15 @@ import Testing
       #"{"linux": {"namespaces": [{"type": "net"}]}}"#,
       "linux.namespaces[0].type: \"net\" is none of pid, network, mount, ipc, uts, user, cgroup, time (byte 40)"
     ),
-    (#"{"linux": {"seccomp": {}}}"#, "linux.seccomp: a filter without defaultAction (byte 24)"),
+    (
+      #"{"linux": {"seccomp": {"syscalls": [{"names": ["a"], "action": "SCMP_ACT_LOG"}]}}}"#,
+      "linux.seccomp: a filter without defaultAction (byte 80)"
+    ),
+    (
+      #"{"linux": {"seccomp": {"defaultAction": "ALLOW"}}}"#,
+      "linux.seccomp.defaultAction: \"ALLOW\" is none of SCMP_ACT_KILL, SCMP_ACT_KILL_PROCESS, SCMP_ACT_KILL_THREAD, "
+        + "SCMP_ACT_TRAP, SCMP_ACT_ERRNO, SCMP_ACT_TRACE, SCMP_ACT_ALLOW, SCMP_ACT_LOG, SCMP_ACT_NOTIFY (byte 47)"
+    ),
     (
       #"{"linux": {"resources": {"memory": {"limit": 1.5}}}}"#,
       "linux.resources.memory.limit: expected an integer, found a fraction (byte 45)"
@@ -65,6 +73,17 @@ import Testing
       _ = try spec(text)
       Issue.record("accepted: \(text)")
     } catch { #expect(error.description == message) }
+  }
+
+  /// Engines write an empty filter for none. Flags that are absent are the runtime's choice; an empty list is none.
+  @Test func filtersThatSayNothing() throws {
+    func filter(_ text: String) throws -> Spec.Seccomp? {
+      try spec(#"{"linux": {"seccomp": \#(text)}}"#).linux?.seccomp
+    }
+    #expect(try filter("{}") == nil)
+    #expect(try filter(#"{"defaultAction": "", "architectures": ["SCMP_ARCH_X86"], "syscalls": []}"#) == nil)
+    #expect(try filter(#"{"defaultAction": "SCMP_ACT_LOG", "flags": null}"#)?.flags == .some(nil))
+    #expect(try filter(#"{"defaultAction": "SCMP_ACT_LOG", "flags": []}"#)?.flags == [])
   }
 
   /// What runc and crun write as their own example comes back as it was.

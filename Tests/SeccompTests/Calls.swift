@@ -63,16 +63,20 @@ func randomProfile(seed: UInt64, names: [String], isOrderly: Bool) -> Spec.Secco
   var random = Seeded(state: seed)
   let actions: [Spec.SeccompAction] = [.allow, .errno, .errno, .killProcess, .killThread, .log, .trap, .trace]
   var profile = Spec.Seccomp(defaultAction: actions.randomElement(using: &random)!)
-  profile.defaultErrnoRet = [nil, 1, 38, 5].randomElement(using: &random)!
+  if profile.defaultAction.takesErrno { profile.defaultErrnoRet = [nil, 1, 38, 5].randomElement(using: &random)! }
+  let notifies = seed % 3 == 0
+  profile.listenerPath = notifies ? "/run/agent.sock" : nil
   profile.architectures = Machine.allCases.flatMap(\.interfaces).map(\.name).filter { _ in Bool.random(using: &random) }
-  var pool = names.shuffled(using: &random)
+  // The listener leaves by sendmsg, so nothing may stand in its way.
+  var pool = names.filter { !notifies || $0 != "sendmsg" }.shuffled(using: &random)
+  if notifies { profile.syscalls.append(Spec.SeccompRule(names: ["sendmsg"], action: .allow)) }
   for _ in 0..<Int.random(in: 1...20, using: &random) {
     let count = min(pool.count, [1, 1, 2, 30].randomElement(using: &random)!)
     guard count > 0 else { break }
     let chosen = Array(pool.prefix(count))
     if isOrderly { pool.removeFirst(count) } else { pool.shuffle(using: &random) }
-    let action = actions.randomElement(using: &random)!
-    let errno: UInt32? = [nil, 1, 38, 13].randomElement(using: &random)!
+    let action = (notifies ? actions + [.notify, .notify] : actions).randomElement(using: &random)!
+    let errno: UInt32? = action.takesErrno ? [nil, 1, 38, 13].randomElement(using: &random)! : nil
     if Bool.random(using: &random) {
       profile.syscalls.append(Spec.SeccompRule(names: chosen, action: action, errnoRet: errno))
       continue

@@ -39,6 +39,7 @@ struct LoadingTests {
     for seed in 0..<12 {
       var profile = randomProfile(seed: UInt64(seed), names: names, isOrderly: false)
       profile.defaultAction = .allow
+      profile.defaultErrnoRet = nil
       profile.architectures = Machine.current.interfaces.map(\.name)
       for index in profile.syscalls.indices {
         profile.syscalls[index].action = .errno
