@@ -90,7 +90,7 @@ extension OCIRuntime {
   func filter(of spec: Spec) throws(RuntimeFailure) -> SystemCallFilter? {
     guard let profile = spec.linux?.seccomp else { return nil }
     do throws(SeccompError) { return try Seccomp.compile(profile, name: "the configuration's profile") } catch {
-      throw RuntimeFailure("config.json: linux.seccomp: \(error)")
+      throw RuntimeFailure("config.json: linux.\(error)")
     }
   }
 

@@ -21,7 +21,12 @@ extension PlanCompiler {
     if request.waitsForStart { steps += [.findProgram(program, environment: environment), .awaitStart] }
     if process.noNewPrivileges { steps.append(.setNoNewPrivileges) }
     // Without no_new_privs a filter needs CAP_SYS_ADMIN, and so comes before the capabilities go.
-    if let filter = request.filter { steps.append(.loadFilter(filter)) }
+    if let filter = request.filter {
+      if filter.listenerCall != nil, filter.listener == nil {
+        throw PlanningError("linux.seccomp", "SCMP_ACT_NOTIFY: nobody here hands a listener over to an agent")
+      }
+      steps.append(.loadFilter(filter))
+    }
     steps.append(.setCapabilities(sets.sets))
     return steps.map(Step.process) + hooks(at: .startContainer) + [.process(execution())]
   }
