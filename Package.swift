@@ -63,7 +63,7 @@ let package = Package(
     // 3 linux
     room("Rooted", "Steps", "Kernel"),
     room("Mounts", "Rooted", "Steps", "Kernel"),
-    room("Cgroups", "Steps", "Kernel"),
+    room("Cgroups", "JSON", "Steps", "Kernel"),
     room("Netlink", "Steps", "Kernel"),
     room("Firewall", "Netlink", "Steps", "Kernel"),
     room("Seccomp", "RuntimeSpec", "JSON", "Steps", "Kernel"),

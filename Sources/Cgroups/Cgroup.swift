@@ -15,36 +15,42 @@ package struct Cgroup: Hashable, Sendable {
     relative = Path(group).lexicallyNormal
   }
 
+  /// The group of a container that was placed by its configuration, as a record of it says.
+  package init(_ place: GroupPlace, layout: CgroupLayout) throws(CgroupError) {
+    self.init(
+      group: try GroupName(place.group).components.joined(separator: "/"), layout: try layout.placed(at: place))
+  }
+
   /// Its directories, whether they are there or not, in the order in which they are removed: v1's freezer, which holds
   /// on to who is frozen, then v2, which kills all at once.
   package var paths: [Path] {
-    let v1 = layout.hierarchies.reversed().map { below($0.mount) }
-    guard let unified = layout.unified.map({ below($0.mount) }) else { return v1 }
+    let v1 = layout.hierarchies.reversed().map { below($0.start) }
+    guard let unified = layout.unified.map({ below($0.start) }) else { return v1 }
     let first = v1.isEmpty ? 0 : 1
     return v1.prefix(first) + [unified] + v1.dropFirst(first)
   }
 
-  private func below(_ mount: Path) -> Path { mount.appending(relative) }
+  private func below(_ start: Path) -> Path { start.appending(relative) }
 
   package var exists: Bool { paths.contains { Kernel.exists($0) } }
 
   /// Where a controller's files are for this group.
   func directory(of controller: any Controller.Type) -> (path: Path, version: CgroupVersion)? {
     switch layout.home(of: controller) {
-    case .v1(let hierarchy): (below(hierarchy.mount), .v1)
-    case .v2(let unified): (below(unified.mount), .v2)
+    case .v1(let hierarchy): (below(hierarchy.start), .v1)
+    case .v2(let unified): (below(unified.start), .v2)
     case nil: nil
     }
   }
 
   /// The same for those of v1 that have no limits, and so no `Controller`: cpuacct, freezer.
   func directoryInV1(of controller: String) -> Path? {
-    layout.hierarchies.first { $0.controllers.contains(controller) }.map { below($0.mount) }
+    layout.hierarchies.first { $0.controllers.contains(controller) }.map { below($0.start) }
   }
 
   /// The group in the v2 hierarchy, where it was made.
   var unifiedDirectory: Path? {
-    layout.unified.map { below($0.mount) }.flatMap { Kernel.exists($0) ? $0 : nil }
+    layout.unified.map { below($0.start) }.flatMap { Kernel.exists($0) ? $0 : nil }
   }
 
   // MARK: Processes
@@ -54,7 +60,7 @@ package struct Cgroup: Hashable, Sendable {
     // Every hierarchy lists them all, unless another runtime left one out.
     for top in paths {
       var found: [ProcessIdentifier] = []
-      for directory in try tree(of: top) { found += try Cgroups.processes(in: directory) }
+      try walkGroups(from: top) { (directory) throws(Fault) in found += try Cgroups.processes(in: directory) }
       if !found.isEmpty { return found }
     }
     return []
@@ -62,6 +68,11 @@ package struct Cgroup: Hashable, Sendable {
 
   /// SIGKILL to every process, frozen or not.
   package func kill() throws(Fault) {
+    // Without cgroup.kill, who forks fast enough escapes a list of processes: nobody forks while frozen.
+    if unifiedDirectory.map({ Kernel.exists($0.appending("cgroup.kill")) }) != true, directoryInV1(of: "freezer") != nil
+    {
+      try? freeze(patience: 500)
+    }
     for top in paths { try killAll(in: top) }
     // v1 keeps the dead of a frozen group until it thaws; v2 lets them go.
     if let freezer = directoryInV1(of: "freezer") { try? writeControl(freezer.appending("freezer.state"), "THAWED") }

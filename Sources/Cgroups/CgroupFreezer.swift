@@ -2,26 +2,40 @@ package import Kernel
 
 // Stopping all processes of a group and letting them go on. v2 says when it is done; v1 has to be asked.
 
+/// How far the processes of a group are stopped, by v1's names.
+package enum FreezerState: String, Hashable, Sendable {
+  case thawed = "THAWED"
+  /// Asked to stop; some have not yet.
+  case freezing = "FREEZING"
+  case frozen = "FROZEN"
+}
+
 extension Cgroup {
-  /// Whether the processes are stopped by `freeze`, as the kernel sees it now.
-  package var isFrozen: Bool {
-    if let unified = unifiedDirectory, Kernel.exists(unified.appending("cgroup.freeze")) {
-      return (try? readText(unified.appending("cgroup.freeze"))) == "1"
+  /// Whether the processes are stopped by `freeze`, or on the way there, as the kernel sees it now.
+  package var isFrozen: Bool { freezerState != .thawed }
+
+  /// What either generation says: a hybrid's group may have been frozen by one that knows only the other.
+  package var freezerState: FreezerState {
+    if let unified = unifiedDirectory, (try? readText(unified.appending("cgroup.freeze"))) == "1" {
+      // An empty group has nobody to wait for, and so never says that it is frozen.
+      let events = contents(unified, "cgroup.events") ?? []
+      return number(of: "frozen", in: events) == 0 && number(of: "populated", in: events) == 1 ? .freezing : .frozen
     }
-    guard let freezer = directoryInV1(of: "freezer") else { return false }
-    return (try? readText(freezer.appending("freezer.state"))).map { $0 != "THAWED" } ?? false
+    guard let freezer = directoryInV1(of: "freezer") else { return .thawed }
+    return (try? readText(freezer.appending("freezer.state"))).flatMap { FreezerState(rawValue: $0) } ?? .thawed
   }
 
   /// Stops every process of the group; returns when all of them are. On a fault nothing stays frozen.
   ///
-  /// Processes in uninterruptible sleep (a dead NFS server) are waited for ten seconds: ETIMEDOUT.
-  package func freeze() throws(Fault) {
+  /// - Parameter patience: milliseconds. Processes in uninterruptible sleep (a dead NFS server) are waited for that long:
+  ///   ETIMEDOUT.
+  package func freeze(patience: Int = 10_000) throws(Fault) {
     do throws(Fault) {
       // v2 first, also in a hybrid: what it has frozen can still be killed.
       if let unified = unifiedDirectory, Kernel.exists(unified.appending("cgroup.freeze")) {
-        try freezeInV2(unified)
+        try freezeInV2(unified, patience)
       } else if let freezer = directoryInV1(of: "freezer") {
-        try freezeInV1(freezer)
+        try freezeInV1(freezer, patience)
       } else {
         throw Fault(
           "freeze", .notSupported, arguments: "\"\(group)\"",
@@ -42,9 +56,7 @@ extension Cgroup {
     try writeControl(freezer.appending("freezer.state"), "THAWED")
   }
 
-  private static var patience: Int { 10_000 }
-
-  private func freezeInV2(_ directory: Path) throws(Fault) {
+  private func freezeInV2(_ directory: Path, _ patience: Int) throws(Fault) {
     // Opened before the write, so that the change is not missed.
     let events = try open(directory.appending("cgroup.events"), [.readOnly])
     try writeControl(directory.appending("cgroup.freeze"), "1")
@@ -52,17 +64,17 @@ extension Cgroup {
     while true {
       let present = try events.borrowed.read(4096, at: 0)
       if number(of: "frozen", in: present) == 1 { return }
-      let left = Self.patience - Int((monotonicNanoseconds() - start) / 1_000_000)
+      let left = patience - Int((monotonicNanoseconds() - start) / 1_000_000)
       guard left > 0 else { throw neverFroze }
       _ = try poll(events.borrowed, .urgent, milliseconds: left)
     }
   }
 
-  private func freezeInV1(_ directory: Path) throws(Fault) {
+  private func freezeInV1(_ directory: Path, _ patience: Int) throws(Fault) {
     let file = directory.appending("freezer.state")
     let start = monotonicNanoseconds()
     var pause = 1
-    while monotonicNanoseconds() - start < UInt64(Self.patience) * 1_000_000 {
+    while monotonicNanoseconds() - start < UInt64(patience) * 1_000_000 {
       // A process that was born while the others stopped runs on (FREEZING): writing again reaches it too. The kernel's
       // own advice (freezer-subsystem.rst) is to retry, or to thaw and start over.
       try writeControl(file, "FROZEN")

@@ -12,6 +12,8 @@ package struct CgroupLayout: Hashable, Sendable {
     package var own: Path
     package var controllers: [String]
     package var isReadOnly: Bool
+    /// Where names of groups start, below `mount`; empty for the top.
+    package var base: Path = ""
   }
 
   /// One v1 hierarchy.
@@ -23,6 +25,8 @@ package struct CgroupLayout: Hashable, Sendable {
     /// The `name=` of a hierarchy, such as systemd's.
     package var name: String?
     package var isReadOnly: Bool
+    /// Where names of groups start, below `mount`; empty for the top.
+    package var base: Path = ""
 
     /// What selects it in the options of mount(2): `cpu,cpuacct`, `name=systemd`.
     package var options: String { (controllers + (name.map { ["name=" + $0] } ?? [])).joined(separator: ",") }

@@ -61,7 +61,7 @@ extension CgroupLayout {
     let settings = try settings(for: resources, name) { _, _ in nil }
     var plan = CgroupPlan(before: [], make: [], join: [], intoCgroup: nil, groups: [], ignored: ignored(of: resources))
     if let unified {
-      let leaf = name.path(below: unified.mount)
+      let leaf = name.path(below: unified.start)
       let needed = Controllers.all.compactMap { controller -> String? in
         guard case .v2 = home(of: controller), let name = controller.nameInV2, !name.isEmpty else { return nil }
         return controller.purpose(in: resources) == nil ? nil : name
@@ -71,9 +71,9 @@ extension CgroupLayout {
       plan.groups.append(leaf)
     }
     for hierarchy in hierarchies {
-      let leaf = name.path(below: hierarchy.mount)
+      let leaf = name.path(below: hierarchy.start)
       let isCpuset = hierarchy.controllers.contains(CpusetController.nameInV1)
-      for parent in name.parents(below: hierarchy.mount) {
+      for parent in name.parents(below: hierarchy.start) {
         plan.make.append(.ensure(parent))
         if isCpuset { plan.make.append(.inheritCpuset(parent)) }
       }
@@ -96,9 +96,14 @@ extension CgroupLayout {
     func enabling(_ group: Path) -> [CgroupStep] {
       order.isEmpty && wanted.isEmpty ? [] : [.enable(group, required: order, wanted: wanted)]
     }
+    // A base is a group that is there, but what it was handed may end above it.
     var steps = enabling(unified.mount)
-    for parent in name.parents(below: unified.mount) { steps += [.ensure(parent)] + enabling(parent) }
-    return steps + [.make(name.path(below: unified.mount))]
+    for depth in unified.base.components.indices {
+      let parts = unified.base.components.prefix(depth + 1).map(\.string)
+      steps += enabling(unified.mount.appending(parts.joined(separator: "/")))
+    }
+    for parent in name.parents(below: unified.start) { steps += [.ensure(parent)] + enabling(parent) }
+    return steps + [.make(name.path(below: unified.start))]
   }
 
   /// What changes the limits of a group that is there.
@@ -115,9 +120,9 @@ extension CgroupLayout {
   /// `intoCgroup` was used, v2 is done.
   package func join(_ group: String, includingUnified: Bool) throws(CgroupError) -> [CgroupStep] {
     let name = try GroupName(group)
-    let v1 = hierarchies.map { CgroupStep.join(name.path(below: $0.mount), isV2: false) }
+    let v1 = hierarchies.map { CgroupStep.join(name.path(below: $0.start), isV2: false) }
     guard includingUnified, let unified else { return v1 }
-    return v1 + [.join(name.path(below: unified.mount), isV2: true)]
+    return v1 + [.join(name.path(below: unified.start), isV2: true)]
   }
 
   // MARK: Controllers
@@ -128,16 +133,16 @@ extension CgroupLayout {
     var steps: [CgroupStep] = []
     for controller in Controllers.all {
       guard let purpose = controller.purpose(in: resources) else { continue }
-      let (mount, version): (Path, CgroupVersion)
+      let (start, version): (Path, CgroupVersion)
       switch home(of: controller) {
-      case .v1(let hierarchy): (mount, version) = (hierarchy.mount, .v1)
-      case .v2(let unified): (mount, version) = (unified.mount, .v2)
+      case .v1(let hierarchy): (start, version) = (hierarchy.start, .v1)
+      case .v2(let unified): (start, version) = (unified.start, .v2)
       case nil:
         if controller.nameInV2 == nil, kind == .v2 { throw .notInV2(purpose) }
         throw .missingController(kind == .v2 ? controller.nameInV2 ?? "" : controller.nameInV1, purpose: purpose)
       }
       steps += try withoutActuallyEscaping(current) { current throws(CgroupError) in
-        let path = name.path(below: mount)
+        let path = name.path(below: start)
         let group = ControlGroup(
           path: path, version: version, hasSwapLimit: hasSwapLimit, current: { current(path, $0) })
         return try controller.settings(for: resources, of: group)
@@ -179,7 +184,7 @@ extension CgroupLayout {
       }
       // Several keys of one file, such as io.max, come as lines, and the kernel takes one line a write.
       steps += setting.value.split(separator: "\n").map {
-        .write(name.path(below: unified.mount), file: setting.file, value: String($0))
+        .write(name.path(below: unified.start), file: setting.file, value: String($0))
       }
     }
     return steps

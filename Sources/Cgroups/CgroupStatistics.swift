@@ -59,7 +59,7 @@ extension Cgroup {
       blockIO: blockStatistics())
   }
 
-  private func processorStatistics() -> CgroupStatistics.Processor? {
+  func processorStatistics() -> CgroupStatistics.Processor? {
     if let accounting = directoryInV1(of: "cpuacct") {
       guard let total = contents(accounting, "cpuacct.usage").flatMap(onlyNumber) else { return nil }
       // User and system come in ticks (USER_HZ, 100 a second), or, since Linux 4.7, in nanoseconds by files of their own.

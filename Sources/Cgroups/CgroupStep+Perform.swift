@@ -33,7 +33,8 @@ private func make(_ group: Path) throws(Fault) {
   do throws(Fault) { try makeDirectory(group, mode: 0o755) } catch {
     if error.errno != .exists { throw error }
     // What a crash left behind is taken over; a living container's is not.
-    let present = try processes(in: group)
+    var present: [ProcessIdentifier] = []
+    try walkGroups(from: group) { (directory) throws(Fault) in present += try processes(in: directory) }
     guard present.isEmpty else {
       throw Fault(
         "mkdir", .busy, arguments: group.quoted,

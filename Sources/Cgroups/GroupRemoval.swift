@@ -5,29 +5,21 @@ internal import Kernel
 
 /// The processes of a group, not of those below it. A group that is gone has none.
 func processes(in group: Path) throws(Fault) -> [ProcessIdentifier] {
-  do throws(Fault) {
-    return words(try readFile(group.appending("cgroup.procs"), limit: 64 << 20)).compactMap { ProcessIdentifier($0) }
-  } catch {
+  try processes { () throws(Fault) in try readFile(group.appending("cgroup.procs"), limit: 64 << 20) }
+}
+
+func processes(in group: BorrowedDescriptor) throws(Fault) -> [ProcessIdentifier] {
+  try processes { () throws(Fault) in try readFile("cgroup.procs", at: group, limit: 64 << 20) }
+}
+
+private func processes(_ read: () throws(Fault) -> [UInt8]) throws(Fault) -> [ProcessIdentifier] {
+  do throws(Fault) { return words(try read()).compactMap { ProcessIdentifier($0) } } catch {
     // ENODEV: the directory is still open or being removed.
     if error.errno == .noSuchFile || error.errno == .noSuchDevice { return [] }
     // ENOTSUP: a threaded group (cgroups(7)); its processes are listed in the group above it.
     if error.errno == .notSupported { return [] }
     throw error
   }
-}
-
-/// The group and all below it, deepest first. What a container made in its group is its own business, so the depth is bounded.
-func tree(of group: Path, depth: Int = 0) throws(Fault) -> [Path] {
-  var found: [Path] = []
-  do throws(Fault) {
-    for entry in try entries(of: group) where entry.kind == .directory && depth < 64 {
-      found += try tree(of: group.appending(entry.name), depth: depth + 1)
-    }
-  } catch {
-    if error.errno == .noSuchFile { return [] }
-    throw error
-  }
-  return found + [group]
 }
 
 /// SIGKILL to all processes in the group and below it.
@@ -38,38 +30,53 @@ func killAll(in group: Path) throws(Fault) {
   } catch {
     if error.errno != .noSuchFile && error.errno != .notSupported { throw error }
   }
-  for directory in try tree(of: group) {
-    for process in try processes(in: directory) {
-      // 0 stands for a process that this pid namespace cannot see.
-      guard process > 0 else { continue }
-      do throws(Fault) { try sendSignal(9, toProcess: process) } catch {
-        if error.errno != .noSuchProcess { throw error }
-      }
+  try walkGroups(from: group) { (directory) throws(Fault) in try killMembers(of: directory) }
+}
+
+private func killMembers(of group: BorrowedDescriptor) throws(Fault) {
+  // 0 stands for a process that this pid namespace cannot see.
+  for process in try processes(in: group) where process > 0 {
+    do throws(Fault) { try sendSignal(9, toProcess: process) } catch {
+      if error.errno != .noSuchProcess { throw error }
     }
   }
 }
 
-/// rmdir of the whole tree. EBUSY means that somebody is still inside: they are killed, and the kernel gets up to two
-/// seconds to let go of them.
+/// rmdir of the whole tree. EBUSY means that somebody is still inside, or that the container made groups of its own: they
+/// are killed and removed, and the kernel gets up to two seconds to let go of them.
 func removeGroup(_ group: Path) throws(Fault) {
   var pause = 1
-  var waited = 0
+  let start = monotonicNanoseconds()
   while true {
     do throws(Fault) { return try removeDirectory(group) } catch {
       switch error.errno {
       case .noSuchFile: return
-      case .busy where waited < 2000: break
+      case .busy where monotonicNanoseconds() - start < 2_000_000_000: break
       default: throw error
       }
     }
-    for child in try tree(of: group).dropLast() { try? removeDirectory(child) }
     try killAll(in: group)
     // A frozen v1 group keeps its dead until it thaws.
     if exists(group.appending("freezer.state")) { try? writeControl(group.appending("freezer.state"), "THAWED") }
-    try waitUntilEmpty(group, milliseconds: pause)
-    waited += pause
+    let removed = try removeGroups(below: group)
+    // Empty now, as far as this round could see: the next rmdir tells.
+    if removed && pause == 1 { pause = 2 } else { try waitUntilEmpty(group, milliseconds: pause) }
     pause = min(pause * 2, 100)
   }
+}
+
+/// Removes what can be removed below a group; whether anything was.
+private func removeGroups(below group: Path) throws(Fault) -> Bool {
+  var removed = false
+  try walkGroups(from: group, visit: { (_) throws(Fault) in }) { (above, name) throws(Fault) in
+    do throws(Fault) {
+      try removeDirectory(name, at: above)
+      removed = true
+    } catch {
+      if error.errno != .busy && error.errno != .noSuchFile { throw error }
+    }
+  }
+  return removed
 }
 
 /// Waits for `populated 0`, which v2 announces; v1 announces nothing, so there it is only a pause.

@@ -27,13 +27,14 @@ extension Cgroup {
   package func outOfMemoryKills() -> UInt64? {
     guard let (directory, version) = directory(of: MemoryController.self) else { return nil }
     // v1 counts in the group of the victim only (Linux 4.13), v2 in all above it as well.
-    let groups = version == .v1 ? (try? tree(of: directory)) ?? [directory] : [directory]
-    let counts = groups.compactMap { group in
-      contents(group, version == .v1 ? "memory.oom_control" : "memory.events").flatMap {
-        number(of: "oom_kill", in: $0)
-      }
+    if version == .v2 { return contents(directory, "memory.events").flatMap { number(of: "oom_kill", in: $0) } }
+    var total: UInt64?
+    try? walkGroups(from: directory) { (group) throws(Fault) in
+      let control = try? readFile("memory.oom_control", at: group)
+      guard let kills = control.flatMap({ number(of: "oom_kill", in: $0) }) else { return }
+      total = (total ?? 0) &+ kills
     }
-    return counts.isEmpty ? nil : counts.reduce(0, &+)
+    return total
   }
 
   private var memoryLimit: UInt64? {

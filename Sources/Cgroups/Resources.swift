@@ -25,12 +25,16 @@ package struct Resources: Hashable, Sendable {
     package var reservation: Int64?
     /// Bytes of memory and swap together, as v1 and docker count; -1 is no limit.
     package var swap: Int64?
+    /// Bytes of kernel memory: no kernel since 5.16 has this limit, so it is left out and said so.
+    package var kernel: Int64?
     /// Bytes of TCP buffers, v1 only.
     package var kernelTCP: Int64?
     /// 0 to 100, v1 only.
     package var swappiness: UInt64?
     /// v1 only: tasks wait for memory instead of being killed.
     package var disablesKiller: Bool?
+    /// Whether groups below count here. Linux has always done so since 5.11.
+    package var usesHierarchy: Bool?
     /// An update below what is used now is refused, where the kernel would kill for it.
     package var checksUsage = false
     package init() {}

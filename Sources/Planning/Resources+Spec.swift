@@ -4,25 +4,28 @@ internal import RuntimeSpec
 internal import Steps
 
 extension Resources {
-  /// The specification's resources as the controllers take them.
+  /// The specification's resources as the controllers take them. A 0 where it could mean nothing is what Go programs write for
+  /// "not set": it sets nothing, as in runc.
   init(_ spec: Spec.Resources) throws(PlanningError) {
     self.init()
     if let memory = spec.memory {
-      self.memory.limit = memory.limit
-      self.memory.reservation = memory.reservation
-      self.memory.swap = memory.swap
-      self.memory.kernelTCP = memory.kernelTCP
+      self.memory.limit = memory.limit.nonZero
+      self.memory.reservation = memory.reservation.nonZero
+      self.memory.swap = memory.swap.nonZero
+      self.memory.kernel = memory.kernel.nonZero
+      self.memory.kernelTCP = memory.kernelTCP.nonZero
       self.memory.swappiness = memory.swappiness
       self.memory.disablesKiller = memory.disableOOMKiller
+      self.memory.usesHierarchy = memory.useHierarchy
       self.memory.checksUsage = memory.checkBeforeUpdate ?? false
     }
     if let cpu = spec.cpu {
-      processor.shares = cpu.shares
-      processor.quota = cpu.quota
-      processor.period = cpu.period
+      processor.shares = cpu.shares.nonZero
+      processor.quota = cpu.quota.nonZero
+      processor.period = cpu.period.nonZero
       processor.burst = cpu.burst
-      processor.realtimeRuntime = cpu.realtimeRuntime
-      processor.realtimePeriod = cpu.realtimePeriod
+      processor.realtimeRuntime = cpu.realtimeRuntime.nonZero
+      processor.realtimePeriod = cpu.realtimePeriod.nonZero
       processor.idle = cpu.idle
       processor.cpus = cpu.cpus
       processor.memoryNodes = cpu.mems
@@ -33,7 +36,7 @@ extension Resources {
       try DeviceRule(rule, at: "linux.resources.devices[\(index)]")
     }
     hugePages = spec.hugepageLimits.map { HugePageLimit(pageSize: $0.pageSize, bytes: $0.limit) }
-    network.classIdentifier = spec.network?.classID
+    network.classIdentifier = spec.network?.classID.nonZero
     network.priorities = (spec.network?.priorities ?? []).map {
       InterfacePriority(interface: $0.name, priority: $0.priority)
     }
@@ -79,4 +82,8 @@ extension DeviceRule {
       allow: rule.allow, kind: kind, major: try number(rule.major, "major"), minor: try number(rule.minor, "minor"),
       access: rule.access ?? "rwm")
   }
+}
+
+extension Optional where Wrapped: BinaryInteger {
+  fileprivate var nonZero: Wrapped? { flatMap { $0 == 0 ? nil : $0 } }
 }

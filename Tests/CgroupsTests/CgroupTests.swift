@@ -23,9 +23,9 @@ struct CgroupTests {
       let group = Cgroup(group: name, layout: layout)
       let busy = try Machine.start("while :; do :; done", in: plan)
       #expect(try Machine.eventually { try time(group) > 1_000_000 })
-      #expect(!group.isFrozen)
+      #expect(group.freezerState == .thawed)
       try group.freeze()
-      #expect(group.isFrozen)
+      #expect(group.isFrozen && group.freezerState == .frozen)
       let before = try time(group)
       _ = try poll([], milliseconds: 60)
       #expect(try time(group) == before)
@@ -72,6 +72,25 @@ struct CgroupTests {
       try group.remove()
       shell.waitForExit()
       #expect(!group.exists)
+    }
+  }
+
+  /// A container that another tool froze by the v1 freezer is frozen, also where Skiff itself would use v2.
+  @Test func seesAFreezeOfEitherGeneration() throws {
+    try Machine.withGroup { layout, name, plan in
+      let group = Cgroup(group: name, layout: layout)
+      let shell = try Machine.start("sleep 60", in: plan)
+      #expect(try Machine.eventually { try group.processes().count == 2 })
+      if let freezer = group.directoryInV1(of: "freezer") {
+        try writeControl(freezer.appending("freezer.state"), "FROZEN")
+      } else {
+        try writeControl(try #require(group.unifiedDirectory).appending("cgroup.freeze"), "1")
+      }
+      #expect(try Machine.eventually { group.freezerState == .frozen })
+      try group.thaw()
+      #expect(group.freezerState == .thawed)
+      try group.kill()
+      shell.waitForExit()
     }
   }
 

@@ -40,6 +40,44 @@ struct PerformTests {
     }
   }
 
+  /// Deeper than a path can name: PATH_MAX is 4096 bytes. A container with a writable cgroupfs may do so.
+  @Test func removesGroupsHoweverDeepTheyAreNested() throws {
+    let name: Path = "a-name-of-twenty-one-"
+    try Machine.withGroup { _, _, plan in
+      // Not in the memory hierarchy, where each group costs the kernel some hundred KiB.
+      let groups = plan.groups.filter { ["unified", "pids", "freezer"].contains($0.components[3].string) }
+      for group in groups {
+        var here = try open(group, [.readOnly, .directory])
+        for _ in 0..<200 {
+          try makeDirectory(name, mode: 0o755, at: here.borrowed)
+          try makeDirectory("beside", mode: 0o755, at: here.borrowed)
+          here = try open(name, [.readOnly, .directory], at: here.borrowed)
+        }
+        var count = 0
+        try walkGroups(from: group) { (_) throws(Fault) in count += 1 }
+        #expect(count == 401)
+        try perform(.remove(group))
+        #expect(!exists(group))
+      }
+    }
+  }
+
+  @Test func aProcessInANestedGroupKeepsTheNameTaken() throws {
+    try Machine.withGroup { _, _, plan in
+      let group = try #require(plan.groups.first)
+      let below = group.appending("below")
+      try makeDirectory(below, mode: 0o755)
+      let process = try Shell(
+        "echo 0 > \(below)/\(exists(below.appending("tasks")) ? "tasks" : "cgroup.procs"); exec sleep 60")
+      #expect(try Machine.eventually { try !processes(in: below).isEmpty })
+      let fault = #expect(throws: Fault.self) { try perform(.make(group)) }
+      #expect(fault?.errno == .busy)
+      try perform(.remove(group))
+      #expect(process.waitForExit() == .killed(signal: 9, coreDumped: false))
+      #expect(!exists(group))
+    }
+  }
+
   @Test func takesOverWhatACrashLeftBehind() throws {
     try Machine.withGroup { layout, name, plan in
       let group = Cgroup(group: name, layout: layout)

@@ -16,13 +16,18 @@ enum MemoryController: Controller {
   }
 
   static func ignored(of resources: Resources, in version: CgroupVersion) -> [String] {
-    guard version == .v2 else { return [] }
     let memory = resources.memory
-    return [
-      memory.kernelTCP == nil ? nil : "the limit of TCP buffers",
-      memory.swappiness == nil ? nil : "swappiness",
-      memory.disablesKiller == true ? "disabling the OOM killer" : nil,
+    let never = [
+      memory.kernel == nil ? nil : "the limit of kernel memory",
+      memory.usesHierarchy == false ? "memory without hierarchy" : nil,
     ].compactMap { $0 }
+    guard version == .v2 else { return never }
+    return never
+      + [
+        memory.kernelTCP == nil ? nil : "the limit of TCP buffers",
+        memory.swappiness == nil ? nil : "swappiness",
+        memory.disablesKiller == true ? "disabling the OOM killer" : nil,
+      ].compactMap { $0 }
   }
 
   static func settings(for resources: Resources, of group: ControlGroup) throws(CgroupError) -> [CgroupStep] {
