@@ -29,6 +29,8 @@ package func call(_ hook: HookCall, process: ProcessIdentifier) throws(Fault) {
 private func become(_ hook: HookCall, input: BorrowedDescriptor, output: BorrowedDescriptor) -> Never {
   resetSignalDispositions()
   do throws(Fault) {
+    // Whoever is killed while a hook hangs takes it along.
+    try setParentDeathSignal(Signal.kill)
     try setSignalMask(.set, [])
     try startSession()
     try input.duplicate(asInherited: 0)

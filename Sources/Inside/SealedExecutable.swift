@@ -37,12 +37,22 @@ private func copyExecutableToSealedMemory() throws(Fault) -> Descriptor {
 /// Replaces this process by itself from a sealed executable, for a command that will enter a container (`exec`). Returns
 /// when it runs from one already.
 ///
+/// What else the caller left open is closed: nothing of it is wanted here, and a container that waits to be started would keep
+/// it open for as long as it waits (CVE-2024-21626).
+///
+/// - Parameter preserved: how many descriptors from 3 on are meant for the container.
 /// - Returns: a descriptor of the executable that is still open, when it was sealed before this program had begun
 ///   (CKernel/Entry.c). Whoever closes it last waits for RCU: `launch` and `join` do that while they wait anyway.
 @discardableResult
-package func sealExecutable() throws(Fault) -> BorrowedDescriptor? {
+package func sealExecutable(preserving preserved: Int = 0) throws(Fault) -> BorrowedDescriptor? {
   if runsFromSealedExecutable() {
-    guard let number = environment("SKIFF_SEALED").flatMap(Int32.init), number > 2 else { return nil }
+    let first = Int32(3 + preserved)
+    guard let number = environment("SKIFF_SEALED").flatMap(Int32.init), number >= first else {
+      try closeDescriptors(from: first, onExecute: false)
+      return nil
+    }
+    if number > first { try closeDescriptors(from: first, through: number - 1, onExecute: false) }
+    try closeDescriptors(from: number + 1, onExecute: false)
     let executable = BorrowedDescriptor(rawValue: number)
     return (try? executable.setCloseOnExecute()) == nil ? nil : executable
   }

@@ -240,17 +240,20 @@ func withPointers<Result>(_ paths: [Path], _ body: (Int) -> Result) -> Result {
   }
 }
 
-/// close_range(2) (Linux 5.9) from `first` up: closed now, or marked close-on-exec.
-package func closeDescriptors(from first: Int32, onExecute: Bool) throws(Fault) {
+/// close_range(2) (Linux 5.9) from `first` up to `last`: closed now, or marked close-on-exec.
+package func closeDescriptors(from first: Int32, through last: Int32? = nil, onExecute: Bool) throws(Fault) {
   do throws(Fault) {
     _ = try systemCall(
-      "close_range", Int(SYS_close_range), Int(first), Int(UInt32.max), onExecute ? 4 : 0, arguments: "\(first), ~0")
+      "close_range", Int(SYS_close_range), Int(first), last.map(Int.init) ?? Int(UInt32.max), onExecute ? 4 : 0,
+      arguments: "\(first), \(last.map(String.init) ?? "~0")")
   } catch {
     if error.errno != .noSystemCall && error.errno != .invalid { throw error }
     // Where a filter hides the call (or CLOSE_RANGE_CLOEXEC is unknown), one descriptor at a time.
     let directory = try open("/proc/self/fd", [.readOnly, .directory])
     for entry in try entries(of: directory.borrowed) {
-      guard let number = Int32(entry.name.string), number >= first, number != directory.rawValue else { continue }
+      guard let number = Int32(entry.name.string), number >= first, number <= last ?? .max,
+        number != directory.rawValue
+      else { continue }
       if onExecute {
         _ = try systemCall("fcntl", Int(SYS_fcntl), Int(number), Int(F_SETFD), Int(FD_CLOEXEC), arguments: "\(number)")
       } else {

@@ -103,6 +103,12 @@ package func setNoNewPrivileges() throws(Fault) {
   _ = try systemCall("prctl", Int(SYS_prctl), Int(PR_SET_NO_NEW_PRIVS), 1, arguments: "PR_SET_NO_NEW_PRIVS, 1")
 }
 
+/// PR_SET_PDEATHSIG: the signal that this process gets when its parent ends.
+package func setParentDeathSignal(_ signal: Int32) throws(Fault) {
+  _ = try systemCall(
+    "prctl", Int(SYS_prctl), Int(PR_SET_PDEATHSIG), Int(signal), arguments: "PR_SET_PDEATHSIG, \(signal)")
+}
+
 /// PR_SET_DUMPABLE 0: nobody without CAP_SYS_PTRACE traces the process or opens its /proc files; ends with execve.
 package func setDumpable(_ on: Bool) throws(Fault) {
   _ = try systemCall("prctl", Int(SYS_prctl), Int(PR_SET_DUMPABLE), on ? 1 : 0, arguments: "PR_SET_DUMPABLE, \(on)")

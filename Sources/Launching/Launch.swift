@@ -32,13 +32,14 @@ package struct StepTiming: Hashable, Sendable {
 /// - Parameters:
 ///   - startSocket: where the container is started, for a plan that waits for that: the launch is over when it waits there.
 ///   - executable: what `sealExecutable` left open, closed here.
+///   - lock: held by the caller alone: the child, a copy of it, gives it up at once.
 ///   - onBirth: called as soon as there is a process, for who keeps a record of it.
 package func launch(
   _ plan: LaunchPlan, streams: StandardStreams, isTimed: Bool = false, startSocket: BorrowedDescriptor? = nil,
-  executable: BorrowedDescriptor? = nil,
+  executable: BorrowedDescriptor? = nil, lock: BorrowedDescriptor? = nil,
   onBirth: (ProcessIdentifier) throws(Fault) -> Void = { (_) throws(Fault) in }
 ) throws(PlanFailure) -> LaunchedContainer {
-  var launcher = Launcher(plan: plan, isTimed: isTimed, startSocket: startSocket, executable: executable)
+  var launcher = Launcher(plan: plan, isTimed: isTimed, startSocket: startSocket, executable: executable, lock: lock)
   do throws(PlanFailure) {
     return try launcher.run(streams: streams, onBirth: onBirth)
   } catch {
@@ -60,16 +61,21 @@ private struct Launcher: ~Copyable {
   var timings: [StepTiming] = []
   let startSocket: BorrowedDescriptor?
   let executable: BorrowedDescriptor?
+  let lock: BorrowedDescriptor?
   /// The child while it may have to be killed: until its program runs.
   var child: Descriptor?
   /// Our end of the pseudo terminal, once the child has sent it.
   var terminal: Descriptor?
 
-  init(plan: LaunchPlan, isTimed: Bool, startSocket: BorrowedDescriptor?, executable: BorrowedDescriptor?) {
+  init(
+    plan: LaunchPlan, isTimed: Bool, startSocket: BorrowedDescriptor?, executable: BorrowedDescriptor?,
+    lock: BorrowedDescriptor?
+  ) {
     self.plan = plan
     self.isTimed = isTimed
     self.startSocket = startSocket
     self.executable = executable
+    self.lock = lock
   }
 
   mutating func run(
@@ -133,6 +139,7 @@ private struct Launcher: ~Copyable {
       // The parent's end must not live on in the child, or its death would never be seen.
       try? Descriptor(owning: pair.first.release()).close()
       close(executable)
+      close(lock)
       if passes { PassingProcess(plan: plan, parent: end, namespaces: namespaces, isTimed: isTimed).run() }
       ContainerProcess(
         plan: plan, parent: end, streams: streams, isTimed: isTimed, startSocket: startSocket, namespaces: namespaces
@@ -272,8 +279,8 @@ private struct Launcher: ~Copyable {
 
 /// The last to close the sealed executable waits for RCU: the child closes it at once, and the parent when it would wait for the
 /// child anyway.
-func close(_ executable: BorrowedDescriptor?) {
-  if let executable { _ = Descriptor(owning: executable.rawValue) }
+func close(_ descriptor: BorrowedDescriptor?) {
+  if let descriptor { _ = Descriptor(owning: descriptor.rawValue) }
 }
 
 extension Fault {

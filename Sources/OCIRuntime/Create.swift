@@ -100,7 +100,9 @@ extension OCIRuntime {
   package func create(
     _ prepared: PreparedContainer, streams: StandardStreams
   ) throws(RuntimeFailure) -> CreatedContainer {
+    passKillSwitch("creating", 0)
     let directory = try store.claim(prepared.id)
+    passKillSwitch("creating", 1)
     do throws(RuntimeFailure) {
       var state = RuntimeState(
         id: prepared.id, bundle: prepared.bundle.directory.string, rootfs: prepared.bundle.rootfs.string)
@@ -112,6 +114,7 @@ extension OCIRuntime {
         step.undo.flatMap(UndoRecord.init)
       }
       var launched = try launch(prepared, directory, &state, streams: streams)
+      passKillSwitch("creating", 4)
       do throws(RuntimeFailure) {
         try hand(
           over: &launched.terminal, launched.process, launched.pidfd.borrowed, console: prepared.options.consoleSocket,
@@ -122,6 +125,7 @@ extension OCIRuntime {
         _ = performUndo(state.undo.map(\.step))
         throw error
       }
+      passKillSwitch("creating", 5)
       let process = launched.process
       return CreatedContainer(
         process: process, pidfd: launched.pidfd, terminal: launched.terminal, directory: directory)
@@ -143,12 +147,15 @@ extension OCIRuntime {
     let initial = state
     let start = try told("cannot keep the state of \(prepared.id)") { () throws(Fault) in
       try directory.write(initial)
+      passKillSwitch("creating", 2)
       try directory.write(configuration: prepared.bundle.bytes)
+      passKillSwitch("creating", 3)
       return prepared.plan.waitsForStart ? try listenUnix(directory.startSocket, kind: .sequencedPacket) : nil
     }
     do throws(PlanFailure) {
       return try Launching.launch(
-        prepared.plan, streams: streams, startSocket: start.view, executable: executable
+        prepared.plan, streams: streams, startSocket: start.view, executable: executable,
+        lock: directory.descriptor.borrowed
       ) { (process) throws(Fault) in
         state.process = try ProcessIdentity(of: process)
         try directory.write(state)

@@ -10,6 +10,10 @@ extension OCIRuntime {
     if force, isIdentifier(id), !exists(store.directory(of: id), followLinks: false) { return }
     let directory = try store.find(id)
     try lock(directory, force: force)
+    guard directory.isCurrent else {
+      if force { return }
+      throw RuntimeFailure("container does not exist: \(id)")
+    }
     let state: RuntimeState
     do throws(RuntimeFailure) { state = try directory.state() } catch {
       // Killed before it was written: then nothing had been made. A damaged one is kept unless its end is asked for.
@@ -22,28 +26,40 @@ extension OCIRuntime {
 
   /// The container has ended: takes away what was made for it on the host, calls its last hooks, forgets it.
   func takeAway(_ state: RuntimeState, _ directory: borrowing ContainerDirectory) throws(RuntimeFailure) {
+    passKillSwitch("deleting", 0)
     let faults = performUndo(state.undo.map(\.step))
     if let fault = faults.first { throw RuntimeFailure("cannot delete \(state.id)", fault) }
+    passKillSwitch("deleting", 1)
     if let spec = try? directory.spec() {
       callHooks(.poststop, of: spec.hooks, state: state.hookState, process: 0)
     }
+    passKillSwitch("deleting", 2)
     try told("cannot delete \(state.id)") { () throws(Fault) in try directory.remove() }
   }
 
-  /// Whoever creates or starts it right now is waited for; with force its process is killed first, which ends their work.
+  /// Whoever creates, starts or deletes it right now is in the way; with force they are waited for, and ended when that takes
+  /// long, as it does for a hook that hangs.
   private func lock(_ directory: borrowing ContainerDirectory, force: Bool) throws(RuntimeFailure) {
     let id = directory.id
-    let end = monotonicNanoseconds() + 10_000_000_000
+    let begin = monotonicNanoseconds()
     while try !told("cannot lock \(id)", { () throws(Fault) in try directory.tryLock() }) {
-      guard force else {
+      let waited = (monotonicNanoseconds() - begin) / 1_000_000
+      guard force, waited < 10_000 else {
         throw RuntimeFailure("cannot delete \(id): somebody else creates, starts or deletes it right now")
       }
-      if let process = try? directory.state().process, let pidfd = process.open() {
-        try? sendSignal(9, to: pidfd.borrowed)
-      }
-      if monotonicNanoseconds() > end { throw RuntimeFailure("cannot delete \(id): it stays locked by another call") }
+      if waited > 1000 { endWork(on: directory) }
       _ = try? poll([], milliseconds: 10)
     }
+  }
+
+  /// Kills who holds the lock. Its children, hooks and a container that is half made, end with it.
+  private func endWork(on directory: borrowing ContainerDirectory) {
+    guard let holder = directory.lockHolder(), let pidfd = try? openProcess(holder),
+      // Still theirs: the number had not come to mean another process when it was opened.
+      directory.lockHolder() == holder
+    else { return }
+    warn("process \(holder), which has been at container \(directory.id) for a while, is killed")
+    try? sendSignal(9, to: pidfd.borrowed)
   }
 
   private func stop(

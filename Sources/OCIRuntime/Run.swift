@@ -12,10 +12,11 @@ extension OCIRuntime {
     container.directory.unlock()
   }
 
-  /// The container that this process ran has ended: nothing is left of it afterwards.
+  /// The container that this process ran has ended: nothing is left of it afterwards, whoever takes it away.
   package func deleteAfterRun(_ container: consuming CreatedContainer) throws(RuntimeFailure) {
     let directory = container.directory
-    let state = try directory.state()
-    try takeAway(state, directory)
+    try told("cannot delete \(directory.id)") { () throws(Fault) in try directory.descriptor.borrowed.lock(.exclusive) }
+    guard directory.isCurrent else { return }
+    try takeAway(try directory.state(), directory)
   }
 }

@@ -11,6 +11,7 @@ extension OCIRuntime {
     guard try told("cannot lock \(id)", { () throws(Fault) in try directory.tryLock() }) else {
       throw RuntimeFailure("cannot start \(id): somebody else creates, starts or deletes it right now")
     }
+    guard directory.isCurrent else { throw RuntimeFailure("container does not exist: \(id)") }
     let view = try view(of: directory)
     guard view.status == .created || directory.waitsForStart && view.status != .stopped else {
       throw RuntimeFailure(
@@ -22,10 +23,13 @@ extension OCIRuntime {
     let socket = try told("cannot start \(id)") { () throws(Fault) in
       try connectUnix(directory.startSocket, kind: .sequencedPacket)
     }
+    passKillSwitch("starting", 0)
     directory.removeStartSocket()
+    passKillSwitch("starting", 1)
     do throws(PlanFailure) { try Launching.start(over: socket.borrowed, nil) } catch {
       throw RuntimeFailure("cannot start \(id)", error)
     }
+    passKillSwitch("starting", 2)
     afterStart(of: view.state, spec, directory)
   }
 

@@ -122,8 +122,28 @@ struct ContainerDirectory: ~Copyable {
   /// Somebody who creates, starts or deletes it holds this lock; given back at the end of the process at the latest.
   borrowing func tryLock() throws(Fault) -> Bool { try descriptor.borrowed.tryLock(.exclusive) }
 
-  /// Given back for all who share the open directory: the container's first process is a copy of who created it.
   borrowing func unlock() { try? descriptor.borrowed.unlock() }
+
+  /// The name still leads to this directory: nobody has deleted the container, or made another one of that name since.
+  var isCurrent: Bool {
+    guard let named = try? status(of: path, followLinks: false), let own = try? status(of: descriptor.borrowed) else {
+      return false
+    }
+    return named.inode == own.inode && named.fileSystem == own.fileSystem
+  }
+
+  /// Who holds the lock, by /proc/locks: `1: FLOCK  ADVISORY  WRITE 4711 fe:00:393 0 EOF`.
+  func lockHolder() -> ProcessIdentifier? {
+    guard let inode = try? status(of: descriptor.borrowed).inode,
+      let table = try? readText("/proc/locks", limit: 16 << 20)
+    else { return nil }
+    for line in table.split(separator: "\n") {
+      let fields = line.split(separator: " ")
+      guard fields.count > 5, fields[1] == "FLOCK", fields[5].split(separator: ":").last == "\(inode)" else { continue }
+      return ProcessIdentifier(fields[4])
+    }
+    return nil
+  }
 
   /// Whether somebody is at it right now.
   var isBusy: Bool {

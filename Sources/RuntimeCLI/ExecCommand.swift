@@ -37,7 +37,7 @@ enum ExecCommand {
 
   @Sendable private static func perform(_ parsed: ParsedArguments) throws -> Int32 {
     let inherited = try preservedDescriptors(parsed)
-    let executable = try sealExecutable()
+    let executable = try sealExecutable(preserving: inherited)
     var runtime = try OCIRuntime(parsed)
     runtime.executable = executable
     let process = try process(parsed, runtime)

@@ -20,7 +20,7 @@ enum RunCommand {
 
   @Sendable private static func perform(_ parsed: ParsedArguments) throws -> Int32 {
     let inherited = try preservedDescriptors(parsed)
-    let executable = try sealExecutable()
+    let executable = try sealExecutable(preserving: inherited)
     var runtime = try OCIRuntime(parsed)
     runtime.executable = executable
     let bundle = try Bundle(at: Path(parsed.string("bundle") ?? "."))
