@@ -77,8 +77,9 @@ let package = Package(
       "Inside", "Planning", "Rooted", "Mounts", "Cgroups", "Netlink", "Seccomp", "Privileges", "Terminals", "ELF",
       "Explain", "Steps", "Kernel"),
     room(
-      "Launching", "Inside", "Planning", "Rooted", "Mounts", "Cgroups", "Netlink", "Firewall", "Terminals", "Steps",
-      "Kernel"),
+      "Launching", "Inside", "Planning", "Rooted", "Mounts", "Cgroups", "Netlink", "Firewall", "Terminals",
+      "RuntimeSpec",
+      "Steps", "Kernel"),
     room("Containers", "ImageSpec", "JSON", "Kernel"),
     room("Monitoring", "Inside", "Terminals", "JSON", "Kernel"),
 

@@ -7,6 +7,10 @@ extension Explanation {
     case .clone, .unshare, .enterTimeNamespace, .joinNamespace, .joinNamespaces, .mapIdentifiers, .awaitParent:
       self.init(ofNamespaceStep: step)
     case .reportBuilt, .awaitBuilt, .runHook, .findProgram, .awaitStart: self.init(ofLifecycleStep: step)
+    case .set(let attribute):
+      self.init(of: attribute)
+    case .allowLimits(let limits):
+      self.init(allowing: limits)
     case .limitCapabilities, .setUser, .setCapabilities, .loadFilter, .setNoNewPrivileges:
       self.init(ofPrivilegeStep: step)
     case .setHostname(let name):
@@ -76,10 +80,27 @@ extension Explanation {
     }
   }
 
+  private init(allowing limits: [ResourceLimit]) {
+    self.init(
+      name: "process.allowLimits",
+      sentence: "Let the container have as much as it is to have, where that is more than it inherited ("
+        + limits.map { Trace.clean($0.name) }.joined(separator: ", ")
+        + "): in a user namespace nobody may raise a hard limit.",
+      calls: limits.map {
+        Trace.call("prlimit64", "<container>", $0.name, "{rlim_cur=…, rlim_max=\(Self.constant($0.hard))}", "NULL")
+      },
+      shell: limits.map { "prlimit --pid \"$pid\" --\(Self.option($0))=:\(Self.text($0.hard)) 2>/dev/null || :" })
+  }
+
+  private static func text(_ value: UInt64) -> String { value == .max ? "unlimited" : "\(value)" }
+  private static func constant(_ value: UInt64) -> String { value == .max ? "RLIM64_INFINITY" : "\(value)" }
+  /// `nofile`, as prlimit(1) has it.
+  private static func option(_ limit: ResourceLimit) -> Substring {
+    limit.name.lowercased()[...].drop { $0 != "_" }.dropFirst()
+  }
+
   private init(limiting limit: ResourceLimit) {
-    func text(_ value: UInt64) -> String { value == .max ? "unlimited" : "\(value)" }
-    func constant(_ value: UInt64) -> String { value == .max ? "RLIM64_INFINITY" : "\(value)" }
-    let option = limit.name.lowercased().drop { $0 != "_" }.dropFirst()
+    let (text, constant, option) = (Self.text, Self.constant, Self.option(limit))
     let command = "prlimit --pid $$ --\(option)=\(text(limit.soft)):\(text(limit.hard))"
     self.init(
       name: "process.setResourceLimit",

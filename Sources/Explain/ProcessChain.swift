@@ -32,6 +32,7 @@ struct ProcessChain {
   /// Whether the step belongs to the very end, whatever stands between.
   static func takes(_ step: ProcessStep) -> Bool {
     switch step {
+    case .set(let attribute): attribute.wrapper != nil
     case .setNoNewPrivileges, .limitCapabilities, .setUser, .setCapabilities, .loadFilter, .changeDirectory,
       .changeRoot,
       .execute:
@@ -59,6 +60,7 @@ struct ProcessChain {
       entering.append("nsenter --target \(process) \(namespaces.options()) --root=/ --wd=/")
       if namespaces.contains(.mount) { root = ShellWord("/proc/\(process)/root") }
     case .startSession: entering.append("setsid")
+    case .set(let attribute): entering += [attribute.wrapper].compactMap { $0 }
     case .setNoNewPrivileges: privileges.append("--no-new-privs")
     case .limitCapabilities(let set): bounding = set
     case .setUser(let name, let group, let others): user = (name, group, others)

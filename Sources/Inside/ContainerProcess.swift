@@ -88,7 +88,7 @@ package struct ContainerProcess: ~Copyable {
 
   private mutating func perform(_ step: ProcessStep, phase: Phase, index: Int) throws(Fault) {
     switch step {
-    case .clone, .mapIdentifiers, .awaitBuilt:
+    case .clone, .mapIdentifiers, .awaitBuilt, .allowLimits:
       throw Fault("plan", .invalid, arguments: "a step of the parent stands inside the container")
     case .unshare(let namespaces): try unshare(namespaces)
     case .joinNamespace(let namespaces, let path):
@@ -123,6 +123,8 @@ package struct ContainerProcess: ~Copyable {
       throw diagnosed(fault, program: program, environment: environment)
     case .setOomScoreAdjustment:
       _ = try mounts.withPrivateProc { (procfs) throws(Fault) in try Privileges.perform(step, procfs: procfs) }
+    case .set(let attribute):
+      try Privileges.perform(attribute) { (path, text) throws(Fault) in try mounts.writeProc(path, text) }
     case .setResourceLimit, .setUmask, .setNoNewPrivileges, .limitCapabilities, .setUser, .setCapabilities, .loadFilter:
       _ = try Privileges.perform(step, procfs: .workingDirectory)
     }

@@ -143,22 +143,25 @@ package struct LimitPair: Hashable, Sendable {
   }
 }
 
-/// The limits of this process for RLIMIT_* number `resource`.
-package func resourceLimit(_ resource: Int32) throws(Fault) -> LimitPair {
+/// The limits of a process, 0 being the caller, for RLIMIT_* number `resource`.
+package func resourceLimit(_ resource: Int32, of process: ProcessIdentifier = 0) throws(Fault) -> LimitPair {
   var pair: [UInt64] = [0, 0]
   _ = try pair.withMutableAddress { (base) throws(Fault) in
-    try systemCall("prlimit64", Int(SYS_prlimit64), 0, Int(resource), 0, base, arguments: "0, \(resource)")
+    try systemCall(
+      "prlimit64", Int(SYS_prlimit64), Int(process), Int(resource), 0, base, arguments: "\(process), \(resource)")
   }
   return LimitPair(soft: pair[0], hard: pair[1])
 }
 
 /// EPERM where the hard limit would rise without CAP_SYS_RESOURCE in the first user namespace.
-package func setResourceLimit(_ resource: Int32, to limit: LimitPair) throws(Fault) {
+package func setResourceLimit(
+  _ resource: Int32, to limit: LimitPair, of process: ProcessIdentifier = 0
+) throws(Fault) {
   let pair = [limit.soft, limit.hard]
   _ = try pair.withAddress { (base) throws(Fault) in
     try systemCall(
-      "prlimit64", Int(SYS_prlimit64), 0, Int(resource), base, 0,
-      arguments: "0, \(resource), \(describe(limit.soft)):\(describe(limit.hard))")
+      "prlimit64", Int(SYS_prlimit64), Int(process), Int(resource), base, 0,
+      arguments: "\(process), \(resource), \(describe(limit.soft)):\(describe(limit.hard))")
   }
 }
 

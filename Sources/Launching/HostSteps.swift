@@ -28,6 +28,12 @@ func performOnHost(_ step: Step, container: Container?) throws(Fault) -> Bool {
   case .process(.runHook(let hook)):
     guard let container else { throw misplaced(step) }
     try call(hook, process: container.process)
+  case .process(.allowLimits(let limits)):
+    guard let container else { throw misplaced(step) }
+    for limit in limits { try allow(limit, for: container.process) }
+  case .process(.setOomScoreAdjustment(let value)):
+    guard let container else { throw misplaced(step) }
+    try writeControl("/proc/\(container.process)/oom_score_adj", "\(value)")
   case .process, .mount: throw misplaced(step)
   }
   return true
@@ -55,4 +61,17 @@ private func misplaced(_ step: Step) -> Fault {
 
 func networkNamespace(of process: ProcessIdentifier) throws(Fault) -> Descriptor {
   try open("/proc/\(process)/ns/net", .readOnly)
+}
+
+/// Raises a hard limit of a process, 0 being the caller. Only ever upwards: what the child is to have less of, it lowers
+/// when it needs no more.
+func allow(_ limit: ResourceLimit, for process: ProcessIdentifier) throws(Fault) {
+  do throws(Fault) {
+    let now = try resourceLimit(limit.resource, of: process)
+    guard limit.hard > now.hard else { return }
+    try setResourceLimit(limit.resource, to: LimitPair(soft: now.soft, hard: limit.hard), of: process)
+  } catch {
+    // Without CAP_SYS_RESOURCE the child says what is missing, by name, or keeps what it has of a default.
+    guard error.errno == .notPermitted else { throw error }
+  }
 }

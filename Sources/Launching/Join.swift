@@ -126,6 +126,11 @@ private struct Joiner {
     switch step {
     case .cgroup(let step): try Cgroups.perform(step)
     case .process(.joinNamespaces(let namespaces, _)): try joinNamespace(container, namespaces)
+    case .process(.set(.processors(let list))): try setProcessorAffinity(list.words)
+    // What follows is inherited by the program's process, which could not do it: it is in the container's user namespace.
+    case .process(.setOomScoreAdjustment(let value)): try writeControl("/proc/self/oom_score_adj", "\(value)")
+    case .process(.allowLimits(let limits)):
+      for limit in limits { try allow(limit, for: 0) }
     default: throw Fault("plan", .invalid, arguments: "this step does not join anything")
     }
   }

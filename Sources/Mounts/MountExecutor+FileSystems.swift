@@ -79,11 +79,18 @@ extension MountExecutor {
     }
   }
 
+  /// A SELinux label has commas; in the data of mount(2) it goes in quotation marks then.
+  private static func quoted(_ option: Path) -> String {
+    let text = option.string
+    guard text.hasPrefix("context="), text.contains(",") else { return text }
+    return "context=\"\(text.dropFirst(8))\""
+  }
+
   private mutating func classicMount(_ mount: FileSystemMount, on target: BorrowedDescriptor) throws(Fault) {
     // mount(2) takes these as flags, not as data.
     let words: [Path: MountFlags] = ["sync": .synchronous, "dirsync": .directorySynchronous, "ro": .readOnly]
     let flags = mount.options.reduce(mount.attributes.flags) { $0.union(words[$1] ?? []) }
-    let data = mount.options.filter { words[$0] == nil && $0 != "rw" }.map(\.string).joined(separator: ",")
+    let data = mount.options.filter { words[$0] == nil && $0 != "rw" }.map(Self.quoted).joined(separator: ",")
     let source = mount.source.isEmpty ? mount.type : mount.source
     // Nothing is below a new mount, so what comes up is copied after it is there. A read-only one becomes so last.
     let isLate = mount.copiesUp && flags.contains(.readOnly)

@@ -72,6 +72,11 @@ package struct MountExecutor: ~Copyable {
     guard !path.components.contains("..") else {
       throw Fault("write", .invalid, arguments: "\"\(key)\"", hint: "a sysctl is a name such as net.ipv4.ip_forward")
     }
+    try writeProc(path, value)
+  }
+
+  /// Writes a file of a procfs that nobody can have mounted over, such as `self/attr/exec`.
+  package mutating func writeProc(_ path: Path, _ value: String) throws(Fault) {
     try openProc()
     do throws(Fault) { try proc?.write(path, value) } catch {
       // The container's procfs has its read-only parts already: another one has none.

@@ -19,6 +19,8 @@ package struct CreateOptions: Sendable {
   package var pidFile: Path?
   /// Descriptors from 3 on that the program inherits.
   package var preservedDescriptors = 0
+  /// `--no-new-keyring`: the program has the caller's session keyring.
+  package var keepsKeyring = false
   package init() {}
 }
 
@@ -57,6 +59,8 @@ extension OCIRuntime {
         "invalid container ID format: \"\(id)\"", hint: "letters, digits and _ + - . make an ID")
     }
     let spec = bundle.spec
+    let host = try facts(for: spec, id)
+    try accept(validate(spec, on: host), of: "config.json")
     try checkTerminal(spec.process?.terminal == true, options.consoleSocket, isDetached: isDetached)
     let layout = try told("cannot read the control groups") { () throws(Fault) in try CgroupLayout.detect() }
     let group = spec.linux?.cgroupsPath.map { $0.isEmpty ? id : $0 } ?? id
@@ -67,6 +71,9 @@ extension OCIRuntime {
     request.waitsForStart = waitsForStart
     request.preservedDescriptors = options.preservedDescriptors
     request.limitsAreDefaults = false
+    request.identifier = id
+    request.host = host
+    if !options.keepsKeyring { request.newKeyring = keyring(of: id) }
     request.filter = try filter(of: spec)
     do throws(PlanningError) {
       let plan = try compile(request)
@@ -110,6 +117,7 @@ extension OCIRuntime {
       state.owner = effectiveUser()
       state.annotations = prepared.bundle.spec.annotations
       state.group = prepared.group
+      state.keepsKeyring = prepared.options.keepsKeyring
       state.undo = (prepared.plan.host + prepared.plan.wiring).reversed().compactMap { step in
         step.undo.flatMap(UndoRecord.init)
       }

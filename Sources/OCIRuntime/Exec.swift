@@ -92,9 +92,16 @@ extension OCIRuntime {
       }
       group = own + "/" + below
     }
+    var merged = spec
+    merged.process = process
+    let host = try facts(for: merged, state.id)
+    try accept(validate(process, in: spec, on: host), of: "process")
     let filter = try filter(of: spec)
     do throws(PlanningError) {
-      var plan = try compileExec(process, in: spec, pid: pid, group: group, layout: layout, filter: filter)
+      var plan = try compileExec(
+        process, in: spec, pid: pid, group: group, layout: layout, filter: filter,
+        newKeyring: state.keepsKeyring ? nil : keyring(of: state.id), limitsAreDefaults: false, identifier: state.id,
+        host: host)
       plan.preservedDescriptors = options.preservedDescriptors
       return plan
     } catch { throw RuntimeFailure("exec failed: process: \(error)", hint: error.hint) }

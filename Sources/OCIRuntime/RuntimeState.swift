@@ -18,6 +18,8 @@ package struct RuntimeState: Hashable, Sendable {
   package var annotations: [String: String] = [:]
   /// The control group as `CgroupLayout` names it; nil where the container has none of its own.
   package var group: String?
+  /// Its processes have the session keyring of whoever started them.
+  package var keepsKeyring = false
   /// What takes back what was made on the host, in the order to perform. It is written before anything is made.
   package var undo: [UndoRecord] = []
 
@@ -30,7 +32,7 @@ package struct RuntimeState: Hashable, Sendable {
 
 /// An undo step as it is written down.
 package struct UndoRecord: Hashable, Sendable {
-  package enum Kind: String, Sendable { case removeGroup }
+  package enum Kind: String, Sendable { case removeGroup, removeDirectory }
   package var kind: Kind
   package var target: String
 
@@ -38,6 +40,7 @@ package struct UndoRecord: Hashable, Sendable {
   init?(_ step: Step) {
     switch step {
     case .cgroup(.remove(let path)): self.init(.removeGroup, path.string)
+    case .file(.removeDirectory(let path)): self.init(.removeDirectory, path.string)
     default: return nil
     }
   }
@@ -50,6 +53,7 @@ package struct UndoRecord: Hashable, Sendable {
   var step: Step {
     switch kind {
     case .removeGroup: .cgroup(.remove(Path(target)))
+    case .removeDirectory: .file(.removeDirectory(Path(target)))
     }
   }
 }
@@ -77,6 +81,7 @@ extension RuntimeState: JSONReadable, JSONWritable {
       case "startTicks": ticks = try reader.integer()
       case "annotations": annotations = try reader.stringMap()
       case "group": group = try reader.string()
+      case "keepsKeyring": keepsKeyring = try reader.bool()
       case "undo": undo = try reader.list()
       // A newer Skiff may have written more than this one knows.
       default: try reader.skip()
@@ -97,6 +102,7 @@ extension RuntimeState: JSONReadable, JSONWritable {
       $0.member("startTicks", process?.startTicks)
       $0.member("annotations", annotations.isEmpty ? nil : annotations)
       $0.member("group", group)
+      $0.member("keepsKeyring", keepsKeyring ? true : nil)
       $0.member("undo", undo)
     }
   }

@@ -8,9 +8,11 @@ internal import Steps
 extension PlanCompiler {
   func identity() throws(PlanningError) -> [Step] {
     var steps: [ProcessStep] = [.startSession]
-    steps += try limits()
-    if let score = process.oomScoreAdj { steps.append(.setOomScoreAdjustment(score)) }
-    let sets = try capabilities()
+    steps += try attributes().map(ProcessStep.set)
+    // With a user namespace the parent does it: inside, nobody may lower a score, whatever capabilities he has there.
+    if let score = process.oomScoreAdj, !hasUserNamespace { steps.append(.setOomScoreAdjustment(score)) }
+    steps += try limits().map(ProcessStep.setResourceLimit)
+    let sets = capabilities()
     steps.append(.limitCapabilities(bounding: sets.bounding))
     steps.append(
       .setUser(
@@ -34,40 +36,53 @@ extension PlanCompiler {
   private var program: Path { Path(process.args[0]) }
   private var environment: [Path] { process.env.map { Path($0) } }
 
-  private func limits() throws(PlanningError) -> [ProcessStep] {
-    var steps: [ProcessStep] = []
+  /// What the root of a user namespace may not do for itself: the parent does it, or the process that enters a container
+  /// while it is still outside.
+  func privilegedAttributes() throws(PlanningError) -> [Step] {
+    guard hasUserNamespace else { return [] }
+    var steps: [Step] = []
+    if let score = process.oomScoreAdj { steps.append(.process(.setOomScoreAdjustment(score))) }
+    let limits = try limits()
+    if !limits.isEmpty { steps.append(.process(.allowLimits(limits))) }
+    return steps
+  }
+
+  private func limits() throws(PlanningError) -> [ResourceLimit] {
+    var limits: [ResourceLimit] = []
     for (index, limit) in process.rlimits.enumerated() {
       guard
         let known = ResourceLimit(
           name: limit.type, soft: limit.soft, hard: limit.hard, isDefault: request.limitsAreDefaults)
       else { throw PlanningError("process.rlimits[\(index)].type", "\"\(limit.type)\" is no resource limit") }
-      steps.append(.setResourceLimit(known))
+      limits.append(known)
     }
-    return steps
+    return limits
   }
 
-  private func capabilities() throws(PlanningError) -> (bounding: CapabilitySet, sets: Capabilities) {
+  /// What the kernel would refuse to grant is left out, as the specification asks ("Runtimes SHOULD NOT fail"); `validate`
+  /// warns of it.
+  private func capabilities() -> (bounding: CapabilitySet, sets: Capabilities) {
     let lists = process.capabilities ?? Spec.CapabilityLists()
-    func set(_ names: [String], _ list: String) throws(PlanningError) -> CapabilitySet {
-      var set: CapabilitySet = []
-      for name in names {
-        guard let capability = CapabilitySet(name: name) else {
-          throw PlanningError("process.capabilities.\(list)", "\"\(name)\" is no capability")
-        }
-        set.formUnion(capability)
-      }
-      return set
-    }
-    var sets = Capabilities(
-      effective: try set(lists.effective, "effective"), permitted: try set(lists.permitted, "permitted"),
-      inheritable: try set(lists.inheritable, "inheritable"), ambient: try set(lists.ambient, "ambient"))
-    // The kernel raises none that is not in both (capabilities(7)), and what cannot be granted stops nothing (config.md).
-    sets.ambient.formIntersection(sets.inheritable)
-    sets.ambient.formIntersection(sets.permitted)
-    return (try set(lists.bounding, "bounding"), sets)
+    let available = hasUserNamespace ? nil : request.host.capabilities
+    let bounding = CapabilitySet(known: lists.bounding)
+    var permitted = CapabilitySet(known: lists.permitted)
+    if let available { permitted.formIntersection(available) }
+    let inheritable = CapabilitySet(known: lists.inheritable).intersection(bounding)
+    let sets = Capabilities(
+      effective: CapabilitySet(known: lists.effective).intersection(permitted), permitted: permitted,
+      inheritable: available.map(inheritable.intersection) ?? inheritable,
+      ambient: CapabilitySet(known: lists.ambient).intersection(permitted).intersection(inheritable))
+    return (bounding, sets)
   }
 
   private func execution() -> ProcessStep {
     .execute(program: program, arguments: process.args.map { Path($0) }, environment: environment)
+  }
+}
+
+extension CapabilitySet {
+  /// Those of the names that the kernel has; the others are for `validate` to warn of.
+  init(known names: [String]) {
+    self = names.reduce(into: []) { $0.formUnion(CapabilitySet(name: $1) ?? []) }
   }
 }

@@ -9,14 +9,16 @@ internal import Steps
 extension PlanCompiler {
   func sysctls() throws(PlanningError) -> [Step] {
     var steps: [Step] = []
+    let own = joined.reduce(created) { $0.union($1.namespace) }
     for (key, value) in linux.sysctl.sorted(by: { $0.key < $1.key }) {
-      try check(sysctl: key, value)
+      try Self.check(sysctl: key, value, has: own)
       steps.append(.process(.setSysctl(key: key, value: value)))
     }
     return steps
   }
 
-  private func check(sysctl key: String, _ value: String) throws(PlanningError) {
+  /// - Parameter own: the namespaces that the container does not share with the host.
+  static func check(sysctl key: String, _ value: String, has own: Namespaces) throws(PlanningError) {
     let path = "linux.sysctl.\(key)"
     let parts = Self.parts(ofSysctl: key)
     guard parts.count > 1, !parts.contains(""), key.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else {
@@ -29,13 +31,13 @@ extension PlanCompiler {
     if name == "kernel.hostname" {
       throw PlanningError(path, "is the host name, which has a place of its own", hint: "use --hostname")
     }
-    guard let (namespace, word) = Self.namespace(ofSysctl: parts, name) else {
+    guard let (namespace, word) = namespace(ofSysctl: parts, name) else {
       throw PlanningError(
         path, "belongs to the whole host, not to a container",
         hint:
           "net.*, fs.mqueue.*, kernel.domainname and the kernel.msg*, kernel.sem and kernel.shm* are a container's own")
     }
-    guard has(namespace) else {
+    guard own.contains(namespace) else {
       throw PlanningError(
         path, "is the host's, for the container shares its \(word) namespace", hint: "set it on the host: sysctl -w")
     }

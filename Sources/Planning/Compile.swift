@@ -19,9 +19,12 @@ struct PlanCompiler {
   /// Namespaces to make; those to join stand apart.
   let created: Namespaces
   let joined: [(namespace: Namespaces, path: Path)]
+  /// The process enters a container that is there.
+  let isExec: Bool
 
-  init(_ request: LaunchRequest) throws(PlanningError) {
+  init(_ request: LaunchRequest, isExec: Bool = false) throws(PlanningError) {
     self.request = request
+    self.isExec = isExec
     spec = request.spec
     linux = request.spec.linux ?? Spec.Linux()
     guard let process = request.spec.process else {
@@ -64,14 +67,15 @@ struct PlanCompiler {
     plan.joined = joinedNamespaces()
     plan.joining = passes ? joins() : []
     let groups = try cgroups()
-    plan.host = groups.before.map(Step.cgroup)
+    let shares = try resourceControl()
+    plan.host = groups.before.map(Step.cgroup) + shares.before
     plan.cgroup = groups.intoCgroup
     plan.waitsForStart = request.waitsForStart
     plan.preservedDescriptors = request.preservedDescriptors
-    plan.building = try entering() + root() + mounts() + devices() + terminal() + workingDirectory()
+    plan.building = try entering() + root() + labelled(mounts()) + devices() + terminal() + workingDirectory()
     plan.building += reportingToHooks()
     plan.wiring = identifierMaps() + sources(for: plan.building)
-    plan.wiring += groups.make.map(Step.cgroup)
+    plan.wiring += groups.make.map(Step.cgroup) + shares.admit + (try privilegedAttributes())
     // The root of a user namespace may not write to the host's groups: its parent puts it in.
     if hasUserNamespace { plan.wiring += groups.join.map(admitting) }
     plan.wiring += request.wiring.map(Step.network)

@@ -6,22 +6,31 @@ package import Steps
 /// Compiles one more process into a running container, whose configuration is `spec` and whose first process is `pid`.
 package func compileExec(
   _ process: Spec.Process, in spec: Spec, pid: ProcessIdentifier, group: String?, layout: CgroupLayout,
-  filter: SystemCallFilter?
+  filter: SystemCallFilter?, newKeyring: String? = nil, limitsAreDefaults: Bool = true, identifier: String? = nil,
+  host: HostFacts = HostFacts()
 ) throws(PlanningError) -> ExecPlan {
   var spec = spec
   spec.process = process
   var request = LaunchRequest(spec: spec, root: .directory("/"), rootfs: "/", group: group, layout: layout)
   request.filter = filter
-  let compiler = try PlanCompiler(request)
-  var joining: [Step] = []
+  request.newKeyring = newKeyring
+  request.limitsAreDefaults = limitsAreDefaults
+  request.identifier = identifier
+  request.host = host
+  let compiler = try PlanCompiler(request, isExec: true)
+  // Before the control groups, so that entering them costs none of the container's processors (config.md,
+  // "execCPUAffinity").
+  var joining = try compiler.initialProcessors()
   var cgroup: Path?
   if let group {
     do throws(CgroupError) {
       // cgroup v2 by CLONE_INTO_CGROUP; the joiner, who is only passing through, enters those of v1.
-      joining = try layout.join(group, includingUnified: false).map(Step.cgroup)
+      joining += try layout.join(group, includingUnified: false).map(Step.cgroup)
     } catch { throw PlanningError("", "\(error)", hint: error.hint) }
     cgroup = layout.unified.map { $0.mount.appending(Path(group)) }
   }
+  joining += compiler.joiningResourceControl()
+  joining += try compiler.privilegedAttributes()
   joining.append(.process(.joinNamespaces(compiler.allNamespaces, of: pid)))
   var finishing = try compiler.identity()
   if process.terminal {

@@ -36,6 +36,11 @@ package struct LaunchRequest: Sendable {
   package var shiftsOwners = false
   /// Limits that a person did not ask for: kept as far as a host without CAP_SYS_RESOURCE allows.
   package var limitsAreDefaults = true
+  /// The container's identifier, for what is named after it: a group of resctrl.
+  package var identifier: String?
+  /// The session keyring that the program gets, `_ses.ID`; nil leaves it the caller's.
+  package var newKeyring: String?
+  package var host = HostFacts()
 
   /// Who starts the container, when that is an ordinary user: then all of it happens with the rights of a user namespace.
   package var rootless: HostIdentity?

@@ -4,7 +4,8 @@ package import Steps
 /// Performs the steps that say who a process is and what it may do; false for every other step.
 ///
 /// The caller is the container's single-threaded first process, between clone and exec. The order that the kernel asks for:
-/// 1. limits and the OOM score, while CAP_SYS_RESOURCE may still be there;
+/// 1. attributes (`set`), the OOM score and limits, while CAP_SYS_NICE and CAP_SYS_RESOURCE may still be there; limits last,
+///    for a low one on descriptors would refuse the files that the others write;
 /// 2. `limitCapabilities`, which needs CAP_SETPCAP in the effective set;
 /// 3. `setUser`, which needs CAP_SETGID and CAP_SETUID; the effective set is empty after it, the permitted one is kept;
 /// 4. chdir to the working directory, with the rights of the user;

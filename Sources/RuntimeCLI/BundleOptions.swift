@@ -42,6 +42,7 @@ func createOptions(_ parsed: ParsedArguments, _ preserved: Int) throws -> Create
   options.pidfdSocket = try parsed.string("pidfd-socket").map(absolute)
   options.pidFile = try parsed.string("pid-file").map(absolute)
   options.preservedDescriptors = preserved
+  options.keepsKeyring = parsed.flag("no-new-keyring")
   return options
 }
 

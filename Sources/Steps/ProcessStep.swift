@@ -32,6 +32,11 @@ package enum ProcessStep: Hashable, Sendable {
   case setSysctl(key: String, value: String)
   case setResourceLimit(ResourceLimit)
   case setOomScoreAdjustment(Int)
+  /// In the parent, for a container with a user namespace: raises hard limits of the child (prlimit(2)) as far as these, for
+  /// inside nobody may raise any. The child sets them.
+  case allowLimits([ResourceLimit])
+  /// How the program is scheduled, where its memory lies, which labels and keys it has.
+  case set(ProcessAttribute)
   case startSession
   /// The pseudo terminal becomes the controlling terminal and the standard streams.
   case openTerminal(rows: UInt16, columns: UInt16)

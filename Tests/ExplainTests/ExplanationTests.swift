@@ -9,7 +9,7 @@ import Testing
   /// One of each case, with names that try to break out.
   static let hostile: Path = "/a b'$(id)\u{1b}[2J\n#x"
   static let steps: [Step] =
-    files + mounts + cgroups + networks + processes
+    [files, mounts, cgroups, networks, processes, attributes].flatMap { $0 }
 
   static let files: [Step] = [
     .file(.makeDirectory(hostile, mode: 0o700)), .file(.copyFile(from: "/bin/ls", to: hostile, mayLink: true)),
@@ -115,6 +115,7 @@ import Testing
     .process(.setDomainName("x")), .process(.setSysctl(key: "net.ipv4.ip_unprivileged_port_start", value: "0")),
     .process(.setResourceLimit(ResourceLimit(name: "RLIMIT_NOFILE", resource: 7, soft: 1024, hard: .max))),
     .process(.setResourceLimit(ResourceLimit(name: "RLIMIT_CORE", resource: 4, soft: 0, hard: 0, isDefault: true))),
+    .process(.allowLimits([ResourceLimit(name: "RLIMIT_NOFILE", resource: 7, soft: 1024, hard: .max)])),
     .process(.setOomScoreAdjustment(-100)), .process(.startSession), .process(.openTerminal(rows: 24, columns: 80)),
     .process(.changeRoot(hostile)), .process(.changeDirectory(hostile)), .process(.setUmask(0o022)),
     .process(.setNoNewPrivileges), .process(.limitCapabilities(bounding: [.kill, .changeOwner])),
@@ -123,6 +124,25 @@ import Testing
     .process(.setCapabilities(Capabilities(effective: .kill, permitted: .kill, inheritable: [], ambient: .kill))),
     .process(.loadFilter(SystemCallFilter(name: "a filter", instructions: [0, 1], flags: 0))),
     .process(.execute(program: "/bin/sh", arguments: ["sh", hostile], environment: ["A=b c"])),
+  ]
+
+  static let attributes: [Step] = (schedulers + policies + others).map { .process(.set($0)) }
+  static let schedulers: [ProcessAttribute] = policyNames.map { policy in
+    .scheduler(SchedulerSettings(policy: policy, nice: policy == .other ? 3 : 0, flags: 1, runtime: 5000))
+  }
+  static let policyNames: [SchedulerSettings.Policy] = [.other, .fifo, .roundRobin, .batch, .idle, .deadline]
+  static let policies: [ProcessAttribute] = modes.map { mode in
+    .memoryPolicy(MemoryPolicy(mode: mode, flags: 1 << 15, nodes: .all))
+  }
+  static let modes: [MemoryPolicy.Mode] = [
+    .default, .preferred, .bind, .interleave, .local, .preferredMany, .weightedInterleave,
+  ]
+  static let others: [ProcessAttribute] = [
+    .memoryPolicy(MemoryPolicy(mode: .preferred)), .ioPriority(IOPriority(class: .realTime, level: 0)),
+    .ioPriority(IOPriority(class: .bestEffort, level: 4)), .ioPriority(IOPriority(class: .idle, level: 7)),
+    .processors(.all), .processors((try? NumberList(parsing: "0-1")) ?? .all), .personality(.linux),
+    .personality(.linux32), .securityLabel(.apparmor(profile: hostile.string)),
+    .securityLabel(.selinux(label: hostile.string)), .keyring(SessionKeyring(name: hostile.string, permissions: 8)),
   ]
 
   @Test(arguments: steps)
@@ -153,7 +173,7 @@ import Testing
   func scriptsAreShell(shell: [String]) throws {
     let whole = ExplainedRun(
       title: "skiff run\n x", host: Self.files, namespaces: [.mount, .process, .user], cgroup: "/g",
-      wiring: Self.cgroups + Self.networks, building: Self.mounts, finishing: Self.processes)
+      wiring: Self.cgroups + Self.networks, building: Self.mounts, finishing: Self.processes + Self.attributes)
     for run in [
       whole, ExplainedRun(title: "skiff stage", host: Self.files),
       ExplainedRun(title: "skiff exec", finishing: Self.processes),
