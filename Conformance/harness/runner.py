@@ -13,7 +13,7 @@ import time
 import traceback
 from dataclasses import dataclass
 
-from . import bundle, registry
+from . import bundle, registry, without
 from .box import Box
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -60,6 +60,8 @@ def excuse(case, runtime):
 def perform(case, runtime, workshop, options):
     """In the child: the case, then the cleaning, then the look at what is left."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    if options.without:
+        without.hide(options.without)
     started = time.monotonic()
     limit = options.timeout if not case.races else options.timeout + options.races
 

@@ -59,6 +59,11 @@ extension Explanation {
           "# a script has the terminal that it was started on",
           "if tty -s; then stty rows \(rows) columns \(columns); fi",
         ])
+    case .ownStreams(let user):
+      self.init(
+        name: "process.ownStreams", sentence: "Give the standard streams to user \(user), who may open them anew then.",
+        calls: [Trace.call("fchown", "0 and 1 and 2", "\(user)", "-1")],
+        shell: ["chown \(user) /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 2>/dev/null || :"])
     case .changeRoot(let path):
       self.init(
         name: "process.changeRoot",

@@ -111,6 +111,7 @@ package struct ContainerProcess: ~Copyable {
     case .setSysctl(let key, let value): try mounts.writeSysctl(key, value)
     case .startSession: try startSession()
     case .openTerminal(let rows, let columns): try openTerminal(rows: rows, columns: columns)
+    case .ownStreams(let user): ownStreams(user)
     case .changeRoot(let path): try changeRoot(path)
     case .changeDirectory(let path): try enterDirectory(path)
     case .execute(let program, let arguments, let environment):
@@ -190,6 +191,17 @@ package struct ContainerProcess: ~Copyable {
     let peer = try openPseudoTerminalPeer(of: master.borrowed)
     _ = try parent.sendMessage(ChildMessage.terminal.bytes, descriptors: [master.borrowed])
     terminal = consume peer
+  }
+
+  /// Where they are somebody's whom this process may not take them from, they stay as they are: they work all the same.
+  private func ownStreams(_ user: UInt32) {
+    let streams = terminal.view.map { [$0] } ?? [streams.input, streams.output, streams.errors]
+    for stream in streams {
+      guard let status = try? status(of: stream), status.owner != user else { continue }
+      // The host's /dev/null is everybody's.
+      if status.kind == .characterDevice, status.device == DeviceNumber(major: 1, minor: 3) { continue }
+      try? setOwner(of: "", at: stream, user: user, group: .max)
+    }
   }
 
   private mutating func connectStreams() throws(Fault) {

@@ -28,7 +28,12 @@ package func runsFromSealedExecutable() -> Bool {
 private func copyExecutableToSealedMemory() throws(Fault) -> Descriptor {
   let source = try open("/proc/self/exe", .readOnly)
   let copy = try makeMemoryFile("skiff")
-  while try copyRange(from: source.borrowed, to: copy.borrowed, count: 1 << 30) > 0 {}
+  var buffer = [UInt8](repeating: 0, count: 1 << 20)
+  while true {
+    let count = try source.borrowed.read(into: &buffer)
+    if count == 0 { break }
+    try copy.borrowed.write(buffer[..<count])
+  }
   try sealMemoryFile(copy.borrowed)
   // A descriptor that may write would make execve answer ETXTBSY.
   return try open("/proc/self/fd/\(copy.rawValue)", .readOnly)

@@ -14,6 +14,8 @@ extension PlanCompiler {
     steps += try limits().map(ProcessStep.setResourceLimit)
     let sets = capabilities()
     steps.append(.limitCapabilities(bounding: sets.bounding))
+    // Root may open what it likes; in a user namespace its streams are nobody's until they are given to it.
+    if process.user.uid != 0 || hasUserNamespace { steps.append(.ownStreams(user: process.user.uid)) }
     steps.append(
       .setUser(
         user: process.user.uid, group: process.user.gid, supplementary: process.user.additionalGids))

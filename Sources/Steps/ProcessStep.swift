@@ -40,6 +40,8 @@ package enum ProcessStep: Hashable, Sendable {
   case startSession
   /// The pseudo terminal becomes the controlling terminal and the standard streams.
   case openTerminal(rows: UInt16, columns: UInt16)
+  /// The standard streams become the user's, so that it can open them anew (/dev/stdout, /proc/self/fd/1).
+  case ownStreams(user: UInt32)
   case changeRoot(Path)
   /// chdir(2), and a check that getcwd(2) is inside the root (CVE-2024-21626). A missing directory is made when asked.
   case changeDirectory(Path)
