@@ -83,16 +83,18 @@ package func clone(
     arguments.flags |= 0x2_0000_0000
     arguments.cgroup = UInt64(cgroup.rawValue)
   }
+  var isClassic = false
   let result = unsafe withUnsafeMutablePointer(to: &pidfd) { slot in
     arguments.pidfd = UInt64(UInt(bitPattern: slot))
     let result = unsafe withUnsafePointer(to: &arguments) {
       unsafe ckernel_clone3($0, UInt(MemoryLayout<clone_args>.size))
     }
     // Docker's filter hides clone3, whose flags it cannot see, from whoever is behind it already: clone(2) puts the pidfd
-    // where the parent's thread id would go, and has no word for a control group.
-    guard result == -Int(ENOSYS), cgroup == nil else { return result }
+    // where the parent's thread id would go.
+    guard result == -Int(ENOSYS) else { return result }
+    isClassic = true
     return ckernel_syscall(
-      Int(SYS_clone), Int(arguments.flags | arguments.exit_signal), 0, Int(bitPattern: slot), 0, 0, 0)
+      Int(SYS_clone), Int(arguments.flags & 0xffff_ffff | arguments.exit_signal), 0, Int(bitPattern: slot), 0, 0, 0)
   }
   if result < 0 {
     throw Fault(
@@ -101,7 +103,21 @@ package func clone(
         .filter { !$0.isEmpty }.joined(separator: "|"))
   }
   if result == 0 { return .child }
-  return .parent(ProcessIdentifier(result), pidfd: Descriptor(owning: pidfd))
+  let process = ProcessIdentifier(result)
+  let child = Descriptor(owning: pidfd)
+  if isClassic, let cgroup { try admit(process, child.borrowed, to: cgroup) }
+  return .parent(process, pidfd: child)
+}
+
+/// clone(2) has no word for a control group. The parent's write waits for RCU, some 9 ms, which is better than no start.
+private func admit(
+  _ process: ProcessIdentifier, _ pidfd: BorrowedDescriptor, to cgroup: BorrowedDescriptor
+) throws(Fault) {
+  do throws(Fault) { try writeControl("cgroup.procs", "\(process)", at: cgroup) } catch {
+    try? sendSignal(9, to: pidfd)
+    _ = try? wait(for: .pidfd(pidfd))
+    throw error
+  }
 }
 
 /// fork(2), for a process that a seccomp filter rules already: Docker's profile answers clone3 with ENOSYS, for a filter
