@@ -1,6 +1,5 @@
 """process.capabilities: five sets, every name, unknown names, and the user who is not root."""
-from harness import case, equal, has, skip_unless
-from harness import host
+from harness import case, equal, has, host, skip_unless
 
 NAMES = """CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST
 NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE

@@ -2,8 +2,7 @@
 import os
 import shutil
 
-from harness import case, equal, has, skip_unless
-from harness import host
+from harness import case, equal, has, host, skip_unless
 
 # resource → (configuration, controller, file in v1, value there, file in v2, value there); None where a version has no such thing.
 LIMITS = {

@@ -2,8 +2,7 @@
 import os
 import stat
 
-from harness import case, equal, has, skip_unless
-from harness import host
+from harness import case, equal, has, host, skip_unless
 
 DEFAULTS = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 

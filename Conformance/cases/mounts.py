@@ -3,8 +3,7 @@ import os
 import socket
 import subprocess
 
-from harness import case, equal, has, lacks, skip_unless
-from harness import host
+from harness import case, equal, has, host, lacks, skip_unless
 
 RECURSIVE = {"runc": "1.2"}
 IDMAP = {"runc": "1.2", "crun": "1.5"}

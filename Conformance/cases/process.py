@@ -5,8 +5,7 @@ import shutil
 import signal
 import subprocess
 
-from harness import case, equal, has, lacks, skip_unless
-from harness import host
+from harness import case, equal, has, host, lacks, skip_unless
 
 
 @case("config.md", "`args` (array of strings, OPTIONAL) with similar semantics to IEEE Std 1003.1-2008 `execvp`'s argv.",

@@ -106,6 +106,7 @@ def launch(case, runtime, workshop, options):
     if pid == 0:
         os.close(reading)
         os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         outcome = perform(case, runtime, workshop, options)
         with os.fdopen(writing, "w") as pipe:
             json.dump(outcome.__dict__, pipe)
@@ -118,6 +119,17 @@ def results(cases, runtime, workshop, options):
     """Yields (case, outcome) as they come; at most `jobs` at a time."""
     waiting = collections.deque(cases)
     running = {}
+    try:
+        yield from rounds(waiting, running, runtime, workshop, options)
+    finally:
+        # On the way out by a signal: the alarm makes each case end, clean up and say so.
+        for _, pid, _, _ in running.values():
+            os.kill(pid, signal.SIGALRM)
+        for _, pid, _, _ in running.values():
+            os.waitpid(pid, 0)
+
+
+def rounds(waiting, running, runtime, workshop, options):
     while waiting or running:
         while waiting and len(running) < options.jobs:
             case = waiting.popleft()
@@ -144,6 +156,7 @@ def results(cases, runtime, workshop, options):
 
 
 def run(cases, runtime, options):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Conformance/run: ended by a signal"))
     workshop = bundle.Workshop(tempfile.mkdtemp(prefix="conform.", dir="/tmp"))
     counts = collections.defaultdict(collections.Counter)
     notes = []
