@@ -97,8 +97,8 @@ let package = Package(
       "Steps", "Kernel"),
 
     room(
-      "OCIRuntime", "Launching", "Inside", "Planning", "Terminals", "Seccomp", "Privileges", "Cgroups", "RuntimeSpec",
-      "JSON", "Steps", "Kernel"),
+      "OCIRuntime", "Launching", "Inside", "Planning", "Terminals", "Seccomp", "Privileges", "Cgroups", "Mounts",
+      "RuntimeSpec", "JSON", "Steps", "Kernel"),
 
     // 6 front
     room(

@@ -38,7 +38,8 @@ extension Explanation {
       self.init(
         name: "process.loadFilter",
         sentence: "Let the kernel refuse the system calls that a container does not need: \(Trace.clean(filter.name)), "
-          + "a program of \(filter.instructions.count) instructions that runs before each call.",
+          + "a program of \(filter.instructions.count) instructions that runs before each call."
+          + (filter.listener.map { " It leaves some to the agent at \(Trace.clean($0.path))." } ?? ""),
         calls: [
           Trace.call(
             "seccomp", "SECCOMP_SET_MODE_FILTER", filter.flags == 0 ? "0" : "0x\(String(filter.flags, radix: 16))",

@@ -34,6 +34,7 @@ package struct ContainerProcess: ~Copyable {
   private var mounts = MountExecutor()
   /// The terminal's own end, while `building` has opened it and the program does not have it yet.
   private var terminal: Descriptor?
+  private var hasPreparedDescriptors = false
 
   package init(
     plan: LaunchPlan, parent: BorrowedDescriptor, streams: StandardStreams, isTimed: Bool,
@@ -115,18 +116,18 @@ package struct ContainerProcess: ~Copyable {
     case .changeRoot(let path): try changeRoot(path)
     case .changeDirectory(let path): try enterDirectory(path)
     case .execute(let program, let arguments, let environment):
-      try connectStreams()
-      try closeDescriptors(from: Int32(3 + plan.preservedDescriptors), onExecute: true)
+      try prepareDescriptors()
       let environment = withHome(environment, of: effectiveUser())
       tell(.starting)
       if plan.hasInit { try becomeInit(of: arguments) }
       let fault = execute(program: program, arguments: arguments, environment: environment)
       throw diagnosed(fault, program: program, environment: environment)
+    case .loadFilter(let filter): try load(filter)
     case .setOomScoreAdjustment:
       _ = try mounts.withPrivateProc { (procfs) throws(Fault) in try Privileges.perform(step, procfs: procfs) }
     case .set(let attribute):
       try Privileges.perform(attribute) { (path, text) throws(Fault) in try mounts.writeProc(path, text) }
-    case .setResourceLimit, .setUmask, .setNoNewPrivileges, .limitCapabilities, .setUser, .setCapabilities, .loadFilter:
+    case .setResourceLimit, .setUmask, .setNoNewPrivileges, .limitCapabilities, .setUser, .setCapabilities:
       _ = try Privileges.perform(step, procfs: .workingDirectory)
     }
   }
@@ -202,6 +203,27 @@ package struct ContainerProcess: ~Copyable {
       if status.kind == .characterDevice, status.device == DeviceNumber(major: 1, minor: 3) { continue }
       try? setOwner(of: "", at: stream, user: user, group: .max)
     }
+  }
+
+  /// Under the filter only what must come after it is called: a profile may know little more than its program's own calls.
+  private mutating func load(_ filter: SystemCallFilter) throws(Fault) {
+    try prepareDescriptors()
+    // The last moment at which it can be said.
+    if filter.isMute { tell(.starting) }
+    try Privileges.load(filter, sendingListenerWith: ChildMessage.listener.bytes, over: parent)
+    guard filter.listenerCall != nil else { return }
+    // The program must not begin before its agent has the listener. A filter that refuses read makes the wait impossible,
+    // and a parent that fails then kills the program.
+    var byte: [UInt8] = [0]
+    if (try? parent.read(into: &byte)) == 0 { exitNow(125) }
+  }
+
+  /// The program's streams, and nothing else beyond execve.
+  private mutating func prepareDescriptors() throws(Fault) {
+    if hasPreparedDescriptors { return }
+    hasPreparedDescriptors = true
+    try connectStreams()
+    try closeDescriptors(from: Int32(3 + plan.preservedDescriptors), onExecute: true)
   }
 
   private mutating func connectStreams() throws(Fault) {

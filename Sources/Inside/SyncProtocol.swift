@@ -14,6 +14,8 @@ internal import Steps
 //     │                              │   (finishing)
 //     │ ◄──────── waiting ───────────│   only for `create`: from here on the parent is who connects to the start socket
 //     │ ───────── go ──────────────► │   `start`
+//     │ ◄──────── listener + fd ─────│   the filter is loaded and asks somebody; what follows may wait for the answer
+//     │ ───────── go ──────────────► │   whoever it asks has the listener
 //     │ ◄──────── starting ──────────│   all that is left is execve
 //     │ ◄──────── failed ────────────│   step, call, arguments, errno; then the child is gone
 //     │ ◄──────── end of file ───────│   execve closed the socket: the program runs
@@ -31,6 +33,8 @@ package enum ChildMessage: Hashable, Sendable {
   case built
   /// Made whole: only `start` is missing.
   case waiting
+  /// The listener of the filter comes along, which is loaded already.
+  case listener
   /// All that is left is execve: the end of the socket now means that the program runs.
   case starting
   case failed(phase: Phase, index: Int, Fault)
@@ -47,6 +51,7 @@ extension ChildMessage {
     case .starting: writer.put(UInt8(4))
     case .built: writer.put(UInt8(6))
     case .waiting: writer.put(UInt8(7))
+    case .listener: writer.put(UInt8(8))
     case .process(let process):
       writer.put(UInt8(5))
       writer.put(UInt64(UInt32(bitPattern: process)))
@@ -75,6 +80,7 @@ extension ChildMessage {
     case 4: self = .starting
     case 6: self = .built
     case 7: self = .waiting
+    case 8: self = .listener
     case 5:
       guard let process = reader.word() else { return nil }
       self = .process(ProcessIdentifier(truncatingIfNeeded: process))

@@ -131,6 +131,50 @@ package func loadSystemCallFilter(_ instructions: [UInt64], flags: UInt32) throw
   }
 }
 
+/// The same with SECCOMP_FILTER_FLAG_NEW_LISTENER among the flags: the listener (seccomp_unotify(2)) goes with a message over
+/// a socket, and is closed here.
+///
+/// From the first call on the filter may stop this thread until somebody answers at the listener, so nothing else is called
+/// before it has left: all that the sending takes is laid out before.
+///
+/// - Parameter manyAtOnce: sends by sendmmsg(2) rather than sendmsg(2), which the filter may stop.
+package func loadSystemCallFilter(
+  _ instructions: [UInt64], flags: UInt32, sendingListenerWith message: [UInt8], over socket: BorrowedDescriptor,
+  manyAtOnce: Bool
+) throws(Fault) {
+  // struct cmsghdr: size_t length, int level, int type (SCM_RIGHTS); then the descriptor, padded to 8.
+  var control: [Int32] = [20, 0, SOL_SOCKET, 1, -1, 0]
+  try control.withMutableAddress { (control) throws(Fault) in
+    try message.withAddress { (base) throws(Fault) in
+      try [base, message.count].withAddress { (vector) throws(Fault) in
+        // struct mmsghdr: a struct msghdr, and the count of bytes that were sent.
+        var header = [0, 0, vector, 1, control, 24, 0, 0]
+        try header.withMutableAddress { (header) throws(Fault) in
+          try instructions.withAddress { (program) throws(Fault) in
+            // struct sock_fprog: u16 length, six bytes of padding, pointer.
+            try [instructions.count, program].withAddress { (program) throws(Fault) in
+              let listener = try systemCall(
+                "seccomp", Int(SYS_seccomp), 1, Int(flags), program,
+                arguments: "SECCOMP_SET_MODE_FILTER, 0x\(String(flags, radix: 16)), \(instructions.count) instructions")
+              unsafe UnsafeMutablePointer<Int32>(bitPattern: control + 16)?.pointee = Int32(listener)
+              let number = Int(manyAtOnce ? SYS_sendmmsg : SYS_sendmsg)
+              // sendmmsg(2) takes the count of messages before the flags.
+              let (third, fourth) = manyAtOnce ? (1, Int(MSG_NOSIGNAL)) : (Int(MSG_NOSIGNAL), 0)
+              let sent = ckernel_syscall(number, Int(socket.rawValue), header, third, fourth, 0, 0)
+              _ = ckernel_syscall(Int(SYS_close), listener, 0, 0, 0, 0, 0)
+              if sent < 0 {
+                throw Fault(
+                  manyAtOnce ? "sendmmsg" : "sendmsg", Errno(rawValue: Int32(truncatingIfNeeded: -sent)),
+                  arguments: "the listener of the filter")
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 // MARK: - Resource limits
 
 /// Soft and hard limit; `UInt64.max` is RLIM_INFINITY.

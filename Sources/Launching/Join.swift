@@ -59,6 +59,20 @@ private func listen(to channel: BorrowedDescriptor, _ plan: ExecPlan) throws(Pla
       pidfd = message.descriptors.take()
     case .terminal: terminal = message.descriptors.take()
     case .starting: isStarting = true
+    case .listener:
+      let listener = message.descriptors.take()
+      let view = listener.view
+      do throws(PlanFailure) {
+        try described(plan) { () throws(Fault) in
+          try hand(over: view, to: plan.listener, of: process ?? 0, channel)
+        }
+      } catch {
+        if let pidfd {
+          try? sendSignal(9, to: pidfd.borrowed)
+          _ = try? wait(for: .pidfd(pidfd.borrowed))
+        }
+        throw error
+      }
     case .timing(let phase, let index, let nanoseconds):
       timings.append(StepTiming(phase: phase, index: index, nanoseconds: nanoseconds))
     case .built, .waiting, nil: break

@@ -62,6 +62,8 @@ private struct Launcher: ~Copyable {
   let startSocket: BorrowedDescriptor?
   let executable: BorrowedDescriptor?
   let lock: BorrowedDescriptor?
+  /// Its number, once it is born.
+  var process: ProcessIdentifier = 0
   /// The child while it may have to be killed: until its program runs.
   var child: Descriptor?
   /// Our end of the pseudo terminal, once the child has sent it.
@@ -85,6 +87,7 @@ private struct Launcher: ~Copyable {
     try perform(.host, container: nil, notify: nil)
     let child = try cloneChild(streams: streams, namespaces: files.descriptors)
     let (process, channel) = (child.process, child.channel.borrowed)
+    self.process = process
     try at(.clone, 0) { () throws(Fault) in try onBirth(process) }
     do throws(PlanFailure) {
       let namespace = try at(.clone, 0) { () throws(Fault) in try networkNamespace(of: process) }
@@ -239,6 +242,10 @@ private struct Launcher: ~Copyable {
       case .terminal: terminal = received.descriptors.take()
       case .waiting where plan.waitsForStart: return
       case .starting: isStarting = true
+      case .listener:
+        let listener = received.descriptors.take()
+        let view = listener.view
+        try at(.finishing, 0) { () throws(Fault) in try hand(over: view, to: plan.listener, of: process, channel) }
       case .process, .built, .waiting: break
       case .timing(let phase, let index, let nanoseconds):
         timings.append(StepTiming(phase: phase, index: index, nanoseconds: nanoseconds))

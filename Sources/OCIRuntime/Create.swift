@@ -5,7 +5,6 @@ package import Inside
 internal import JSON
 internal import Launching
 internal import RuntimeSpec
-internal import Seccomp
 internal import Steps
 internal import Terminals
 
@@ -74,7 +73,11 @@ extension OCIRuntime {
     request.identifier = id
     request.host = host
     if !options.keepsKeyring { request.newKeyring = keyring(of: id) }
-    request.filter = try filter(of: spec)
+    request.filter = try filter(
+      of: spec,
+      Spec.State(
+        id: id, status: waitsForStart ? .created : .creating, bundle: bundle.directory.string,
+        annotations: spec.annotations))
     do throws(PlanningError) {
       let plan = try compile(request)
       return PreparedContainer(id: id, bundle: bundle, plan: plan, options: options, group: group)
@@ -91,13 +94,6 @@ extension OCIRuntime {
       throw RuntimeFailure(
         "cannot use console socket if the runtime will not detach or allocate tty",
         hint: "leave --console-socket out, or detach with process.terminal set to true")
-    }
-  }
-
-  func filter(of spec: Spec) throws(RuntimeFailure) -> SystemCallFilter? {
-    guard let profile = spec.linux?.seccomp else { return nil }
-    do throws(SeccompError) { return try Seccomp.compile(profile, name: "the configuration's profile") } catch {
-      throw RuntimeFailure("config.json: linux.\(error)")
     }
   }
 

@@ -96,7 +96,9 @@ extension OCIRuntime {
     merged.process = process
     let host = try facts(for: merged, state.id)
     try accept(validate(process, in: spec, on: host), of: "process")
-    let filter = try filter(of: spec)
+    var containerState = state.hookState
+    containerState.status = .running
+    let filter = try filter(of: spec, containerState, container: pid)
     do throws(PlanningError) {
       var plan = try compileExec(
         process, in: spec, pid: pid, group: group, layout: layout, filter: filter,

@@ -26,11 +26,21 @@ extension OCIRuntime {
     passKillSwitch("starting", 0)
     directory.removeStartSocket()
     passKillSwitch("starting", 1)
-    do throws(PlanFailure) { try Launching.start(over: socket.borrowed, nil) } catch {
+    do throws(PlanFailure) {
+      try Launching.start(
+        over: socket.borrowed, nil, process: view.state.process?.process ?? 0, listener: listener(of: spec, view.state))
+    } catch {
       throw RuntimeFailure("cannot start \(id)", error)
     }
     passKillSwitch("starting", 2)
     afterStart(of: view.state, spec, directory)
+  }
+
+  private func listener(of spec: Spec, _ state: RuntimeState) -> FilterListener? {
+    guard let profile = spec.linux?.seccomp else { return nil }
+    var containerState = state.hookState
+    containerState.status = .created
+    return filterListener(of: profile, containerState)
   }
 
   /// The program runs: poststart hooks, whose failure is only told.

@@ -24,14 +24,16 @@ extension PlanCompiler {
     // Before the filter, which may not know the calls that waiting takes.
     if request.waitsForStart { steps += [.findProgram(program, environment: environment), .awaitStart] }
     if process.noNewPrivileges { steps.append(.setNoNewPrivileges) }
-    // Without no_new_privs a filter needs CAP_SYS_ADMIN, and so comes before the capabilities go.
+    // Without no_new_privs a filter needs CAP_SYS_ADMIN, and so comes before the capabilities go. With it the filter is last,
+    // so that it has to know no more calls than needed.
+    if process.noNewPrivileges { steps.append(.setCapabilities(sets.sets)) }
     if let filter = request.filter {
       if filter.listenerCall != nil, filter.listener == nil {
         throw PlanningError("linux.seccomp", "SCMP_ACT_NOTIFY: nobody here hands a listener over to an agent")
       }
       steps.append(.loadFilter(filter))
     }
-    steps.append(.setCapabilities(sets.sets))
+    if !process.noNewPrivileges { steps.append(.setCapabilities(sets.sets)) }
     return steps.map(Step.process) + hooks(at: .startContainer) + [.process(execution())]
   }
 

@@ -19,6 +19,9 @@ package struct ExecPlan: Hashable, Sendable {
   /// As in `LaunchPlan`.
   package var stagingTarget: StagingTarget?
 
+  /// As in `LaunchPlan`.
+  package var listener: FilterListener? { finishing.listener }
+
   package init(joining: [Step], finishing: [Step], cgroup: Path?, hasTerminal: Bool) {
     self.joining = joining
     self.finishing = finishing

@@ -61,6 +61,9 @@ package struct LaunchPlan: Hashable, Sendable {
     return nil
   }
 
+  /// Who answers for the calls that the filter does not decide.
+  package var listener: FilterListener? { finishing.listener }
+
   package subscript(phase: Phase) -> [Step] {
     switch phase {
     case .preparation: []
@@ -71,6 +74,13 @@ package struct LaunchPlan: Hashable, Sendable {
     case .building: building
     case .finishing: finishing
     }
+  }
+}
+
+extension [Step] {
+  var listener: FilterListener? {
+    for case .process(.loadFilter(let filter)) in self { return filter.listener }
+    return nil
   }
 }
 

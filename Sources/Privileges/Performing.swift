@@ -97,19 +97,35 @@ private func apply(_ sets: Capabilities) throws(Fault) {
   for number in sets.ambient.numbers { try raiseAmbientCapability(number) }
 }
 
+/// The filter, whose listener, when it has one, goes to the parent.
+package func load(
+  _ filter: SystemCallFilter, sendingListenerWith message: [UInt8], over parent: BorrowedDescriptor
+) throws(Fault) {
+  guard let call = filter.listenerCall else { return try load(filter) }
+  try withRightToFilter { () throws(Fault) in
+    try loadSystemCallFilter(
+      filter.instructions, flags: filter.flags, sendingListenerWith: message, over: parent,
+      manyAtOnce: call == .sendmmsg)
+  }
+}
+
+private func load(_ filter: SystemCallFilter) throws(Fault) {
+  try withRightToFilter { () throws(Fault) in
+    try loadSystemCallFilter(filter.instructions, flags: filter.flags)
+  }
+}
+
 /// Without no_new_privs the kernel wants CAP_SYS_ADMIN in the effective set, which `setUser` has emptied; it is taken from
 /// the permitted set for the time of the call.
-private func load(_ filter: SystemCallFilter) throws(Fault) {
-  do throws(Fault) {
-    try loadSystemCallFilter(filter.instructions, flags: filter.flags)
-  } catch {
+private func withRightToFilter(_ load: () throws(Fault) -> Void) throws(Fault) {
+  do throws(Fault) { try load() } catch {
     guard error.errno == .accessDenied, let before = try? processCapabilities(),
       before.permitted.contains(.systemAdministration), !before.effective.contains(.systemAdministration)
     else { throw error }
     var raised = before
     raised.effective.insert(.systemAdministration)
     try setProcessCapabilities(raised)
-    try loadSystemCallFilter(filter.instructions, flags: filter.flags)
+    try load()
     try setProcessCapabilities(before)
   }
 }

@@ -21,7 +21,7 @@ enum RuntimeGroup {
 package func runtimeCommandTable() -> [CommandEntry] {
   [
     CreateCommand.entry, StartCommand.entry, RunCommand.entry, StateCommand.entry, KillCommand.entry,
-    DeleteCommand.entry, ExecCommand.entry,
+    DeleteCommand.entry, ExecCommand.entry, FeaturesCommand.entry,
   ]
 }
 

@@ -42,6 +42,7 @@ package func compile(
   _ = assembler.load(4)
   try rules.check(assembler)
   var filter = SystemCallFilter(name: name, instructions: assembler.instructions, flags: flags.rawValue)
+  filter.isMute = !rules.passes("sendmsg")
   if flags.contains(.newListener) { filter.listenerCall = try rules.listenerCall() }
   return filter
 }

@@ -26,7 +26,7 @@ package enum Machine: Hashable, Sendable, CaseIterable {
 }
 
 /// How a program calls the kernel: its numbers and the width of its arguments.
-package struct BinaryInterface: Hashable, Sendable {
+struct BinaryInterface: Hashable, Sendable {
   /// In the table of system calls.
   var column: Int
   /// AUDIT_ARCH_*, as seccomp_data has it (linux/audit.h).
@@ -60,9 +60,13 @@ package struct BinaryInterface: Hashable, Sendable {
   ]
 
   /// All that a profile may list.
-  package static var knownNames: [String] {
+  static var knownNames: [String] {
     Machine.allCases.flatMap { $0.interfaces.map(\.name) } + foreign
   }
 
   static func isKnown(_ name: String) -> Bool { knownNames.contains(name) }
 }
+
+/// The names that a profile may list, for who tells others what is understood here.
+package let seccompArchitectures = BinaryInterface.knownNames
+package let seccompFlags = FilterFlags.named.map(\.name)

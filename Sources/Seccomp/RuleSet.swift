@@ -74,62 +74,34 @@ struct RuleSet {
   func ranges(
     for interface: BinaryInterface, into assembler: inout Assembler
   ) -> [(start: UInt32, target: Assembler.Target)] {
-    let table = SystemCallTable.shared
-    // A number and a rule in one word each, which sorts as the two would.
-    var found: [UInt64] = []
-    found.reserveCapacity(calls.count)
-    for call in calls {
-      if let number = table.number(row: call.row, column: interface.column) {
-        found.append(Self.word(number, call.rule))
-      }
-    }
-    if interface.isMultiplexed {
-      for call in multiplexed {
-        if let number = table.number(row: call.row, column: interface.column) {
-          found.append(Self.word(number, call.rule))
-        }
-      }
-    }
-    found.sort()
-
+    let found = RulesByNumber(calls, interface.isMultiplexed ? multiplexed : [], column: interface.column)
     var ranges: [(start: UInt32, target: Assembler.Target)] = [(interface.base, .act(defaultAction))]
-    ranges.reserveCapacity(found.count * 2)
+    ranges.reserveCapacity(calls.count * 2)
     // Programs for the same rules are shared: on arm64 and x86-64 few calls have any.
-    var tests: [[Int]: Assembler.Target] = [:]
-    var position = 0
-    while position < found.count {
-      let (number, first) = Self.parts(found[position])
+    var tests: [(rules: [Int], target: Assembler.Target)] = []
+    for slot in 0..<RulesByNumber.slots {
+      guard let first = found.first(slot) else { continue }
+      let number = RulesByNumber.number(slot) + interface.base
       // Most calls have one rule and no condition: no list is made for them.
       if rules[first].conditions.isEmpty {
-        put(.act(rules[first].action), number + interface.base, &ranges)
-        repeat { position += 1 } while position < found.count && Self.parts(found[position]).number == number
+        put(.act(rules[first].action), number, &ranges)
         continue
       }
-      var group: [Int] = []
-      while position < found.count, Self.parts(found[position]).number == number {
-        group.append(Self.parts(found[position]).rule)
-        position += 1
-      }
+      let group = found.all(slot)
       let target: Assembler.Target
       if let always = group.first(where: { rules[$0].conditions.isEmpty }) {
         target = .act(rules[always].action)
-      } else if let known = tests[group] {
-        target = known
+      } else if let known = tests.first(where: { $0.rules == group }) {
+        target = known.target
       } else {
         target = assembler.test(
           group.map { rules[$0] }, isNarrow: interface.isNarrow, otherwise: defaultAction)
-        tests[group] = target
+        tests.append((group, target))
       }
-      put(target, number + interface.base, &ranges)
+      put(target, number, &ranges)
     }
     if hidesUnknown { hideUnknown(interface, &ranges) }
     return ranges
-  }
-
-  private static func word(_ number: UInt32, _ rule: Int) -> UInt64 { UInt64(number) << 32 | UInt64(rule) }
-
-  private static func parts(_ word: UInt64) -> (number: UInt32, rule: Int) {
-    (UInt32(word >> 32), Int(word & 0xffff_ffff))
   }
 
   /// One number gets `target`; what follows it is the default again.
@@ -151,13 +123,21 @@ struct RuleSet {
   private func hideUnknown(
     _ interface: BinaryInterface, _ ranges: inout [(start: UInt32, target: Assembler.Target)]
   ) {
-    // Number 0 does not count, as in runc.
-    let numbers = named.compactMap { SystemCallTable.shared.number(row: $0, column: interface.column) }
-      .filter { $0 + interface.base > 0 }
-    let second: UInt32 = 0xf_0000
-    let ends = (numbers.filter { $0 < second }.max(), numbers.filter { $0 >= second }.max())
-    if let first = ends.0 { hide(from: first + 1 + interface.base, to: ends.1 == nil ? nil : second, &ranges) }
-    if let last = ends.1 { hide(from: last + 1, to: nil, &ranges) }
+    let table = SystemCallTable.shared
+    let second = SystemCallTable.secondBlock
+    // The first that is not named, in each block; 0 where none is.
+    var ends: (first: UInt32, second: UInt32) = (0, 0)
+    for row in named {
+      guard let number = table.number(row: row, column: interface.column) else { continue }
+      if number >= second {
+        ends.second = max(ends.second, number + 1)
+      } else if number + interface.base > 0 {
+        // Number 0 does not count, as in runc.
+        ends.first = max(ends.first, number + 1)
+      }
+    }
+    if ends.first > 0 { hide(from: ends.first + interface.base, to: ends.second == 0 ? nil : second, &ranges) }
+    if ends.second > 0 { hide(from: ends.second, to: nil, &ranges) }
   }
 
   /// No number from `start` to before `end` is in any rule.
@@ -176,6 +156,54 @@ struct RuleSet {
   }
 }
 
+/// The rules of each number of one interface, in the order of the profile: a list for each number, all in two arrays.
+private struct RulesByNumber {
+  /// By slot, the first of its list and one more; 0 for none.
+  private var heads = [Int32](repeating: 0, count: slots)
+  private var entries: [(rule: Int32, next: Int32)] = []
+
+  /// A slot for each number below the table's limit, and for a few of its second block.
+  static let slots = Int(SystemCallTable.limit) + 16
+
+  static func number(_ slot: Int) -> UInt32 {
+    let slot = UInt32(slot)
+    return slot < SystemCallTable.limit ? slot : slot - SystemCallTable.limit + SystemCallTable.secondBlock
+  }
+
+  private static func slot(_ number: UInt32) -> Int {
+    Int(number < SystemCallTable.limit ? number : number - SystemCallTable.secondBlock + SystemCallTable.limit)
+  }
+
+  init(_ calls: [(row: Int, rule: Int)], _ more: [(row: Int, rule: Int)], column: Int) {
+    entries.reserveCapacity(calls.count + more.count)
+    // Each becomes the first of its list, so the last comes first.
+    for call in more.reversed() { add(call, column) }
+    for call in calls.reversed() { add(call, column) }
+  }
+
+  private mutating func add(_ call: (row: Int, rule: Int), _ column: Int) {
+    guard let number = SystemCallTable.shared.number(row: call.row, column: column) else { return }
+    let slot = Self.slot(number)
+    entries.append((Int32(call.rule), heads[slot]))
+    heads[slot] = Int32(entries.count)
+  }
+
+  /// The first rule that names the call itself.
+  func first(_ slot: Int) -> Int? { heads[slot] == 0 ? nil : Int(entries[Int(heads[slot]) - 1].rule) }
+
+  func all(_ slot: Int) -> [Int] {
+    var list: [Int] = []
+    var place = heads[slot]
+    while place != 0 {
+      list.append(Int(entries[Int(place) - 1].rule))
+      place = entries[Int(place) - 1].next
+    }
+    // Those that came through another call stand last in the list, but not in the profile.
+    list.sort()
+    return list
+  }
+}
+
 extension RuleSet {
   /// A call that the filter lets pass whatever its arguments, to take the listener out of the process.
   func listenerCall() throws(SeccompError) -> SystemCallFilter.ListenerCall {
@@ -184,7 +212,7 @@ extension RuleSet {
     throw SeccompError("syscalls", .listenerCannotLeave)
   }
 
-  private func passes(_ name: String) -> Bool {
+  func passes(_ name: String) -> Bool {
     let row = SystemCallTable.shared.row(of: name)
     let found = calls.filter { $0.row == row }.map { rules[$0.rule] }
     let actions = found.first { $0.conditions.isEmpty }.map { [$0.action] } ?? found.map(\.action) + [defaultAction]

@@ -2,35 +2,44 @@
 struct SystemCallTable: Sendable {
   static let shared = SystemCallTable()
 
-  /// Where each row's name starts in the text, and its length; the rows are sorted by name.
-  private var starts: [UInt16] = []
-  private var lengths: [UInt8] = []
-  /// Five a row.
-  private var numbers: [UInt32] = []
+  private struct Row {
+    /// Where its name starts in the text, and how long it is; the rows are sorted by name.
+    var start: UInt16
+    var length: UInt16
+    var numbers: [5 of UInt32]
+  }
+
+  private var rows: [Row] = []
 
   static let columns = 5
+  /// Numbers are below the first, or in a second block from __ARM_NR_BASE on (arm).
+  static let limit: UInt32 = 1024
+  static let secondBlock: UInt32 = 0xf_0000
   private static let none = UInt32.max
 
-  /// One walk over the text (some 15 µs), so that no table is kept in a form that nobody can read.
+  /// One walk over the text, so that no table is kept in a form that nobody can read.
   private init() {
+    rows.reserveCapacity(512)
     let count = systemCallTable.utf8CodeUnitCount
-    starts.reserveCapacity(512)
-    lengths.reserveCapacity(512)
-    numbers.reserveCapacity(512 * Self.columns)
     var position = 0
     while position < count {
-      starts.append(UInt16(position))
+      var row = Row(start: UInt16(position), length: 0, numbers: .init(repeating: Self.none))
       while byte(position) != UInt8(ascii: " ") { position += 1 }
-      lengths.append(UInt8(position - Int(starts[starts.count - 1])))
-      for _ in 0..<Self.columns {
+      row.length = UInt16(position) - row.start
+      for column in 0..<Self.columns {
         position += 1
+        if byte(position) == UInt8(ascii: "-") {
+          position += 1
+          continue
+        }
         var number: UInt32 = 0
         while position < count, byte(position) > UInt8(ascii: " ") {
-          number = byte(position) == UInt8(ascii: "-") ? Self.none : number * 10 + UInt32(byte(position) - 48)
+          number = number &* 10 &+ UInt32(byte(position) &- 48)
           position += 1
         }
-        numbers.append(number)
+        row.numbers[column] = number
       }
+      rows.append(row)
       position += 1
     }
   }
@@ -38,11 +47,11 @@ struct SystemCallTable: Sendable {
   @inline(__always)
   private func byte(_ position: Int) -> UInt8 { unsafe systemCallTable.utf8Start[position] }
 
-  var count: Int { starts.count }
+  var count: Int { rows.count }
 
   func name(ofRow row: Int) -> String {
-    let start = Int(starts[row])
-    return String(decoding: (start..<start + Int(lengths[row])).map { byte($0) }, as: UTF8.self)
+    let start = Int(rows[row].start)
+    return String(decoding: (start..<start + Int(rows[row].length)).map { byte($0) }, as: UTF8.self)
   }
 
   /// The row of a name, by binary search; nil for a name that no kernel has.
@@ -50,7 +59,7 @@ struct SystemCallTable: Sendable {
     var name = name
     return name.withUTF8 { wanted in
       var low = 0
-      var high = starts.count
+      var high = rows.count
       while low < high {
         let middle = (low + high) / 2
         let order = unsafe compare(wanted, withRow: middle)
@@ -62,8 +71,8 @@ struct SystemCallTable: Sendable {
   }
 
   private func compare(_ wanted: UnsafeBufferPointer<UInt8>, withRow row: Int) -> Int {
-    let start = Int(starts[row])
-    let length = Int(lengths[row])
+    let start = Int(rows[row].start)
+    let length = Int(rows[row].length)
     for index in 0..<min(length, wanted.count) {
       let difference = Int(unsafe wanted[index]) - Int(byte(start + index))
       if difference != 0 { return difference }
@@ -73,7 +82,7 @@ struct SystemCallTable: Sendable {
 
   /// Nil where the interface has no such call.
   func number(row: Int, column: Int) -> UInt32? {
-    let number = numbers[row * Self.columns + column]
+    let number = rows[row].numbers[column]
     return number == Self.none ? nil : number
   }
 }
@@ -89,20 +98,27 @@ struct MultiplexedCalls {
     var hasVersion: Bool
   }
 
-  private var calls: [Int: Call] = [:]
+  private var calls: [Call] = []
+  /// By row of the table: the place of its call in the list and one more, or 0.
+  private var places: [UInt8]
 
   init(_ table: SystemCallTable) {
+    places = [UInt8](repeating: 0, count: table.count)
     guard let socketCall = table.row(of: "socketcall"), let ipc = table.row(of: "ipc") else { return }
-    for (index, name) in socketCalls.enumerated() {
-      guard let row = table.row(of: name) else { continue }
-      calls[row] = Call(row: socketCall, number: UInt64(index + 1), hasVersion: false)
+    calls.reserveCapacity(40)
+    for index in socketCalls.indices {
+      add(table.row(of: socketCalls[index]), Call(row: socketCall, number: UInt64(index + 1), hasVersion: false))
     }
-    for (name, number) in ipcCalls {
-      if let row = table.row(of: name) { calls[row] = Call(row: ipc, number: number, hasVersion: true) }
-    }
+    for (name, number) in ipcCalls { add(table.row(of: name), Call(row: ipc, number: number, hasVersion: true)) }
   }
 
-  subscript(row: Int) -> Call? { calls[row] }
+  private mutating func add(_ row: Int?, _ call: Call) {
+    guard let row else { return }
+    calls.append(call)
+    places[row] = UInt8(calls.count)
+  }
+
+  subscript(row: Int) -> Call? { places[row] == 0 ? nil : calls[Int(places[row]) - 1] }
 }
 
 private let socketCalls = [

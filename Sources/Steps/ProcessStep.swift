@@ -139,6 +139,8 @@ package struct SystemCallFilter: Hashable, Sendable {
   package var flags: UInt32
   /// How the listener of SECCOMP_FILTER_FLAG_NEW_LISTENER leaves the process that the filter rules already; nil without one.
   package var listenerCall: ListenerCall?
+  /// It stops sendmsg: once it is loaded the process can tell its parent nothing more.
+  package var isMute = false
   /// Who gets the listener.
   package var listener: FilterListener?
   package init(name: String, instructions: [UInt64], flags: UInt32) {

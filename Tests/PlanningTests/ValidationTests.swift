@@ -292,15 +292,6 @@ import Testing
     ("linux.seccomp.listenerMetadata", { filter(&$0) { $0.listenerMetadata = "x" } }),
     ("linux.seccomp.listenerPath", { filter(&$0) { $0.listenerPath = "x" } }),
     ("linux.seccomp.listenerPath", { filter(&$0) { $0.syscalls[0] = .init(names: ["mknod"], action: .notify) } }),
-    (
-      "linux.seccomp.syscalls[0].names",
-      {
-        filter(&$0) {
-          $0.listenerPath = "/s"
-          $0.syscalls[0] = .init(names: ["write"], action: .notify)
-        }
-      }
-    ),
   ]
 
   /// Exactly the one fault, at its place.

@@ -85,6 +85,37 @@ struct PerformingTests {
     }
   }
 
+  /// The filter asks about sendmsg itself, so the listener has to leave by sendmmsg: by the other call this would wait for ever.
+  @Test func theListenerLeavesAProcessThatItsFilterStops() async {
+    await #expect(processExitsWith: .success) {
+      #if arch(x86_64)
+        let number: UInt64 = 46
+      #else
+        let number: UInt64 = 211
+      #endif
+      // ld [nr]; jeq SYS_sendmsg → SECCOMP_RET_USER_NOTIF; allow.
+      let program: [UInt64] = [0x20, 0x15 | 1 << 24 | number << 32, 0x06 | 0x7fc0_0000 << 32, 0x06 | 0x7fff_0000 << 32]
+      alarm(20)
+      // SPEC_ALLOW and NEW_LISTENER.
+      var filter = SystemCallFilter(name: "test", instructions: program, flags: 12)
+      filter.listenerCall = .sendmmsg
+      let pair = try makeSocketPair(.sequencedPacket)
+      try run(.setUser(user: 1234, group: 1234, supplementary: []))
+      try load(filter, sendingListenerWith: [8, 7], over: pair.second.borrowed)
+      try expect(status("Seccomp") == "2")
+      try expect(try processCapabilities().effective.isEmpty)
+      var buffer = [UInt8](repeating: 0, count: 16)
+      var message = try pair.first.borrowed.receiveMessage(into: &buffer, descriptorLimit: 1)
+      try expect(message.count == 2 && buffer.starts(with: [8, 7]) && !message.isTruncated)
+      let first = message.descriptors.take()
+      let view = first.view
+      let listener = try #require(view)
+      try expect(
+        try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(listener.rawValue)")
+          == "anon_inode:seccomp notify")
+    }
+  }
+
   @Test func limitsThatTheHostAllows() async {
     await #expect(processExitsWith: .success) {
       try run(.setResourceLimit(try ResourceLimit(option: "nofile=100:200")))

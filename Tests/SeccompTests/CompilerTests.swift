@@ -290,6 +290,40 @@ extension Interpreter {
     #expect(try call(.allow, Spec.SeccompRule(names: ["mount"], action: .errno)) == nil)
   }
 
+  /// Profiles that nobody would write: what the reader takes, the compiler takes or refuses, and what it makes the kernel's
+  /// checker passes.
+  @Test(arguments: 0..<4)
+  func mutatedProfiles(seed: Int) throws {
+    var random = Seeded(state: UInt64(seed))
+    let words = (Spec.SeccompOperator.allCases.map(\.rawValue) + Spec.SeccompAction.allCases.map(\.rawValue))
+      .map { Array($0.utf8) }
+    let original = Array(podmansFilter.utf8)
+    let places = original.indices.filter { original[$0] == UInt8(ascii: "S") && original[$0 + 1] == UInt8(ascii: "C") }
+    let digits = original.indices.filter { (0x30...0x39).contains(original[$0]) }
+    var compiled = 0
+    for _ in 0..<60 {
+      var bytes = original
+      for _ in 0..<Int.random(in: 1...6, using: &random) {
+        bytes[digits.randomElement(using: &random)!] = UInt8.random(in: 0x30...0x39, using: &random)
+      }
+      if Bool.random(using: &random) {
+        let place = places.randomElement(using: &random)!
+        let end = bytes[place...].firstIndex(of: UInt8(ascii: "\""))!
+        bytes.replaceSubrange(place..<end, with: words.randomElement(using: &random)!)
+      }
+      if Int.random(in: 0..<4, using: &random) == 0 {
+        bytes[bytes.indices.randomElement(using: &random)!] = UInt8.random(in: 0...255, using: &random)
+      }
+      guard let profile = try? Spec.Seccomp(parsing: bytes) else { continue }
+      for machine in Machine.allCases {
+        guard let filter = try? compile(profile, name: "", for: machine) else { continue }
+        _ = try Interpreter(filter.instructions)
+        compiled += 1
+      }
+    }
+    #expect(compiled > 20)
+  }
+
   @Test func numberZeroAloneIsNotTheHighest() throws {
     // runc's stub takes a highest number of 0 for none. x32 has its bit in every number.
     var profile = Spec.Seccomp(defaultAction: .errno)

@@ -27,6 +27,17 @@ import Testing
     #expect((0..<SystemCallTable.columns).map { table.number(row: row, column: $0) } == numbers)
   }
 
+  /// The compiler has a slot for each number, and slots for these two blocks.
+  @Test func numbersAreInTwoBlocks() {
+    let table = SystemCallTable.shared
+    for row in 0..<table.count {
+      for column in 0..<SystemCallTable.columns {
+        guard let number = table.number(row: row, column: column) else { continue }
+        #expect(number < SystemCallTable.limit || (0xf_0000..<0xf_0010).contains(number), "\(table.name(ofRow: row))")
+      }
+    }
+  }
+
   @Test func oneNameForANumber() {
     // But for what the kernel itself gives two names: arm's sync_file_range.
     let table = SystemCallTable.shared

@@ -121,3 +121,7 @@ extension Personality {
     self = domain
   }
 }
+
+/// The words that `linux.memoryPolicy` may have, for who tells others what is understood here.
+package let memoryPolicyModes = MemoryPolicy.modes.map(\.name)
+package let memoryPolicyFlags = MemoryPolicy.flagNames.map(\.name)

@@ -31,12 +31,6 @@ extension SpecValidator {
     for (position, name) in rule.names.enumerated() where name.isEmpty {
       faults.add("linux.seccomp.syscalls[\(index)].names[\(position)]", "is empty")
     }
-    if rule.action == .notify {
-      // The runtime itself writes while the agent does not listen yet.
-      faults.require(
-        !rule.names.contains("write"), "linux.seccomp.syscalls[\(index)].names",
-        "SCMP_ACT_NOTIFY cannot be used for write")
-    }
     checkNumber(rule.errnoRet, of: rule.action, "linux.seccomp.syscalls[\(index)].errnoRet")
     for (position, argument) in rule.args.enumerated() {
       faults.require(
