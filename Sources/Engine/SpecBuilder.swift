@@ -35,6 +35,10 @@ struct SpecBuilder {
     if request.isPrivileged { makeWritable(&spec) }
     spec.mounts += etcFiles() + (try userMounts())
     spec.linux = try linux()
+    // What the host mounts later concerns nobody but who asked to see it.
+    if !spec.mounts.contains(where: { $0.options.contains("slave") || $0.options.contains("rslave") }) {
+      spec.linux?.rootfsPropagation = "private"
+    }
     return spec
   }
 

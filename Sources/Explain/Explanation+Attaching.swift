@@ -155,6 +155,15 @@ extension Explanation {
     calls.append(Trace.move(to: mount.target))
     for hierarchy in mount.hierarchies {
       let place = "\(target)/\(ShellWord(hierarchy.name))"
+      if let source = hierarchy.source {
+        shell += ["mkdir \(place)", "mount --bind \(ShellWord(source)) \(place)", remount(place, attributes)]
+        calls += [
+          Trace.call("mkdirat", "<cgroup>", Trace.path(hierarchy.name), "0755"),
+          Trace.tree(source, recursive: false, root: false), Trace.attributes("<tree>", set: attributes),
+          Trace.move(to: mount.target.appending(hierarchy.name), from: "<tree>"),
+        ]
+        continue
+      }
       let type: Path = hierarchy.isV2 ? "cgroup2" : "cgroup"
       let options = attributes.names + (hierarchy.options.isEmpty ? [] : [hierarchy.options.string])
       shell.append("mkdir \(place)")

@@ -65,6 +65,19 @@ extension Explanation {
           Trace.call("umount2", "\".\"", "MNT_DETACH|UMOUNT_NOFOLLOW"), Trace.call("chdir", "\"/\""),
         ],
         shell: ["cd \"$root\"", "pivot_root . .", "umount -l ."])
+    case .remount(let remount):
+      self.init(remounting: remount)
+    case .moveRoot(let path):
+      self.init(
+        name: "mount.moveRoot",
+        sentence: "Move the new root over / and stay in it, for a host whose own root cannot be pivoted away: "
+          + "who may mount could find a way back.",
+        calls: [
+          Trace.call("umount2", "</proc and /sys of the host>", "MNT_DETACH|UMOUNT_NOFOLLOW"),
+          Trace.call("fchdir", "<root>"), Trace.call("mount", "\".\"", "\"/\"", "NULL", "MS_MOVE", "NULL"),
+          Trace.call("chroot", "\".\""), Trace.call("chdir", "\"/\""),
+        ],
+        shell: ["cd \(ShellWord(path))", "mount --move . /", "exec chroot . \"$@\""])
     case .setRootPropagation(let propagation):
       self.init(
         name: "mount.setRootPropagation",
@@ -72,6 +85,37 @@ extension Explanation {
         calls: [Trace.call("mount", "\"\"", "\"/\"", "NULL", propagation.flag, "NULL")],
         shell: ["mount --make-\(propagation.name) /"])
     }
+  }
+
+  private init(remounting change: Remount) {
+    let target = ShellWord.inRoot(change.target)
+    let options = (change.set.names + change.options.map(\.string)).joined(separator: ",")
+    var shell: [String]
+    var calls: [String] = []
+    if change.isBind {
+      shell = [remount(target, change.set, clearing: change.clear)]
+      if !change.set.isEmpty || !change.clear.isEmpty {
+        calls.append(Trace.attributes("<mount>", set: change.set, clear: change.clear))
+      }
+      if !change.setRecursively.isEmpty || !change.clearRecursively.isEmpty {
+        let one = remount("\"$mount\"", change.setRecursively, clearing: change.clearRecursively)
+        shell.append("findmnt -nrRo TARGET -M \(target) | while read -r mount; do \(one); done")
+        calls.append(
+          Trace.attributes("<mount>", set: change.setRecursively, clear: change.clearRecursively, recursive: true))
+      }
+    } else {
+      shell = [command("mount -o", ShellWord("remount" + (options.isEmpty ? "" : "," + options)).description, target)]
+    }
+    if calls.isEmpty {
+      calls = [
+        Trace.call("mount", "\"\"", "<root:\(Trace.clean(change.target))>", "NULL", "MS_REMOUNT", Trace.string(options))
+      ]
+    }
+    self.init(
+      name: "mount.remount",
+      sentence: "Change the options of what is mounted at \(Trace.clean(change.target))"
+        + (change.set.contains(.readOnly) ? ": it becomes read-only." : "."),
+      calls: calls, shell: shell)
   }
 
   private init(opening steps: [MountStep], owner: HostIdentity?) {
@@ -84,8 +128,10 @@ extension Explanation {
     calls.append(Trace.call("sendmsg", "<container>", "{SCM_RIGHTS, <tree>}", "0"))
     self.init(
       name: "mount.openSources",
-      sentence: "Open what the container takes from the host, \(steps.count) mounts: its root is nobody out here"
-        + (owner == nil ? "." : ". Files of its root belong, in there, to the ids that they have on the disk."),
+      sentence: steps.isEmpty
+        ? "Let the container go on: the users inside are known by now."
+        : "Open what the container takes from the host, \(steps.count) mounts: its root is nobody out here"
+          + (owner == nil ? "." : ". Files of its root belong, in there, to the ids that they have on the disk."),
       calls: calls,
       shell: owner == nil
         ? ["# a script mounts each of them where it is needed"]

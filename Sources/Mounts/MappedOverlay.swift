@@ -11,10 +11,10 @@ func cloneMapped(_ path: Path, _ userNamespace: BorrowedDescriptor) throws(Fault
 }
 
 func mapIdentifiers(
-  of mount: BorrowedDescriptor, _ userNamespace: BorrowedDescriptor, _ path: Path
+  of mount: BorrowedDescriptor, _ userNamespace: BorrowedDescriptor, _ path: Path, recursive: Bool = false
 ) throws(Fault) {
   do throws(Fault) {
-    try setMountAttributes(of: mount, set: .identityMapped, userNamespace: userNamespace, recursive: false)
+    try setMountAttributes(of: mount, set: .identityMapped, userNamespace: userNamespace, recursive: recursive)
   } catch {
     throw error.hinted(
       "the file system of \(path) cannot show its files with other owners (idmapped mounts); run without --userns")

@@ -10,11 +10,24 @@ extension MountExecutor {
       let target = try openTarget(of: bind, like: tree.borrowed)
       return try attach(tree.borrowed, onto: target.borrowed, bind)
     }
+    try bindHere(bind)
+  }
+
+  /// With the rights of this process, not of its parent.
+  mutating func bindHere(_ bind: BindMount) throws(Fault) {
     let source = try openBindSource(bind.source)
     let target = try openTarget(of: bind, like: source.borrowed)
     do throws(Fault) {
       let tree = try cloneMount("", at: source.borrowed, recursive: bind.isRecursive)
-      try setAttributes(of: tree.borrowed, bind)
+      if bind.isMapped, let owners = bind.owners {
+        let namespace = Descriptor(
+          owning: try withPrivateProc { (procfs) throws(Fault) in
+            try makeUserNamespace(owners, procfs: procfs).release()
+          })
+        try setAttributes(of: tree.borrowed, bind, namespace.borrowed)
+      } else {
+        try setAttributes(of: tree.borrowed, bind)
+      }
       try attach(tree.borrowed, onto: target.borrowed, bind)
     } catch {
       guard error.isMissingCall else { throw error.hinted(Self.bindHint(bind, error.errno)) }
@@ -117,11 +130,26 @@ func openBindSource(_ path: Path) throws(Fault) -> Descriptor {
 }
 
 /// Before the tree is attached, so that nobody ever sees it writable.
-func setAttributes(of tree: BorrowedDescriptor, _ bind: BindMount) throws(Fault) {
+///
+/// - Parameter userNamespace: whose ids the owners of an id-mapped mount are shown with.
+func setAttributes(
+  of tree: BorrowedDescriptor, _ bind: BindMount, _ userNamespace: BorrowedDescriptor? = nil
+) throws(Fault) {
+  var bind = bind
+  if let userNamespace, bind.isMapped {
+    try mapIdentifiers(
+      of: tree, userNamespace, bind.source, recursive: bind.setRecursively.contains(.identityMapped))
+    bind.set.subtract(.identityMapped)
+    bind.setRecursively.subtract(.identityMapped)
+  }
   let one = AttributeChange(set: bind.set, clear: bind.clear)
   let all = AttributeChange(set: bind.setRecursively, clear: bind.clearRecursively)
   if !all.isEmpty { try setMountAttributes(of: tree, set: all.set, clear: all.clear, recursive: true) }
   if !one.isEmpty { try setMountAttributes(of: tree, set: one.set, clear: one.clear, recursive: false) }
+}
+
+extension BindMount {
+  var isMapped: Bool { return set.union(setRecursively).contains(.identityMapped) }
 }
 
 /// What mount_setattr(2) is asked for, and needs: a value of the access-time field is set only while the whole is cleared.

@@ -6,9 +6,18 @@ internal import Steps
 
 extension MountExecutor {
   mutating func mountFileSystem(_ mount: FileSystemMount) throws(Fault) {
+    var mount = mount
+    // An empty file system has the mode of what it covers, as /tmp with its sticky bit.
+    if mount.type == "tmpfs", !mount.options.contains(where: { $0.bytes.starts(with: "mode=".utf8) }),
+      let covered = try? openInRoot(mount.target, [.path, .directory])
+    {
+      mount.options.append(Path("mode=\(try status(of: covered.borrowed).mode.octal)"))
+    }
     let target = try openTarget(of: mount)
     try refuseProc(target.borrowed, mount.target, type: mount.type)
-    try mountFileSystem(mount, on: target.borrowed)
+    do throws(Fault) { try mountFileSystem(mount, on: target.borrowed) } catch {
+      guard try bindFallback(for: mount, because: error) else { throw error }
+    }
   }
 
   private mutating func mountFileSystem(
@@ -75,6 +84,7 @@ extension MountExecutor {
     case .noSuchDevice: "this kernel has no file system \(type)"
     case .notPermitted where type == "proc" || type == "sysfs":
       "in a user namespace \(type) can be mounted only where the whole of the host's is visible"
+    case .invalid where type == "devpts": "a gid= that the user namespace does not map, or another unknown option"
     default: nil
     }
   }
@@ -87,8 +97,7 @@ extension MountExecutor {
   }
 
   private mutating func classicMount(_ mount: FileSystemMount, on target: BorrowedDescriptor) throws(Fault) {
-    // mount(2) takes these as flags, not as data.
-    let words: [Path: MountFlags] = ["sync": .synchronous, "dirsync": .directorySynchronous, "ro": .readOnly]
+    let words = Self.flagWords
     let flags = mount.options.reduce(mount.attributes.flags) { $0.union(words[$1] ?? []) }
     let data = mount.options.filter { words[$0] == nil && $0 != "rw" }.map(Self.quoted).joined(separator: ",")
     let source = mount.source.isEmpty ? mount.type : mount.source
@@ -135,22 +144,32 @@ extension MountExecutor {
     for hierarchy in mount.hierarchies {
       try makeDirectory(hierarchy.name, mode: 0o755, at: directory.borrowed)
       let target = try open(hierarchy.name, [.path, .directory, .noFollow], at: directory.borrowed)
+      if let source = hierarchy.source {
+        let place = mount.target.appending(hierarchy.name)
+        try bindHere(BindMount(source: source, target: place, isRecursive: false, set: attributes))
+        try linkNames(of: hierarchy, in: directory.borrowed)
+        continue
+      }
       try mountFileSystem(
         FileSystemMount(
           type: hierarchy.isV2 ? "cgroup2" : "cgroup", source: "cgroup", target: mount.target.appending(hierarchy.name),
           attributes: attributes, options: hierarchy.options.options),
         on: target.borrowed)
-      // `cpu,cpuacct` is found by either name.
-      let names = hierarchy.name.string.split(separator: ",")
-      for name in names where names.count > 1 {
-        try makeSymbolicLink(Path(String(name)), to: hierarchy.name, at: directory.borrowed)
-      }
+      try linkNames(of: hierarchy, in: directory.borrowed)
     }
     guard mount.isReadOnly else { return }
     do throws(Fault) { try setMountAttributes(of: directory.borrowed, set: .readOnly, recursive: false) } catch {
       guard error.isMissingCall else { throw error }
       try classicRemount(directory.borrowed, set: .readOnly, clear: [])
     }
+  }
+}
+
+/// `cpu,cpuacct` is found by either name.
+private func linkNames(of hierarchy: CgroupMount.Hierarchy, in directory: BorrowedDescriptor) throws(Fault) {
+  let names = hierarchy.name.string.split(separator: ",")
+  for name in names where names.count > 1 {
+    try makeSymbolicLink(Path(String(name)), to: hierarchy.name, at: directory)
   }
 }
 

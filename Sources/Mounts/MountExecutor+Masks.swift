@@ -32,7 +32,7 @@ private func verifyNull(_ device: BorrowedDescriptor) throws(Fault) {
 
 extension MountExecutor {
   /// A path that is missing needs no mask.
-  private mutating func openExisting(_ path: Path) throws(Fault) -> Descriptor? {
+  mutating func openExisting(_ path: Path) throws(Fault) -> Descriptor? {
     do throws(Fault) {
       if let found = try openInKernelMount(path) { return found }
       return try openInRoot(path, .path)

@@ -12,9 +12,9 @@ extension MountExecutor {
     do throws(Fault) {
       try makeNode(place.name, kind: node.kind, mode: node.mode, device: node.device, at: place.directory.borrowed)
     } catch {
-      guard error.errno == .exists else {
-        throw error.hinted(error.errno == .notPermitted ? "making a device needs CAP_MKNOD on the host" : nil)
-      }
+      // The runtime itself may be in a user namespace, or without the capability: as for one of the container's own.
+      if error.errno == .notPermitted, node.kind != .fifo { return try bindDevice(node) }
+      guard error.errno == .exists else { throw error }
       isNew = false
     }
     // Most nodes are new and root's: that is one call each.

@@ -5,9 +5,11 @@ internal import Steps
 // The new root itself: made, made read-only, and at last put in the place of the host's.
 
 extension MountExecutor {
+  /// Shared mounts go on sending to the host: a container may want that of a volume.
   mutating func setPropagation(_ propagation: Propagation) throws(Fault) {
     try Kernel.mount(source: "", on: "/", flags: MountFlags(propagation).union(.recursive))
     isIsolated = propagation != .shared
+    sendsToHost = propagation == .shared
   }
 
   mutating func mountOverlay(_ overlay: OverlayMount) throws(Fault) {
@@ -72,11 +74,14 @@ extension MountExecutor {
     let target = try open("/", [.path, .directory])
     try moveMount(mount.borrowed, onto: target.borrowed)
     root = Root(mount)
+    coversRoot = true
   }
 
   mutating func bindRoot(_ path: Path) throws(Fault) {
     if let mount = handed.take() { return try attachRoot(mount) }
     let target = try open(path, [.path, .directory])
+    // Mounts that still send to the host's are asked for; the root itself must not show there.
+    if sendsToHost { try isolate(target.borrowed) }
     do throws(Fault) {
       let mount = try cloneMount("", at: target.borrowed, recursive: true)
       try moveMount(mount.borrowed, onto: target.borrowed)
@@ -86,6 +91,15 @@ extension MountExecutor {
       try classicBind(target.borrowed, on: target.borrowed, recursive: true)
       root = Root(try open(path, [.path, .directory]))
     }
+  }
+
+  /// The mount that the directory lies on stops sending.
+  private func isolate(_ directory: BorrowedDescriptor) throws(Fault) {
+    let identifier = try status(of: directory).mountIdentifier
+    guard let mount = try MountTableLine.all().last(where: { $0.identifier == identifier }) else {
+      throw Fault("mount", .noSuchFile, arguments: "mount \(identifier)")
+    }
+    try Kernel.mount(source: "", on: mount.point, flags: .private)
   }
 
   mutating func makeRootReadOnly() throws(Fault) {
@@ -98,15 +112,21 @@ extension MountExecutor {
 
   /// pivot_root(2), "pivot_root(".", ".")": no directory for the old root is needed in the new one.
   mutating func pivotRoot() throws(Fault) {
-    // Detaching a tree that still sends to the host would take the host's mounts away.
-    if !isIsolated { try setPropagation(.slave) }
     try masks.prepare()
     let mount = try openInRoot("/", [.path, .directory])
+    let before = try open("/", [.path, .directory])
     try changeDirectory(to: mount.borrowed)
     do throws(Fault) { try Kernel.pivotRoot(newRoot: ".", putOld: ".") } catch {
       throw error.hinted(
         error.errno == .invalid
-          ? "the host's own root cannot be pivoted away when it is the initial ramfs: switch_root from it first" : nil)
+          ? "the host's own root cannot be pivoted away when it is the initial ramfs: use --no-pivot, or switch_root from "
+            + "it first" : nil)
+    }
+    if !isIsolated {
+      // Detaching a tree that still sends to the host would take the host's mounts away.
+      try changeDirectory(to: before.borrowed)
+      try Kernel.mount(source: "", on: ".", flags: [.slave, .recursive])
+      try changeDirectory(to: mount.borrowed)
     }
     // The old root lies over the new one now, and `.` leads to what is on top. What somebody had mounted over the host's
     // own root came along and lies higher still: one detached mount would leave the host's files within reach.
@@ -117,6 +137,29 @@ extension MountExecutor {
       let top = try open("/..", [.path, .directory])
       isUncovered = try status(of: top.borrowed).mountIdentifier == own
     }
+    try changeDirectory("/")
+  }
+}
+
+extension MountExecutor {
+  /// MS_MOVE and chroot(2). A procfs or sysfs of the host that is seen whole would let the container mount one of its own
+  /// without the masks (mount_too_revealing of the kernel), and one that chroot hides can be reached by who may mount.
+  mutating func moveRoot(from path: Path) throws(Fault) {
+    if !isIsolated { try setPropagation(.slave) }
+    try masks.prepare()
+    let own = path.lexicallyNormal.components
+    for line in try MountTableLine.all().reversed() where line.type == "proc" || line.type == "sysfs" {
+      if coversRoot || line.root != "/" || line.point.components.starts(with: own) { continue }
+      do throws(Fault) { try unmount(line.point) } catch {
+        // Locked to another in a user namespace: then it is covered.
+        guard error.errno == .invalid || error.errno == .notPermitted else { throw error }
+        try Kernel.mount(source: "tmpfs", on: line.point, type: "tmpfs", flags: [])
+      }
+    }
+    let mount = try openInRoot("/", [.path, .directory])
+    try changeDirectory(to: mount.borrowed)
+    if !coversRoot { try Kernel.mount(source: ".", on: "/", flags: .move) }
+    try changeRoot(".")
     try changeDirectory("/")
   }
 }

@@ -30,7 +30,10 @@ package struct MountOptions: Hashable, Sendable {
 
   private mutating func take(_ option: String) {
     switch option {
-    case "defaults", "nolazytime", "async", "loud", "nomand", "norelatime", "nostrictatime": break
+    // What is the default anyway, and what today's kernels have no switch for.
+    case "defaults", "nolazytime", "async", "loud", "silent", "nomand", "norelatime", "nostrictatime", "rnorelatime",
+      "rnostrictatime", "iversion", "noiversion", "acl", "noacl":
+      break
     case "bind": isBind = true
     case "rbind": (isBind, isRecursive) = (true, true)
     case "remount": isRemount = true
@@ -48,6 +51,11 @@ package struct MountOptions: Hashable, Sendable {
       }
     }
   }
+
+  package var isMapped: Bool { return set.union(setRecursively).contains(.identityMapped) }
+
+  /// The options that only the file system takes: those of every file system, which mount(2) has as flags, left out.
+  package var ownData: [Path] { data.filter { !["sync", "dirsync", "lazytime", "mand"].contains($0) } }
 
   private static let propagations: [String: (Propagation, Bool)] = [
     "private": (.private, false), "rprivate": (.private, true), "slave": (.slave, false), "rslave": (.slave, true),

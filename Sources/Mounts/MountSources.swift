@@ -63,18 +63,18 @@ private func openAll(
   return sources
 }
 
-/// The attributes are the mount's before the container sees it. `idmap` shifts owners as for the root.
+/// The attributes are the mount's before the container sees it. `idmap` shifts owners as for the root, or as the mount says.
 private func openSource(
   of bind: BindMount, _ userNamespace: BorrowedDescriptor
 ) throws(Fault) -> Descriptor {
   let source = try openBindSource(bind.source)
   let tree = try cloneMount("", at: source.borrowed, recursive: bind.isRecursive)
-  var plain = bind
-  plain.set.subtract(.identityMapped)
-  plain.setRecursively.subtract(.identityMapped)
-  try setAttributes(of: tree.borrowed, plain)
-  if bind.set.union(bind.setRecursively).contains(.identityMapped) {
-    try mapIdentifiers(of: tree.borrowed, userNamespace, bind.source)
+  if bind.isMapped, let owners = bind.owners {
+    let procfs = try open("/proc", [.path, .directory])
+    let own = try makeUserNamespace(owners, procfs: procfs.borrowed)
+    try setAttributes(of: tree.borrowed, bind, own.borrowed)
+  } else {
+    try setAttributes(of: tree.borrowed, bind, userNamespace)
   }
   return tree
 }

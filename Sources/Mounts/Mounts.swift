@@ -22,6 +22,10 @@ package struct MountExecutor: ~Copyable {
   var handed = MountSources()
   /// Nothing that happens here shows on the host.
   var isIsolated = false
+  /// A shared root was asked for: what is mounted on a shared mount shows on the host.
+  var sendsToHost = false
+  /// The new root lies over `/` already.
+  var coversRoot = false
 
   package init() {}
 
@@ -55,6 +59,8 @@ package struct MountExecutor: ~Copyable {
     case .makeReadOnly(let path): try makeReadOnly(path)
     case .makeRootReadOnly: try makeRootReadOnly()
     case .pivotRoot: try pivotRoot()
+    case .remount(let remount): try self.remount(remount)
+    case .moveRoot(let path): try moveRoot(from: path)
     case .setRootPropagation(let propagation):
       try Kernel.mount(source: "", on: "/", flags: MountFlags(propagation))
     }

@@ -20,6 +20,8 @@ package struct CreateOptions: Sendable {
   package var preservedDescriptors = 0
   /// `--no-new-keyring`: the program has the caller's session keyring.
   package var keepsKeyring = false
+  /// Move the root over the host's instead of pivot_root(2).
+  package var noPivot = false
   package init() {}
 }
 
@@ -62,11 +64,18 @@ extension OCIRuntime {
     try accept(validate(spec, on: host), of: "config.json")
     try checkTerminal(spec.process?.terminal == true, options.consoleSocket, isDetached: isDetached)
     let layout = try told("cannot read the control groups") { () throws(Fault) in try CgroupLayout.detect() }
-    let group = spec.linux?.cgroupsPath.map { $0.isEmpty ? id : $0 } ?? id
+    let user = effectiveUser()
+    let rootless = user == 0 ? nil : HostIdentity(user: user, group: effectiveGroup())
+    let group = rootless == nil ? spec.linux?.cgroupsPath.map { $0.isEmpty ? id : $0 } ?? id : nil
     var request = LaunchRequest(
       spec: spec, root: .directory(bundle.rootfs), rootfs: bundle.rootfs, group: group, layout: layout)
     request.state = Spec.State(
       id: id, status: .creating, bundle: bundle.directory.string, annotations: spec.annotations)
+    request.rootless = rootless
+    request.bundle = bundle.directory
+    request.noPivot = options.noPivot
+    // A new network namespace has one link, which is down, and nobody else would know that it is there.
+    if spec.linux?.namespaces.contains(Spec.Namespace(.network)) == true { request.inside = [.setUp(.loopback)] }
     request.waitsForStart = waitsForStart
     request.preservedDescriptors = options.preservedDescriptors
     request.limitsAreDefaults = false

@@ -1,92 +1,22 @@
-internal import Cgroups
 internal import Kernel
-internal import Mounts
 internal import RuntimeSpec
 internal import Steps
 
-// The container's file system: root, mounts, devices, what is hidden, and the pivot.
+// The container's file system beside its mounts: devices, what is hidden, and the pivot.
 
 extension PlanCompiler {
-  /// Mounts that a container makes must not reach the host, so the new namespace is cut off before anything is mounted.
-  func root() -> [Step] {
-    let propagation: Propagation =
-      linux.rootfsPropagation.map { $0.contains("slave") || $0.contains("shared") } == true ? .slave : .private
-    switch request.root {
-    case .directory(let path):
-      return [.mount(.setPropagation(propagation)), .mount(.bindRoot(path))]
-    case .overlay(var overlay):
-      overlay.target = request.rootfs
-      return [.mount(.setPropagation(propagation)), .mount(.mountOverlay(overlay))]
-    }
-  }
-
-  /// All mounts but those of cgroups, which show the container's own group once it is in it.
-  func mounts() throws(PlanningError) -> [Step] {
-    var steps: [Step] = []
-    for (index, mount) in spec.mounts.enumerated() where mount.type != "cgroup" && mount.type != "cgroup2" {
-      steps.append(.mount(try self.mount(mount, at: "mounts[\(index)]")))
-    }
-    return steps
-  }
-
-  private func mount(_ mount: Spec.Mount, at path: String) throws(PlanningError) -> MountStep {
-    guard mount.destination.hasPrefix("/") else {
-      throw PlanningError("\(path).destination", "\"\(mount.destination)\" is not an absolute path")
-    }
-    let options = MountOptions(mount.options)
-    let target = Path(mount.destination)
-    if options.isBind || mount.type == "bind" {
-      guard let source = mount.source, !source.isEmpty else {
-        throw PlanningError("\(path).source", "is missing: a bind mount needs one")
-      }
-      return .bind(
-        BindMount(
-          source: Path(source), target: target, isRecursive: options.isRecursive, set: options.set,
-          clear: options.clear, setRecursively: options.setRecursively, clearRecursively: options.clearRecursively,
-          propagation: options.propagation, propagatesRecursively: options.propagatesRecursively))
-    }
-    return .mount(
-      FileSystemMount(
-        type: Path(mount.type ?? ""), source: Path(mount.source ?? ""), target: target,
-        attributes: options.set.union(options.setRecursively), options: options.data, propagation: options.propagation,
-        copiesUp: options.copiesUp))
-  }
-
-  func cgroupMounts() -> [Step] {
-    spec.mounts.filter { $0.type == "cgroup" || $0.type == "cgroup2" }.map { mount in
-      // Pure v2 is one file system, right at the target; v1 is a directory of them.
-      if request.layout.kind == .v2 {
-        let options = MountOptions(mount.options)
-        return .mount(
-          .mount(
-            FileSystemMount(
-              type: "cgroup2", source: "cgroup", target: Path(mount.destination),
-              attributes: options.set.union(options.setRecursively), options: options.data,
-              propagation: options.propagation)))
-      }
-      return .mount(
-        .mountCgroups(
-          CgroupMount(
-            target: Path(mount.destination), hierarchies: hierarchies, isReadOnly: mount.options.contains("ro"))))
-    }
-  }
-
-  private var hierarchies: [CgroupMount.Hierarchy] {
-    var found = request.layout.hierarchies.map {
-      CgroupMount.Hierarchy(name: Path($0.mount.name), isV2: false, options: Path($0.options))
-    }
-    if let unified = request.layout.unified {
-      found.append(.init(name: Path(unified.mount.name), isV2: true, options: ""))
-    }
-    return found
-  }
-
   // MARK: - Devices
 
   /// The devices that every container has (runtime specification, config-linux.md, "Default Devices"), then its own.
+  ///
+  /// A /dev that is bound from elsewhere has its own.
   func devices() throws(PlanningError) -> [Step] {
-    let own = try linux.devices.enumerated().map { (index, device) throws(PlanningError) in
-      try node(device, at: "linux.devices[\(index)]")
+    if spec.mounts.contains(where: { isBind($0) && target(of: $0).lexicallyNormal == "/dev" }) { return [] }
+    var own: [DeviceNode] = []
+    for (index, device) in linux.devices.enumerated() {
+      let node = try node(device, at: "linux.devices[\(index)]")
+      // It belongs to the devpts and is a link into it.
+      if node.path != "/dev/ptmx" { own.append(node) }
     }
     let standard: [DeviceNode] =
       [
@@ -106,6 +36,9 @@ extension PlanCompiler {
     let kinds: [String: FileKind] = ["c": .characterDevice, "u": .characterDevice, "b": .blockDevice, "p": .fifo]
     guard let kind = kinds[device.type] else {
       throw PlanningError("\(path).type", "\"\(device.type)\" is none of c, u, b and p")
+    }
+    guard device.path.hasPrefix("/") else {
+      throw PlanningError("\(path).path", "\"\(device.path)\" is not an absolute path")
     }
     guard let major = UInt32(exactly: device.major), let minor = UInt32(exactly: device.minor) else {
       throw PlanningError(path, "a device number is negative or too large")
@@ -148,9 +81,10 @@ extension PlanCompiler {
     var steps = try sysctls()
     steps += linux.readonlyPaths.map { .mount(.makeReadOnly(Path($0))) }
     steps += linux.maskedPaths.map { .mount(.mask(Path($0))) }
+    steps += readOnlyMounts()
     if spec.root?.isReadOnly == true { steps.append(.mount(.makeRootReadOnly)) }
-    steps.append(.mount(.pivotRoot))
-    if let propagation = linux.rootfsPropagation.flatMap(Propagation.init(option:)), propagation != .private {
+    steps.append(.mount(request.noPivot ? .moveRoot(request.rootfs) : .pivotRoot))
+    if let option = linux.rootfsPropagation, let propagation = Propagation(option: option), propagation != .private {
       steps.append(.mount(.setRootPropagation(propagation)))
     }
     return steps

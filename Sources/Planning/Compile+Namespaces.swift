@@ -75,7 +75,7 @@ extension PlanCompiler {
       throw PlanningError(
         path, list.isEmpty ? "is missing: the user namespace would have nobody" : "id 0 is not mapped")
     }
-    return list.map { IdentifierMap(container: $0.containerID, host: $0.hostID, count: $0.size) }
+    return identifierMaps(list)
   }
 
   private func require(
@@ -88,10 +88,12 @@ extension PlanCompiler {
 
   func identifierMaps() -> [Step] {
     guard created.contains(.user) else { return [] }
-    func maps(_ list: [Spec.IDMapping]) -> [IdentifierMap] {
-      list.map { IdentifierMap(container: $0.containerID, host: $0.hostID, count: $0.size) }
-    }
-    return [.process(.mapIdentifiers(users: maps(linux.uidMappings), groups: maps(linux.gidMappings), by: writer))]
+    let (users, groups) = (identifierMaps(linux.uidMappings), identifierMaps(linux.gidMappings))
+    return [.process(.mapIdentifiers(users: users, groups: groups, by: writer))]
+  }
+
+  func identifierMaps(_ list: [Spec.IDMapping]) -> [IdentifierMap] {
+    list.map { IdentifierMap(container: $0.containerID, host: $0.hostID, count: $0.size) }
   }
 
   /// An ordinary user may map its own two ids. For all else there are the helpers.

@@ -128,7 +128,7 @@ struct PlanCompiler {
   private func joining(_ groups: CgroupPlan) -> [Step] {
     var steps = hasUserNamespace ? [] : groups.join.map(Step.cgroup)
     if created.contains(.cgroup) { steps.append(.process(.unshare(.cgroup))) }
-    return steps + cgroupMounts()
+    return steps + cgroupMounts(groups.groups)
   }
 
   private func names() -> [Step] {

@@ -43,6 +43,7 @@ func createOptions(_ parsed: ParsedArguments, _ preserved: Int) throws -> Create
   options.pidFile = try parsed.string("pid-file").map(absolute)
   options.preservedDescriptors = preserved
   options.keepsKeyring = parsed.flag("no-new-keyring")
+  options.noPivot = parsed.flag("no-pivot")
   return options
 }
 

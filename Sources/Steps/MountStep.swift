@@ -17,6 +17,8 @@ package enum MountStep: Hashable, Sendable {
   case mount(FileSystemMount)
   /// A file or directory of the host.
   case bind(BindMount)
+  /// Other options for what is mounted there already.
+  case remount(Remount)
   /// The v1 controllers, each a mount of the container's own part below one tmpfs, and links such as cpu → cpu,cpuacct.
   case mountCgroups(CgroupMount)
   case makeDevice(DeviceNode)
@@ -35,7 +37,10 @@ package enum MountStep: Hashable, Sendable {
   case makeRootReadOnly
   /// The new root becomes `/`, the old one is detached.
   case pivotRoot
-  /// Propagation of the new root after the pivot (`rootfsPropagation`).
+  /// The same for a host whose own root cannot be pivoted away, the initial ramfs: the new root, which lies at the path, is
+  /// moved over it. What the host has of proc and sysfs is taken out of sight first, for chroot hides it from paths only.
+  case moveRoot(Path)
+  /// Propagation of the new root after the pivot (`rootfsPropagation`); mounts below it have been given their own.
   case setRootPropagation(Propagation)
 }
 
@@ -98,13 +103,16 @@ package struct FileSystemMount: Hashable, Sendable {
   /// `key` or `key=value`, for fsconfig or as the data string of mount(2).
   package var options: [Path]
   package var propagation: Propagation?
+  /// What is bound there instead where the kernel does not let a user namespace make such a file system.
+  package var fallback: Path?
   /// tmpcopyup: what the root has below the target is copied into the new file system.
   package var copiesUp: Bool
 
   package init(
     type: Path, source: Path, target: Path, attributes: MountAttributes = [], options: [Path] = [],
-    propagation: Propagation? = nil, copiesUp: Bool = false
+    propagation: Propagation? = nil, copiesUp: Bool = false, fallback: Path? = nil
   ) {
+    self.fallback = fallback
     self.type = type
     self.source = source
     self.target = target
@@ -129,12 +137,15 @@ package struct BindMount: Hashable, Sendable {
   package var clearRecursively: MountAttributes
   package var propagation: Propagation?
   package var propagatesRecursively: Bool
+  /// With `identityMapped`: how the owners of its files are shown; nil shifts them as the container's user namespace does.
+  package var owners: FileOwners?
 
   package init(
     source: Path, target: Path, isRecursive: Bool = true, set: MountAttributes = [], clear: MountAttributes = [],
     setRecursively: MountAttributes = [], clearRecursively: MountAttributes = [], propagation: Propagation? = nil,
-    propagatesRecursively: Bool = false
+    propagatesRecursively: Bool = false, owners: FileOwners? = nil
   ) {
+    self.owners = owners
     self.source = source
     self.target = target
     self.isRecursive = isRecursive
@@ -147,6 +158,41 @@ package struct BindMount: Hashable, Sendable {
   }
 }
 
+/// The ids on the disk, by those that are shown (the kernel's idmappings.rst): `container` is what lies there.
+package struct FileOwners: Hashable, Sendable {
+  package var users: [IdentifierMap]
+  package var groups: [IdentifierMap]
+  package init(users: [IdentifierMap], groups: [IdentifierMap]) {
+    self.users = users
+    self.groups = groups
+  }
+}
+
+/// `remount` of mount(8).
+package struct Remount: Hashable, Sendable {
+  package var target: Path
+  /// Of this mount only (MS_REMOUNT with MS_BIND); else the file system gets its options anew.
+  package var isBind: Bool
+  package var set: MountAttributes
+  package var clear: MountAttributes
+  package var setRecursively: MountAttributes
+  package var clearRecursively: MountAttributes
+  /// For the file system.
+  package var options: [Path]
+  package init(
+    target: Path, isBind: Bool = true, set: MountAttributes = [], clear: MountAttributes = [],
+    setRecursively: MountAttributes = [], clearRecursively: MountAttributes = [], options: [Path] = []
+  ) {
+    self.target = target
+    self.isBind = isBind
+    self.set = set
+    self.clear = clear
+    self.setRecursively = setRecursively
+    self.clearRecursively = clearRecursively
+    self.options = options
+  }
+}
+
 /// `/sys/fs/cgroup` of a container on a host with v1 hierarchies.
 package struct CgroupMount: Hashable, Sendable {
   /// One mounted hierarchy: its directory name below `/sys/fs/cgroup` and the options that select it.
@@ -156,7 +202,11 @@ package struct CgroupMount: Hashable, Sendable {
     package var isV2: Bool
     /// The data of mount(2): `memory`, `cpu,cpuacct`, `name=systemd`; empty on v2.
     package var options: Path
-    package init(name: Path, isV2: Bool, options: Path) {
+    /// The container's group on the host, bound here where the container has no cgroup namespace: a mount of the hierarchy
+    /// itself would begin at the top of the host's.
+    package var source: Path?
+    package init(name: Path, isV2: Bool, options: Path, source: Path? = nil) {
+      self.source = source
       self.name = name
       self.isV2 = isV2
       self.options = options

@@ -57,7 +57,18 @@ import Testing
     .mount(.makeSymbolicLink(hostile, target: hostile)), .mount(.makeDirectory(hostile, mode: 0o755)),
     .mount(.bindConsole),
     .mount(.mask(hostile)), .mount(.makeReadOnly(hostile)), .mount(.makeRootReadOnly), .mount(.pivotRoot),
-    .mount(.setRootPropagation(.private)),
+    .mount(.setRootPropagation(.private)), .mount(.moveRoot(hostile)), .mount(.openSources([], owner: nil)),
+    .mount(
+      .remount(
+        Remount(
+          target: hostile, set: .readOnly, clear: .noExecute, setRecursively: .noDevices,
+          clearRecursively: .noSetUserId))),
+    .mount(.remount(Remount(target: hostile, isBind: false, set: .readOnly, options: ["size=1m"]))),
+    .mount(
+      .mountCgroups(
+        CgroupMount(
+          target: "/sys/fs/cgroup", hierarchies: [.init(name: "pids", isV2: false, options: "pids", source: hostile)],
+          isReadOnly: false))),
   ]
   static let cgroups: [Step] = [
     .cgroup(.ensure(hostile)), .cgroup(.make(hostile)), .cgroup(.write(hostile, file: "memory.max", value: "67108864")),
