@@ -64,6 +64,8 @@ let package = Package(
     room("Rooted", "Steps", "Kernel"),
     room("Mounts", "Rooted", "Steps", "Kernel"),
     room("Cgroups", "JSON", "Steps", "Kernel"),
+    room("DBus", "Kernel"),
+    room("Systemd", "DBus", "Cgroups", "Steps", "Kernel"),
     room("Netlink", "Steps", "Kernel"),
     room("Firewall", "Netlink", "Steps", "Kernel"),
     room("Seccomp", "RuntimeSpec", "JSON", "Steps", "Kernel"),
@@ -72,14 +74,13 @@ let package = Package(
 
     // 4 runtime
     room(
-      "Planning", "RuntimeSpec", "JSON", "Seccomp", "Privileges", "Cgroups", "Mounts", "Steps", "Kernel"),
+      "Planning", "RuntimeSpec", "JSON", "Seccomp", "Privileges", "Systemd", "Cgroups", "Mounts", "Steps", "Kernel"),
     room(
       "Inside", "Planning", "Rooted", "Mounts", "Cgroups", "Netlink", "Seccomp", "Privileges", "Terminals", "ELF",
       "Explain", "Steps", "Kernel"),
     room(
-      "Launching", "Inside", "Planning", "Rooted", "Mounts", "Cgroups", "Netlink", "Firewall", "Terminals",
-      "RuntimeSpec",
-      "Steps", "Kernel"),
+      "Launching", "Inside", "Planning", "Rooted", "Mounts", "Systemd", "Cgroups", "Netlink", "Firewall", "Terminals",
+      "RuntimeSpec", "Steps", "Kernel"),
     room("Containers", "ImageSpec", "JSON", "Kernel"),
     room("Monitoring", "Inside", "Terminals", "JSON", "Kernel"),
 
@@ -97,7 +98,8 @@ let package = Package(
       "Steps", "Kernel"),
 
     room(
-      "OCIRuntime", "Launching", "Inside", "Planning", "Terminals", "Seccomp", "Privileges", "Cgroups", "Mounts",
+      "OCIRuntime", "Launching", "Inside", "Planning", "Terminals", "Seccomp", "Privileges", "Systemd", "Cgroups",
+      "Mounts",
       "RuntimeSpec", "JSON", "Steps", "Kernel"),
 
     // 6 front

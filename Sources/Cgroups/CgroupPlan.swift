@@ -86,6 +86,41 @@ extension CgroupLayout {
     return plan
   }
 
+  /// Everything for a container whose group systemd makes: the unit first, with the container's process in it; then, by our
+  /// own hand, the hierarchies that systemd does not manage, and the limits that it has no words for.
+  package func plan(
+    for resources: Resources, unit: SystemdUnit, group: String
+  ) throws(CgroupError) -> CgroupPlan {
+    var plan = try self.plan(for: resources, group: group)
+    let unified = plan.intoCgroup
+    plan.before = []
+    plan.intoCgroup = nil
+    plan.make = plan.make.map { step in
+      // systemd was there first, and its undo takes these away as well.
+      if case .make(let path) = step { .ensure(path) } else { step }
+    }
+    plan.make.insert(.startUnit(unit, groups: plan.groups), at: 0)
+    let own = hierarchies.filter { $0.name == "systemd" }.map(\.start)
+    plan.join.removeAll { step in
+      if case .join(let path, _) = step { own.contains { path.string.hasPrefix($0.string + "/") } } else { false }
+    }
+    // In a hybrid systemd may leave v2 alone.
+    if let unified, !hierarchies.isEmpty {
+      plan.make.insert(contentsOf: ancestors(of: unified).map { .ensure($0) }, at: 1)
+      plan.join.append(.join(unified, isV2: true))
+    }
+    return plan
+  }
+
+  private func ancestors(of group: Path) -> [Path] {
+    guard let start = unified?.start else { return [] }
+    var paths = [group]
+    while let first = paths.first, first.parent != start, first.parent.components.count > start.components.count {
+      paths.insert(first.parent, at: 0)
+    }
+    return paths
+  }
+
   /// Each shared group hands its controllers down before the next one is made (cgroup-v2.rst, "Top-down Constraint").
   private func unifiedSteps(_ unified: Unified, _ name: GroupName, required: [String]) -> [CgroupStep] {
     let order = required.reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }

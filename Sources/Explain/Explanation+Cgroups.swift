@@ -64,6 +64,13 @@ extension Explanation {
         name: "cgroup.admit",
         sentence: "Put the container into the control group \(Trace.clean(group)): its own root may not write there.",
         calls: Trace.write(path, "<container>"), shell: ["echo \"$pid\" > \(ShellWord(path))"])
+    case .startUnit(let unit, _): self.init(starting: unit)
+    case .stopUnit(let name, let isUser, _):
+      self.init(
+        name: "cgroup.stopUnit",
+        sentence: "Ask systemd to stop the scope \(Trace.clean(name)), and remove what is left of its groups.",
+        calls: [Trace.call("StopUnit", Trace.string(name), "\"replace\"")],
+        shell: ["systemctl \(isUser ? "--user " : "")stop \(ShellWord(name))"])
     case .remove(let path):
       self.init(
         name: "cgroup.remove", sentence: "Remove the control group \(Trace.clean(path)) when its last process is gone.",

@@ -77,12 +77,21 @@ package func exists(
 /// Whether this process may execute the file, by its effective ids (faccessat2(2), Linux 5.8; by the real ones before).
 package func mayExecute(_ path: Path, at directory: BorrowedDescriptor = .workingDirectory) -> Bool {
   guard let status = try? status(of: path, at: directory), status.kind == .regular else { return false }
+  return hasAccess(path, at: directory, Int(X_OK))
+}
+
+/// The same for writing to a file, or for making something in a directory.
+package func mayWrite(_ path: Path, at directory: BorrowedDescriptor = .workingDirectory) -> Bool {
+  hasAccess(path, at: directory, Int(W_OK))
+}
+
+private func hasAccess(_ path: Path, at directory: BorrowedDescriptor, _ mode: Int) -> Bool {
   let result = try? path.withAddress { (address) throws(Fault) in
     do throws(Fault) {
-      return try systemCall("faccessat2", 439, directory.argument, address, Int(X_OK), 0x200)
+      return try systemCall("faccessat2", 439, directory.argument, address, mode, 0x200)
     } catch {
       if error.errno != .noSystemCall { throw error }
-      return try systemCall("faccessat", Int(SYS_faccessat), directory.argument, address, Int(X_OK))
+      return try systemCall("faccessat", Int(SYS_faccessat), directory.argument, address, mode)
     }
   }
   return result != nil

@@ -3,6 +3,7 @@ internal import Firewall
 internal import Inside
 internal import Mounts
 internal import Netlink
+internal import Systemd
 package import Kernel
 package import Steps
 
@@ -20,6 +21,11 @@ func performOnHost(_ step: Step, container: Container?) throws(Fault) -> Bool {
   case .cgroup(.admit(let group, let isV2)):
     guard let container else { throw misplaced(step) }
     try writeControl(group.appending(isV2 ? "cgroup.procs" : "tasks"), "\(container.process)")
+  case .cgroup(.startUnit(let unit, _)):
+    guard let container else { throw misplaced(step) }
+    var manager = try SystemdManager(isUser: unit.isUser)
+    try manager.start(unit, processes: [container.process])
+  case .cgroup(.stopUnit(let name, let isUser, let groups)): try stopUnit(name, isUser: isUser, groups)
   case .cgroup(let step): try Cgroups.perform(step)
   case .network(let step): try Netlink.perform(step, container: container?.network)
   case .process(.mapIdentifiers(let users, let groups, let writer)):
@@ -41,6 +47,19 @@ func performOnHost(_ step: Step, container: Container?) throws(Fault) -> Bool {
 
 /// Performs one step that needs no container. False when what it would make was there already.
 package func performOnHost(_ step: Step) throws(Fault) -> Bool { try performOnHost(step, container: nil) }
+
+/// systemd kills and removes what is its own. What it does not know, or is not there to remove, is removed all the same.
+private func stopUnit(_ name: String, isUser: Bool, _ groups: [Path]) throws(Fault) {
+  var first: Fault?
+  do throws(Fault) {
+    var manager = try SystemdManager(isUser: isUser)
+    try manager.stop(name)
+  } catch { first = error }
+  for group in groups {
+    do throws(Fault) { try Cgroups.perform(.remove(group)) } catch { first = first ?? error }
+  }
+  if let first { throw first }
+}
 
 /// Takes steps back, in the order given. It goes on past every fault and returns them all.
 package func performUndo(_ steps: [Step]) -> [Fault] {

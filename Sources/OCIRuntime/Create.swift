@@ -31,7 +31,7 @@ package struct PreparedContainer: Sendable {
   package let bundle: Bundle
   package let plan: LaunchPlan
   package let options: CreateOptions
-  let group: String?
+  let place: GroupPlace?
 
   /// What hooks are told.
   var hookState: Spec.State {
@@ -63,12 +63,12 @@ extension OCIRuntime {
     let host = try facts(for: spec, id)
     try accept(validate(spec, on: host), of: "config.json")
     try checkTerminal(spec.process?.terminal == true, options.consoleSocket, isDetached: isDetached)
-    let layout = try told("cannot read the control groups") { () throws(Fault) in try CgroupLayout.detect() }
+    let layout = try hostLayout()
     let user = effectiveUser()
     let rootless = user == 0 ? nil : HostIdentity(user: user, group: effectiveGroup())
-    let group = rootless == nil ? spec.linux?.cgroupsPath.map { $0.isEmpty ? id : $0 } ?? id : nil
     var request = LaunchRequest(
-      spec: spec, root: .directory(bundle.rootfs), rootfs: bundle.rootfs, group: group, layout: layout)
+      spec: spec, root: .directory(bundle.rootfs), rootfs: bundle.rootfs, group: nil, layout: layout)
+    let place = try place(of: id, in: &request)
     request.state = Spec.State(
       id: id, status: .creating, bundle: bundle.directory.string, annotations: spec.annotations)
     request.rootless = rootless
@@ -89,7 +89,7 @@ extension OCIRuntime {
         annotations: spec.annotations))
     do throws(PlanningError) {
       let plan = try compile(request)
-      return PreparedContainer(id: id, bundle: bundle, plan: plan, options: options, group: group)
+      return PreparedContainer(id: id, bundle: bundle, plan: plan, options: options, place: place)
     } catch { throw RuntimeFailure("config.json: \(error)", hint: error.hint) }
   }
 
@@ -121,8 +121,8 @@ extension OCIRuntime {
       state.created = now()
       state.owner = effectiveUser()
       state.annotations = prepared.bundle.spec.annotations
-      state.group = prepared.group
       state.keepsKeyring = prepared.options.keepsKeyring
+      state.place = prepared.place
       state.undo = (prepared.plan.host + prepared.plan.wiring).reversed().compactMap { step in
         step.undo.flatMap(UndoRecord.init)
       }

@@ -84,8 +84,9 @@ extension OCIRuntime {
   private func plan(
     of process: Spec.Process, in spec: Spec, _ state: RuntimeState, _ pid: ProcessIdentifier, _ options: ExecOptions
   ) throws(RuntimeFailure) -> ExecPlan {
-    let layout = try told("cannot read the control groups") { () throws(Fault) in try CgroupLayout.detect() }
-    var group = state.group
+    let own = try cgroup(of: state)
+    let layout = if let own { own.layout } else { try hostLayout() }
+    var group = own?.group
     if let below = options.subgroup, let own = group {
       guard !below.split(separator: "/").contains("..") else {
         throw RuntimeFailure("--cgroup: \"\(below)\" leads out of the container's own group")

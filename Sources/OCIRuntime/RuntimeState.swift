@@ -1,3 +1,4 @@
+package import Cgroups
 package import JSON
 package import Kernel
 internal import RuntimeSpec
@@ -16,10 +17,10 @@ package struct RuntimeState: Hashable, Sendable {
   /// The first process; nil until there is one.
   package var process: ProcessIdentity?
   package var annotations: [String: String] = [:]
-  /// The control group as `CgroupLayout` names it; nil where the container has none of its own.
-  package var group: String?
   /// Its processes have the session keyring of whoever started them.
   package var keepsKeyring = false
+  /// The control group; nil where the container has none of its own.
+  package var place: GroupPlace?
   /// What takes back what was made on the host, in the order to perform. It is written before anything is made.
   package var undo: [UndoRecord] = []
 
@@ -32,7 +33,7 @@ package struct RuntimeState: Hashable, Sendable {
 
 /// An undo step as it is written down.
 package struct UndoRecord: Hashable, Sendable {
-  package enum Kind: String, Sendable { case removeGroup, removeDirectory }
+  package enum Kind: String, Sendable { case removeGroup, stopUnit, stopUserUnit, removeDirectory }
   package var kind: Kind
   package var target: String
 
@@ -41,6 +42,8 @@ package struct UndoRecord: Hashable, Sendable {
     switch step {
     case .cgroup(.remove(let path)): self.init(.removeGroup, path.string)
     case .file(.removeDirectory(let path)): self.init(.removeDirectory, path.string)
+    case .cgroup(.stopUnit(let name, let isUser, let groups)):
+      self.init(isUser ? .stopUserUnit : .stopUnit, ([name] + groups.map(\.string)).joined(separator: "\n"))
     default: return nil
     }
   }
@@ -50,10 +53,17 @@ package struct UndoRecord: Hashable, Sendable {
     self.target = target
   }
 
+  private var lines: [Substring] { target.split(separator: "\n") }
+
   var step: Step {
     switch kind {
     case .removeGroup: .cgroup(.remove(Path(target)))
     case .removeDirectory: .file(.removeDirectory(Path(target)))
+    case .stopUnit, .stopUserUnit:
+      // A unit's name and a group's hold no line break.
+      .cgroup(
+        .stopUnit(
+          String(lines.first ?? ""), isUser: kind == .stopUserUnit, groups: lines.dropFirst().map { Path(String($0)) }))
     }
   }
 }
@@ -68,6 +78,8 @@ extension RuntimeState: JSONReadable, JSONWritable {
     self.init(id: "", bundle: "", rootfs: "")
     var pid: ProcessIdentifier = 0
     var ticks: UInt64 = 0
+    var group: String?
+    var bases: [String: String] = [:]
     try reader.beginObject()
     while let key = try reader.nextMember() {
       switch key {
@@ -82,11 +94,13 @@ extension RuntimeState: JSONReadable, JSONWritable {
       case "annotations": annotations = try reader.stringMap()
       case "group": group = try reader.string()
       case "keepsKeyring": keepsKeyring = try reader.bool()
+      case "groupBases": bases = try reader.stringMap()
       case "undo": undo = try reader.list()
       // A newer Skiff may have written more than this one knows.
       default: try reader.skip()
       }
     }
+    place = group.map { GroupPlace(group: $0, bases: bases) }
     if pid > 0 { process = ProcessIdentity(process: pid, startTicks: ticks) }
   }
 
@@ -101,8 +115,9 @@ extension RuntimeState: JSONReadable, JSONWritable {
       $0.member("pid", process?.process)
       $0.member("startTicks", process?.startTicks)
       $0.member("annotations", annotations.isEmpty ? nil : annotations)
-      $0.member("group", group)
       $0.member("keepsKeyring", keepsKeyring ? true : nil)
+      $0.member("group", place?.group)
+      $0.member("groupBases", place.flatMap { $0.bases.isEmpty ? nil : $0.bases })
       $0.member("undo", undo)
     }
   }

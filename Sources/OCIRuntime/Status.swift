@@ -32,12 +32,4 @@ extension OCIRuntime {
   func isRunning(_ process: ProcessIdentity) -> Bool { process.isAlive && Kernel.isRunning(process.process) }
 
   func isFrozen(_ state: RuntimeState) -> Bool { (try? cgroup(of: state))??.isFrozen ?? false }
-
-  /// The container's group; nil where it has none of its own.
-  func cgroup(of state: RuntimeState) throws(RuntimeFailure) -> Cgroup? {
-    guard let group = state.group else { return nil }
-    return Cgroup(
-      group: group,
-      layout: try told("cannot read the control groups") { () throws(Fault) in try CgroupLayout.detect() })
-  }
 }

@@ -91,7 +91,10 @@ struct PlanCompiler {
   private func cgroups() throws(PlanningError) -> CgroupPlan {
     guard let group = request.group else { return .none }
     let resources = try Resources(linux.resources ?? Spec.Resources())
-    do throws(CgroupError) { return try request.layout.plan(for: resources, group: group) } catch {
+    do throws(CgroupError) {
+      if let unit = request.unit { return try request.layout.plan(for: resources, unit: unit, group: group) }
+      return try request.layout.plan(for: resources, group: group)
+    } catch {
       throw PlanningError("", "\(error)", hint: error.hint)
     }
   }

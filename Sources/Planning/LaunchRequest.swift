@@ -18,6 +18,8 @@ package struct LaunchRequest: Sendable {
   /// The name of the container's control group, `skiff/ID`; nil leaves it in the caller's.
   package var group: String?
   package var layout: CgroupLayout
+  /// With the systemd driver, the scope whose group that is.
+  package var unit: SystemdUnit?
   /// In the parent beside the building child: links and rules.
   package var wiring: [NetworkStep] = []
   /// In the child once the wires are there: addresses and routes.

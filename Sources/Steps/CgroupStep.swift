@@ -24,13 +24,21 @@ package enum CgroupStep: Hashable, Sendable {
   case join(Path, isV2: Bool)
   /// The parent puts the container in, whatever that costs: the root of a user namespace may not write to the host's groups.
   case admit(Path, isV2: Bool)
+  /// systemd makes a scope with the container's process in it, and with it the group where it manages one. `groups` are all that
+  /// hold the container, systemd's and those that stand beside it.
+  case startUnit(SystemdUnit, groups: [Path])
+  /// systemd stops the scope; what is left of its groups is removed.
+  case stopUnit(String, isUser: Bool, groups: [Path])
   /// rmdir of the group and of those that the container made in it, after killing who is still there; retried, for a
   /// bounded time, while the kernel lets go of the last task.
   case remove(Path)
 
   var undo: CgroupStep? {
-    if case .make(let path) = self { return .remove(path) }
-    return nil
+    switch self {
+    case .make(let path): .remove(path)
+    case .startUnit(let unit, let groups): .stopUnit(unit.name, isUser: unit.isUser, groups: groups)
+    default: nil
+    }
   }
 }
 

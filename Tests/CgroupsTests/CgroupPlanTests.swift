@@ -19,6 +19,8 @@ func line(_ step: CgroupStep) -> String {
   case .inheritCpuset(let group): "inherit \(group)"
   case .join(let group, let isV2): "join \(group) \(isV2 ? "v2" : "v1")"
   case .admit(let group, let isV2): "admit \(group) \(isV2 ? "v2" : "v1")"
+  case .startUnit(let unit, let groups): "start \(unit.name) \(groups.map(\.string).joined(separator: " "))"
+  case .stopUnit(let name, _, _): "stop \(name)"
   case .remove(let group): "remove \(group)"
   }
 }

@@ -7,7 +7,7 @@ struct House {
     ["CKernel"],
     ["Kernel"],
     ["JSON", "RuntimeSpec", "ImageSpec", "Archive", "Compression", "ELF", "Arguments", "Steps", "Explain"],
-    ["Rooted", "Mounts", "Cgroups", "Netlink", "Firewall", "Seccomp", "Privileges", "Terminals"],
+    ["Rooted", "Mounts", "Cgroups", "DBus", "Systemd", "Netlink", "Firewall", "Seccomp", "Privileges", "Terminals"],
     ["Planning", "Inside", "Launching", "Containers", "Monitoring"],
     ["Blobs", "Layers", "Staging", "Networks", "Volumes", "Engine", "OCIRuntime"],
     ["RuntimeCLI", "SkiffCLI"],
@@ -17,7 +17,7 @@ struct House {
   /// The only ways sideways: each name may depend on those before it in its own row.
   static let arrows: [[String]] = [
     ["JSON", "RuntimeSpec"], ["JSON", "ImageSpec"], ["Steps", "Explain"], ["JSON", "Explain"],
-    ["Rooted", "Mounts"], ["Netlink", "Firewall"],
+    ["Rooted", "Mounts"], ["Cgroups", "Systemd"], ["DBus", "Systemd"], ["Netlink", "Firewall"],
     ["Planning", "Inside", "Launching", "Containers", "Monitoring"],
     ["Blobs", "Layers", "Staging", "Engine"], ["Networks", "Engine"], ["Volumes", "Engine"],
     ["RuntimeCLI", "SkiffCLI"],

@@ -137,3 +137,6 @@ enum CPUController: Controller {
     return sum
   }
 }
+
+/// v1's shares as v2's weight.
+package func processorWeight(ofShares shares: UInt64) -> UInt64 { CPUController.weight(ofShares: shares) }

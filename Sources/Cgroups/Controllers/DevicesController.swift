@@ -31,6 +31,12 @@ enum DevicesController: Controller {
   }
 }
 
+/// The rules as v1 and systemd have them: a default, and exceptions from it, each of one kind of device. Nil for rules that have
+/// no such form.
+package func deviceExceptions(_ rules: [DeviceRule]) -> (allowsByDefault: Bool, exceptions: [DeviceRule])? {
+  (try? DeviceRules(rules).asExceptions()).map { ($0.allowsByDefault, $0.exceptions) }
+}
+
 extension DeviceRule {
   /// What every container may have, whatever its configuration says (runtime-spec, "Default Devices"): the device files that
   /// are made in /dev, terminals, and mknod of anything, which gives no access yet.

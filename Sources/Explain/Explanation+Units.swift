@@ -1,0 +1,40 @@
+internal import Kernel
+internal import Steps
+
+extension Explanation {
+  /// A scope of systemd: the call over the bus, and busctl(1)'s spelling of it.
+  init(starting unit: SystemdUnit) {
+    let name = Trace.clean(unit.name)
+    let words = unit.properties.map { "\(ShellWord($0.name)) \($0.value.busctlWords)" }
+    self.init(
+      name: "cgroup.startUnit",
+      sentence: "Ask systemd to make the scope \(name) with the container in it, delegated to it: "
+        + unit.properties.map { Trace.clean($0.description) }.joined(separator: ", ") + ".",
+      calls: [
+        Trace.call(
+          "StartTransientUnit", Trace.string(unit.name), "\"replace\"", "[\(unit.properties.count + 1) properties]")
+      ],
+      shell: [
+        "busctl \(unit.isUser ? "--user " : "")call org.freedesktop.systemd1 /org/freedesktop/systemd1 "
+          + "org.freedesktop.systemd1.Manager StartTransientUnit 'ssa(sv)a(sa(sv))' \(ShellWord(unit.name)) replace "
+          + "\(words.count + 1) \((words + ["PIDs au 1 \"$pid\""]).joined(separator: " ")) 0"
+      ])
+  }
+}
+
+extension UnitProperty.Value {
+  /// The type and the value, as busctl(1) takes them.
+  fileprivate var busctlWords: String {
+    func word(_ text: String) -> String { "\(ShellWord(text))" }
+    return switch self {
+    case .flag(let value): "b \(value)"
+    case .signed(let value): "i \(value)"
+    case .number(let value): "t \(value)"
+    case .text(let value): "s \(word(value))"
+    case .texts(let values): (["as", "\(values.count)"] + values.map(word)).joined(separator: " ")
+    case .bits(let bytes): (["ay", "\(bytes.count)"] + bytes.map { "\($0)" }).joined(separator: " ")
+    case .devices(let devices):
+      (["'a(ss)'", "\(devices.count)"] + devices.flatMap { [word($0.path), word($0.access)] }).joined(separator: " ")
+    }
+  }
+}

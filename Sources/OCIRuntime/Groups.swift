@@ -1,0 +1,57 @@
+internal import Cgroups
+internal import Kernel
+internal import Planning
+internal import Systemd
+
+// Where a container's control group is: thought out when the container is made, and read from its record afterwards.
+
+extension OCIRuntime {
+  /// Puts the container's group into the request. Nil where it gets none of its own.
+  func place(of id: String, in request: inout LaunchRequest) throws(RuntimeFailure) -> GroupPlace? {
+    if driver == .systemd, let obstacle = SystemdManager.obstacle {
+      throw RuntimeFailure("cannot use the systemd driver: \(obstacle)", hint: "leave --systemd-cgroup out")
+    }
+    let isRoot = isRootOfHost()
+    if isRoot { request.spec.allowDefaultDevices() }
+    do throws(PlanningError) {
+      switch driver {
+      case .cgroupfs where !isRoot: return try request.placeDelegatedGroup(identifier: id)
+      case .disabled: return nil
+      case .cgroupfs: return try request.placeGroup(identifier: id)
+      case .systemd: return try request.placeUnit(identifier: id, below: try managersGroup())
+      }
+    } catch { throw RuntimeFailure("config.json: \(error)", hint: error.hint) }
+  }
+
+  /// Root of a user namespace, as podman calls a runtime for an ordinary user, is not root of the host.
+  private func isRootOfHost() -> Bool {
+    guard effectiveUser() == 0 else { return false }
+    let map = (try? readText("/proc/self/uid_map")) ?? ""
+    return map.split { $0 == " " || $0 == "\n" } == ["0", "0", "4294967295"]
+  }
+
+  /// A user's own systemd makes groups below its own; nil for root, who asks the host's.
+  private func managersGroup() throws(PlanningError) -> String? {
+    guard effectiveUser() != 0 else { return nil }
+    do throws(Fault) {
+      var manager = try SystemdManager(isUser: true)
+      return try manager.controlGroup()
+    } catch { throw PlanningError("", "cannot ask the user's systemd: \(error)", hint: error.hint) }
+  }
+
+  func hostLayout() throws(RuntimeFailure) -> CgroupLayout {
+    try told("cannot read the control groups") { () throws(Fault) in try CgroupLayout.detect() }
+  }
+
+  /// The container's group; nil where it has none of its own.
+  func cgroup(of state: RuntimeState) throws(RuntimeFailure) -> Cgroup? {
+    guard let place = state.place else { return nil }
+    let layout = try hostLayout()
+    do throws(CgroupError) {
+      let group = try Cgroup(place, layout: layout)
+      return isRootOfHost() ? group : group.whereItIs()
+    } catch {
+      throw RuntimeFailure("the record of \(state.id): \(error)", hint: error.hint)
+    }
+  }
+}
