@@ -3,6 +3,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD := .build/release
 COMPLETIONS := bash-completion/completions/skiff zsh/site-functions/_skiff fish/vendor_completions.d/skiff.fish
+RUNTIME_COMPLETIONS := $(subst skiff,skiff-runtime,$(COMPLETIONS))
 # Package.swift lists the test targets by what is on the disk, which the cache of manifests does not look at.
 MANIFEST := --manifest-cache none
 # nft, ip and runc live in the sbin directories, which not every user has on PATH.
@@ -66,10 +67,14 @@ install: ## into PREFIX (/usr/local): skiff, skiff-runtime for those who call an
 	$(BUILD)/skiff completion bash > "$(DESTDIR)$(PREFIX)/share/$(word 1,$(COMPLETIONS))"
 	$(BUILD)/skiff completion zsh > "$(DESTDIR)$(PREFIX)/share/$(word 2,$(COMPLETIONS))"
 	$(BUILD)/skiff completion fish > "$(DESTDIR)$(PREFIX)/share/$(word 3,$(COMPLETIONS))"
+	$(BUILD)/skiff oci man --all "$(DESTDIR)$(PREFIX)/share/man/man1"
+	$(BUILD)/skiff oci completion bash > "$(DESTDIR)$(PREFIX)/share/$(word 1,$(RUNTIME_COMPLETIONS))"
+	$(BUILD)/skiff oci completion zsh > "$(DESTDIR)$(PREFIX)/share/$(word 2,$(RUNTIME_COMPLETIONS))"
+	$(BUILD)/skiff oci completion fish > "$(DESTDIR)$(PREFIX)/share/$(word 3,$(RUNTIME_COMPLETIONS))"
 
 uninstall: ## takes away what install put
 	rm -f "$(DESTDIR)$(PREFIX)/bin/skiff" "$(DESTDIR)$(PREFIX)/bin/skiff-runtime"
-	rm -f $(addprefix "$(DESTDIR)$(PREFIX)"/share/,$(COMPLETIONS))
+	rm -f $(addprefix "$(DESTDIR)$(PREFIX)"/share/,$(COMPLETIONS) $(RUNTIME_COMPLETIONS))
 	rm -f "$(DESTDIR)$(PREFIX)"/share/man/man1/skiff-*.1 "$(DESTDIR)$(PREFIX)"/share/man/man1/skiff.1
 
 clean: ## removes what was built

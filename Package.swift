@@ -104,8 +104,8 @@ let package = Package(
 
     // 6 front
     room(
-      "RuntimeCLI", "OCIRuntime", "Inside", "Planning", "Terminals", "Cgroups", "RuntimeSpec", "Arguments", "JSON",
-      "Steps", "Kernel"),
+      "RuntimeCLI", "OCIRuntime", "Inside", "Planning", "Privileges", "Terminals", "Cgroups", "RuntimeSpec", "Explain",
+      "Arguments", "JSON", "Steps", "Kernel"),
     room(
       "SkiffCLI", "RuntimeCLI", "Engine", "Staging", "Networks", "Layers", "Blobs", "Monitoring", "Containers",
       "Inside",

@@ -22,6 +22,11 @@ package struct Command: Sendable {
   /// All words after the first positional are the container's: `run IMAGE ls -l`.
   package var stopsAtFirstPositional: Bool
   package var examples: [Example]
+  /// The program that the command belongs to, as its errors name it.
+  package var program = "skiff"
+  /// Long names may have one dash, as Go's flag package takes them: `-root DIR`. There are no clusters of letters then
+  /// that would be a name.
+  package var takesOneDash = false
 
   package init(
     _ name: String, summary: String, usage: [String], discussion: [String] = [], options: [Option] = [],

@@ -34,7 +34,11 @@ private struct Reader {
       if word.hasPrefix("--") {
         try readLong(word.dropFirst(2))
       } else if word.hasPrefix("-"), word != "-" {
-        try readCluster(word.dropFirst(), in: word)
+        if isLongWithOneDash(word) {
+          try readLong(word.dropFirst())
+        } else {
+          try readCluster(word.dropFirst(), in: word)
+        }
       } else {
         parsed.positionals.append(word)
         if command.stopsAtFirstPositional {
@@ -46,6 +50,12 @@ private struct Reader {
     }
     try checkCount()
     return parsed
+  }
+
+  private func isLongWithOneDash(_ word: String) -> Bool {
+    guard command.takesOneDash else { return false }
+    let name = word.dropFirst().prefix { $0 != "=" }
+    return options.contains { $0.name == name }
   }
 
   private mutating func readLong(_ text: Substring) throws(UsageError) {
@@ -116,7 +126,7 @@ private struct Reader {
       let need = spec.minimum == spec.maximum ? "" : "at least "
       throw fail(
         "requires \(need)\(spec.minimum) argument\(spec.minimum == 1 ? "" : "s")",
-        suggestion: command.usage.first.map { "usage: skiff \(command.name) \($0)" })
+        suggestion: command.usage.first.map { "usage: \(command.program) \(command.name) \($0)" })
     }
     guard let maximum = spec.maximum, count > maximum else { return }
     let extra = parsed.positionals[maximum]
@@ -124,7 +134,7 @@ private struct Reader {
       maximum == 0
         ? "accepts no arguments, got \"\(extra)\""
         : "accepts at most \(maximum) argument\(maximum == 1 ? "" : "s"), \"\(extra)\" is one too many",
-      suggestion: command.usage.first.map { "usage: skiff \(command.name) \($0)" })
+      suggestion: command.usage.first.map { "usage: \(command.program) \(command.name) \($0)" })
   }
 
   private func fail(_ message: String, suggestion: String? = nil) -> UsageError {

@@ -92,3 +92,8 @@ extension Cgroup {
       hint: "a process in it is in uninterruptible sleep (state D in ps): it can be stopped when its i/o is done")
   }
 }
+
+extension Cgroup {
+  /// The directory whose file stops the processes; nil where the host has none.
+  package var freezerPath: Path? { directoryInV1(of: "freezer") ?? unifiedDirectory }
+}

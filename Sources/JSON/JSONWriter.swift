@@ -6,6 +6,8 @@ package struct JSONWriter: Sendable {
     case compact
     /// One member a line, two spaces a level.
     case pretty
+    /// One member a line, a tab a level and no newline at the end: what Go's programs write for people to edit.
+    case tabs
   }
 
   private let style: Style
@@ -48,7 +50,7 @@ package struct JSONWriter: Sendable {
     separate()
     appendQuoted(key)
     bytes.append(UInt8(ascii: ":"))
-    if style == .pretty { bytes.append(0x20) }
+    if style != .compact { bytes.append(0x20) }
     isAfterKey = true
   }
 
@@ -79,9 +81,10 @@ package struct JSONWriter: Sendable {
   }
 
   private mutating func breakLine() {
-    guard style == .pretty else { return }
+    guard style != .compact else { return }
     bytes.append(0x0a)
-    bytes.append(contentsOf: repeatElement(0x20, count: depth * 2))
+    let isTabs = style == .tabs
+    bytes.append(contentsOf: repeatElement(isTabs ? 0x09 : 0x20, count: isTabs ? depth : depth * 2))
   }
 
   // MARK: Values

@@ -5,12 +5,26 @@ internal import CKernel
 ///
 /// - Parameters:
 ///   - streams: what the program has as descriptors 0, 1, 2, …. They may not be among those numbers here.
+///   - resetsSignals: it ignores and blocks none, whatever this one does.
+/// - Returns: its number; nobody else reaps it.
 /// - Throws: what execve(2) answered.
+@discardableResult
 package func spawn(
-  _ executable: BorrowedDescriptor, arguments: [Path], environment: [Path], streams: [BorrowedDescriptor]
-) throws(Fault) {
+  _ executable: BorrowedDescriptor, arguments: [Path], environment: [Path], streams: [BorrowedDescriptor],
+  resetsSignals: Bool = false
+) throws(Fault) -> ProcessIdentifier {
   // Out of the way of the numbers that the program gets, for the child has both for a moment.
   let executable = try executable.duplicate(from: Int32(streams.count))
+  // The child has the same descriptors until it executes, and /proc/self is its own by then.
+  return try spawn(
+    Path("/proc/self/fd/\(executable.rawValue)"), arguments: arguments, environment: environment, streams: streams,
+    resetsSignals: resetsSignals)
+}
+
+/// The same for a path, which may also lead to a script: its interpreter could not open a descriptor that is gone by then.
+package func spawn(
+  _ path: Path, arguments: [Path], environment: [Path], streams: [BorrowedDescriptor], resetsSignals: Bool = false
+) throws(Fault) -> ProcessIdentifier {
   precondition(streams.allSatisfy { $0.rawValue > 2 }, "a stream would be covered by one before it")
   var actions = unsafe posix_spawn_file_actions_t()
   var attributes = posix_spawnattr_t()
@@ -23,9 +37,16 @@ package func spawn(
   for (number, stream) in streams.enumerated() {
     unsafe posix_spawn_file_actions_adddup2(&actions, stream.rawValue, Int32(number))
   }
-  unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSID))
-  // The child has the same descriptors until it executes, and /proc/self is its own by then.
-  let path = Path("/proc/self/fd/\(executable.rawValue)")
+  var flags = Int16(POSIX_SPAWN_SETSID)
+  if resetsSignals {
+    var signals = sigset_t()
+    unsafe sigfillset(&signals)
+    unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
+    unsafe sigemptyset(&signals)
+    unsafe posix_spawnattr_setsigmask(&attributes, &signals)
+    flags |= Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK)
+  }
+  unsafe posix_spawnattr_setflags(&attributes, flags)
   var process: pid_t = 0
   let error = withPointers([path]) { paths in
     withPointers(arguments) { arguments in
@@ -41,4 +62,5 @@ package func spawn(
       "posix_spawn", Errno(rawValue: error),
       arguments: "\(path.quoted), [\(arguments.map(\.quoted).joined(separator: ", "))]")
   }
+  return process
 }

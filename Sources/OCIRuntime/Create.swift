@@ -22,6 +22,8 @@ package struct CreateOptions: Sendable {
   package var keepsKeyring = false
   /// Move the root over the host's instead of pivot_root(2).
   package var noPivot = false
+  /// Variables that the program has beyond the configuration's.
+  package var environment: [String] = []
   package init() {}
 }
 
@@ -59,7 +61,11 @@ extension OCIRuntime {
       throw RuntimeFailure(
         "invalid container ID format: \"\(id)\"", hint: "letters, digits and _ + - . make an ID")
     }
-    let spec = bundle.spec
+    var spec = bundle.spec
+    spec.process?.env += options.environment
+    if notifyAddress != nil {
+      spec.addNotifySocket(below: store.directory(of: id).appending(ContainerDirectory.notify))
+    }
     let host = try facts(for: spec, id)
     try accept(validate(spec, on: host), of: "config.json")
     try checkTerminal(spec.process?.terminal == true, options.consoleSocket, isDetached: isDetached)
@@ -162,6 +168,9 @@ extension OCIRuntime {
       try directory.write(initial)
       passKillSwitch("creating", 2)
       try directory.write(configuration: prepared.bundle.bytes)
+      if notifyAddress != nil {
+        try makeDirectory(directory.path.appending(ContainerDirectory.notify), mode: 0o755)
+      }
       passKillSwitch("creating", 3)
       return prepared.plan.waitsForStart ? try listenUnix(directory.startSocket, kind: .sequencedPacket) : nil
     }

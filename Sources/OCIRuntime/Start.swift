@@ -26,6 +26,7 @@ extension OCIRuntime {
     passKillSwitch("starting", 0)
     directory.removeStartSocket()
     passKillSwitch("starting", 1)
+    let relay = notifyRelay(of: directory)
     do throws(PlanFailure) {
       try Launching.start(
         over: socket.borrowed, nil, process: view.state.process?.process ?? 0, listener: listener(of: spec, view.state))
@@ -34,6 +35,9 @@ extension OCIRuntime {
     }
     passKillSwitch("starting", 2)
     afterStart(of: view.state, spec, directory)
+    if let relay, let process = view.state.process, let pidfd = process.open() {
+      awaitReady(relay, process.process, pidfd.borrowed)
+    }
   }
 
   private func listener(of spec: Spec, _ state: RuntimeState) -> FilterListener? {

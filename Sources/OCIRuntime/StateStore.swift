@@ -114,6 +114,11 @@ struct ContainerDirectory: ~Copyable {
     try file.borrowed.write(bytes)
   }
 
+  /// Whole, or as it was: `start` and hooks read it.
+  borrowing func replace(configuration bytes: [UInt8]) throws(Fault) {
+    try replaceFile(Self.configuration, with: bytes, durable: false, at: descriptor.borrowed)
+  }
+
   /// Whether a process waits to be started.
   var waitsForStart: Bool { exists(Self.start, at: descriptor.borrowed, followLinks: false) }
 

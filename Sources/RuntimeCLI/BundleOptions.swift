@@ -35,6 +35,14 @@ var activatedSockets: Int {
   return target == nil || target == "\(processIdentifier())" ? count : 0
 }
 
+/// What tells the program of its sockets: it is process 1, or is told so.
+var activationEnvironment: [String] {
+  let count = activatedSockets
+  guard count > 0 else { return [] }
+  let names = environment("LISTEN_FDNAMES").map { ["LISTEN_FDNAMES=\($0)"] } ?? []
+  return ["LISTEN_FDS=\(count)", "LISTEN_PID=1"] + names
+}
+
 func createOptions(_ parsed: ParsedArguments, _ preserved: Int) throws -> CreateOptions {
   var options = CreateOptions()
   // The working directory will be the bundle's.
@@ -44,6 +52,7 @@ func createOptions(_ parsed: ParsedArguments, _ preserved: Int) throws -> Create
   options.preservedDescriptors = preserved
   options.keepsKeyring = parsed.flag("no-new-keyring")
   options.noPivot = parsed.flag("no-pivot")
+  options.environment = activationEnvironment
   return options
 }
 

@@ -1,4 +1,5 @@
 internal import Kernel
+internal import OCIRuntime
 internal import Terminals
 
 /// A command that stays until the process that it started has ended: it passes signals on, and its terminal.
@@ -11,19 +12,28 @@ struct Foreground: ~Copyable {
     signals = try SignalDescriptor(.all)
   }
 
-  /// - Parameter terminal: the master of the process's pseudo terminal, when it has one that is looked after here.
+  /// - Parameters:
+  ///   - terminal: the master of the process's pseudo terminal, when it has one that is looked after here.
+  ///   - readiness: passes on that the program is ready; with a terminal nobody waits for that.
   /// - Returns: the exit code.
-  mutating func awaitEnd(of process: BorrowedDescriptor, terminal: consuming Descriptor?) throws(Fault) -> Int32 {
+  mutating func awaitEnd(
+    of process: BorrowedDescriptor, terminal: consuming Descriptor?, passing readiness: consuming NotifyRelay? = nil
+  ) throws(Fault) -> Int32 {
     switch consume terminal {
     case .some(let master): try relay(master.borrowed, process)
-    case .none: try passSignals(to: process)
+    case .none: try passSignals(to: process, readiness)
     }
     return try wait(for: .pidfd(process))?.status.code ?? 137
   }
 
-  private func passSignals(to process: BorrowedDescriptor) throws(Fault) {
+  private func passSignals(to process: BorrowedDescriptor, _ relay: consuming NotifyRelay?) throws(Fault) {
+    var relay = relay
     while true {
-      let ready = try poll([(process, .readable), (signals.borrowed, .readable)])
+      var sources: [(BorrowedDescriptor, PollEvents)] = [(process, .readable), (signals.borrowed, .readable)]
+      if let socket = relay.view { sources.append((socket, .readable)) }
+      let ready = try poll(sources)
+      // This process is the service's main one: its end is the container's.
+      if ready.count > 2, !ready[2].isEmpty, try relay.pass(mainProcess: processIdentifier()) { relay = nil }
       while let report = try signals.next() {
         // Children are this process's own affair, and a resized window means nothing without a terminal.
         if report.signal == Signal.child || report.signal == Signal.windowChange { continue }

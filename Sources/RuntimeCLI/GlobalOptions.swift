@@ -12,19 +12,21 @@ let globalRuntimeOptions = [
   Option("cgroup-manager", .value, value: "driver", help: "cgroupfs, systemd or disabled", initial: "cgroupfs"),
   Option(
     "rootless", .value, value: "mode", help: "Ignore faults of control groups: true, false or auto", initial: "auto"),
-  Option("criu", .value, value: "program", help: "The criu to call for checkpoint and restore", isHidden: true),
+  Option("criu", .value, value: "program", help: "The criu to call for checkpoint and restore", initial: "criu"),
   Option("version", short: "v", help: "Print the version and exit"),
 ]
 
 let globalSyntax = Command(
   "", summary: "", usage: ["[OPTIONS] COMMAND"], options: globalRuntimeOptions, positionals: .atLeast(0),
-  stopsAtFirstPositional: true)
+  stopsAtFirstPositional: true
+).asRuntimes
 
 extension OCIRuntime {
   /// As the options before the command describe it.
   init(_ parsed: ParsedArguments) throws {
     let log = try RuntimeLog(globals: parsed)
-    self.init(root: Path(parsed.inherited("root") ?? OCIRuntime.defaultRoot)) { log.warning($0) }
+    // The working directory will be the bundle's.
+    self.init(root: try absolute(parsed.inherited("root") ?? OCIRuntime.defaultRoot)) { log.warning($0) }
     if parsed.inherited("systemd-cgroup") == "true" { driver = .systemd }
     if let name = parsed.inherited("cgroup-manager") {
       guard let known = CgroupDriver(rawValue: name) else {

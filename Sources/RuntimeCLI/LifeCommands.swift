@@ -26,6 +26,7 @@ enum CreateCommand {
     let bundle = try Bundle(at: Path(parsed.string("bundle") ?? "."))
     let prepared = try runtime.prepare(
       parsed.positionals[0], bundle, try createOptions(parsed, inherited), waitsForStart: true)
+    try prepared.log(parsed)
     let container = try runtime.create(prepared, streams: .own)
     runtime.leaveWaiting(container)
     return 0
@@ -62,7 +63,7 @@ enum StateCommand {
       },
       { parsed in
         let view = try OCIRuntime(parsed).view(of: parsed.positionals[0])
-        return say(view.jsonString(.pretty) + "\n")
+        return say(view.jsonString(.pretty))
       }))
 }
 
@@ -72,14 +73,24 @@ enum KillCommand {
     .run(
       syntax: {
         Command(
-          "kill", summary: "Send a signal to a container's first process", usage: ["[OPTIONS] CONTAINER [SIGNAL]"],
-          options: [Option("all", short: "a", help: "Send it to every process of the container")],
+          "kill", summary: "Send a signal to a container's first process", usage: ["CONTAINER [SIGNAL]"],
+          discussion: [
+            "SIGNAL is a name, with or without SIG and in any case, or a number; SIGTERM without it.",
+            "SIGKILL ends every process of the container, also where it has no pid namespace of its own.",
+          ],
+          options: [
+            // Engines still give it; a SIGKILL reaches all anyhow.
+            Option("all", short: "a", help: "Send it to every process of the container", isHidden: true)
+          ],
           positionals: Positionals(1, 2))
       }, perform))
 
   @Sendable private static func perform(_ parsed: ParsedArguments) throws -> Int32 {
     let word = parsed.positionals.count > 1 ? parsed.positionals[1] : "SIGTERM"
-    guard let signal = SignalName.number(word) else { throw RuntimeFailure("unknown signal \"\(word)\"") }
+    // 0 asks whether it is there.
+    guard let signal = word == "0" ? 0 : SignalName.number(word) else {
+      throw RuntimeFailure("unknown signal \"\(word)\"")
+    }
     try OCIRuntime(parsed).kill(parsed.positionals[0], signal: signal, all: parsed.flag("all"))
     return 0
   }

@@ -15,6 +15,7 @@ enum RunCommand {
           options: bundleOptions + [
             Option("detach", short: "d", help: "Do not wait for its end"),
             Option("keep", help: "Do not delete it at its end"),
+            Option("no-subreaper", help: "Does nothing: no subreaper is used", isHidden: true),
           ], positionals: .exactly(1))
       }, perform))
 
@@ -27,9 +28,12 @@ enum RunCommand {
     let isDetached = parsed.flag("detach")
     let prepared = try runtime.prepare(
       parsed.positionals[0], bundle, try createOptions(parsed, inherited), waitsForStart: false, isDetached: isDetached)
+    try prepared.log(parsed)
     if isDetached {
       let container = try runtime.create(prepared, streams: .own)
+      let relay = runtime.notifyRelay(of: container)
       runtime.finishStart(container, of: prepared)
+      if let relay { runtime.awaitReady(relay, container) }
       return 0
     }
     return try runInForeground(prepared, runtime, keeps: parsed.flag("keep"))
@@ -40,8 +44,10 @@ enum RunCommand {
   ) throws -> Int32 {
     var foreground = try Foreground()
     var container = try runtime.create(prepared, streams: .own)
+    let relay = runtime.notifyRelay(of: container)
     runtime.finishStart(container, of: prepared)
-    let code = try foreground.awaitEnd(of: container.pidfd.borrowed, terminal: container.terminal.take())
+    let code = try foreground.awaitEnd(
+      of: container.pidfd.borrowed, terminal: container.terminal.take(), passing: relay)
     if !keeps { try runtime.deleteAfterRun(container) }
     return code
   }

@@ -10,6 +10,9 @@ internal import OCIRuntime
 /// The name that this program has as a runtime.
 package let runtimeName = "skiff-runtime"
 
+/// What the program is, in a line.
+let runtimeAbout = "An OCI runtime: containers from bundles, for engines and by hand"
+
 /// Headings of the help.
 enum RuntimeGroup {
   static let life = "A container's life"
@@ -21,7 +24,9 @@ enum RuntimeGroup {
 package func runtimeCommandTable() -> [CommandEntry] {
   [
     CreateCommand.entry, StartCommand.entry, RunCommand.entry, StateCommand.entry, KillCommand.entry,
-    DeleteCommand.entry, ExecCommand.entry, FeaturesCommand.entry,
+    DeleteCommand.entry, ListCommand.entry, SpecCommand.entry, ExecCommand.entry, PsCommand.entry, PauseCommand.entry,
+    ResumeCommand.entry, UpdateCommand.entry, EventsCommand.entry, CheckpointCommand.entry, RestoreCommand.entry,
+    FeaturesCommand.entry, RuntimeCompletionCommand.entry, RuntimeManCommand.entry,
   ]
 }
 
@@ -38,7 +43,8 @@ package func runtimeMain(_ words: [String]) -> Int32 {
     log = try RuntimeLog(globals)
     switch try dispatch(globals.positionals, in: runtimeCommandTable()) {
     case .level: return printRuntimeHelp()
-    case .command(let entry, let command, let rest, let run):
+    case .command(let entry, let named, let rest, let run):
+      let command = named.asRuntimes
       var parsed = try command.parse(rest)
       if parsed.wantsHelp { return say(help(for: command, aliases: entry.aliases, program: runtimeName)) }
       parsed.inherit(globals)
@@ -51,10 +57,20 @@ package func runtimeMain(_ words: [String]) -> Int32 {
   }
 }
 
+extension Command {
+  /// As runc's words are read.
+  var asRuntimes: Command {
+    var command = self
+    command.program = runtimeName
+    command.takesOneDash = true
+    return command
+  }
+}
+
 private func printRuntimeHelp() -> Int32 {
   say(
     help(
-      for: runtimeCommandTable(), about: "An OCI runtime: containers from bundles, for engines and by hand",
+      for: runtimeCommandTable(), about: runtimeAbout,
       options: globalRuntimeOptions + [Command.helpOption], program: runtimeName))
 }
 
