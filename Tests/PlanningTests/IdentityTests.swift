@@ -37,7 +37,8 @@ import Testing
       .set(.memoryPolicy(MemoryPolicy(mode: .bind, flags: 1 << 15, nodes: try NumberList(parsing: "0,1")))),
       .set(.personality(.linux32)),
       .set(.scheduler(SchedulerSettings(policy: .fifo, priority: 7, flags: 1))), .setOomScoreAdjustment(10),
-      .setResourceLimit(limit), .limitCapabilities(bounding: []), .setUser(user: 5, group: 6, supplementary: [7]),
+      .setResourceLimit(limit), .limitCapabilities(bounding: []), .ownStreams(user: 5),
+      .setUser(user: 5, group: 6, supplementary: [7]),
       .setUmask(0o77), .changeDirectory("/"), .setNoNewPrivileges, .setCapabilities(none),
       .execute(program: "true", arguments: ["true"], environment: ["PATH=/bin"]),
     ]

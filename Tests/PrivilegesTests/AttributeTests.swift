@@ -73,13 +73,13 @@ struct AttributeTests {
       try run(.keyring(SessionKeyring(name: name, permissions: 0x8_0000)))
       let first = try readText("/proc/keys").split(separator: "\n").filter { $0.contains(name) }
       // The fifth field: searchable by its user, beside what every session keyring allows.
-      try expect(first.count == 1 && first[0].split(separator: " ")[4] == "1f1b0000")
+      try expect(first.count == 1 && first[0].split(separator: " ")[4] == "3f1b0000")
       // Once more, as whoever starts it again from within: it is the caller's already.
       try run(.keyring(SessionKeyring(name: name, permissions: 0x8_0000)))
       try expect(try joinSessionKeyring(Path(name)) == 0)
       try run(.keyring(SessionKeyring(name: name + "-other")))
       let other = try readText("/proc/keys").split(separator: "\n").filter { $0.contains(name + "-other") }
-      try expect(other.count == 1 && other[0].split(separator: " ")[4] == "1f130000")
+      try expect(other.count == 1 && other[0].split(separator: " ")[4] == "3f130000")
     }
   }
 
