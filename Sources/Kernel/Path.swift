@@ -6,9 +6,15 @@ package struct Path: Hashable, Sendable {
   private let storage: [UInt8]
 
   /// Refuses a NUL inside, which the kernel would read as the end.
-  package init?(bytes: some Sequence<UInt8>) {
-    var storage = Array(bytes)
-    if storage.contains(0) { return nil }
+  package init?(bytes: [UInt8]) { self.init(bytes: bytes[...]) }
+
+  package init?(bytes: ArraySlice<UInt8>) {
+    var storage = [UInt8]()
+    storage.reserveCapacity(bytes.count + 1)
+    for byte in bytes {
+      if byte == 0 { return nil }
+      storage.append(byte)
+    }
     storage.append(0)
     self.storage = storage
   }

@@ -39,7 +39,7 @@ struct KernelMounts: ~Copyable {
     }
     let components = path.components
     guard !components.contains("..") else { return nil }
-    let rest = Path(bytes: components.dropFirst().map(\.bytes).joined(separator: [UInt8(ascii: "/")])) ?? ""
+    let rest = components.dropFirst().reduce(Path("")) { $0.isEmpty ? $1 : $0.appending($1) }
     switch components.first {
     case "proc": return try Self.open(rest.isEmpty ? "." : rest, flags, in: proc)
     case "sys": return try Self.open(rest.isEmpty ? "." : rest, flags, in: sys)

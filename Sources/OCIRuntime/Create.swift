@@ -41,12 +41,27 @@ package struct PreparedContainer: Sendable {
   }
 }
 
+extension PreparedContainer {
+  /// What is written down before anything is made.
+  var firstState: RuntimeState {
+    var state = RuntimeState(id: id, bundle: bundle.directory.string, rootfs: bundle.rootfs.string)
+    state.created = now()
+    state.owner = effectiveUser()
+    state.annotations = bundle.spec.annotations
+    state.keepsKeyring = options.keepsKeyring
+    state.place = place
+    state.undo = (plan.host + plan.wiring).reversed().compactMap { $0.undo.flatMap(UndoRecord.init) }
+    return state
+  }
+}
+
 /// A container that was made: its first process waits for `start`, or runs its program already.
 package struct CreatedContainer: ~Copyable {
   package let process: ProcessIdentifier
   package let pidfd: Descriptor
   /// The master of its pseudo terminal, when nobody else got it.
   package var terminal: Descriptor?
+  let state: RuntimeState
   let directory: ContainerDirectory
 }
 
@@ -122,16 +137,7 @@ extension OCIRuntime {
     let directory = try store.claim(prepared.id)
     passKillSwitch("creating", 1)
     do throws(RuntimeFailure) {
-      var state = RuntimeState(
-        id: prepared.id, bundle: prepared.bundle.directory.string, rootfs: prepared.bundle.rootfs.string)
-      state.created = now()
-      state.owner = effectiveUser()
-      state.annotations = prepared.bundle.spec.annotations
-      state.keepsKeyring = prepared.options.keepsKeyring
-      state.place = prepared.place
-      state.undo = (prepared.plan.host + prepared.plan.wiring).reversed().compactMap { step in
-        step.undo.flatMap(UndoRecord.init)
-      }
+      var state = prepared.firstState
       var launched = try launch(prepared, directory, &state, streams: streams)
       passKillSwitch("creating", 4)
       do throws(RuntimeFailure) {
@@ -147,7 +153,7 @@ extension OCIRuntime {
       passKillSwitch("creating", 5)
       let process = launched.process
       return CreatedContainer(
-        process: process, pidfd: launched.pidfd, terminal: launched.terminal, directory: directory)
+        process: process, pidfd: launched.pidfd, terminal: launched.terminal, state: state, directory: directory)
     } catch {
       // A hook may have been called: those of the end are called too (runtime.md, "Lifecycle", steps 12 and 13).
       callPoststopHooks(of: prepared)

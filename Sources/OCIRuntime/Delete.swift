@@ -21,18 +21,18 @@ extension OCIRuntime {
       return try told("cannot delete \(id)") { () throws(Fault) in try directory.remove() }
     }
     try stop(state, directory, force: force)
-    try takeAway(state, directory)
+    try takeAway(state, hooks: (try? directory.spec())?.hooks ?? Spec.Hooks(), directory)
   }
 
   /// The container has ended: takes away what was made for it on the host, calls its last hooks, forgets it.
-  func takeAway(_ state: RuntimeState, _ directory: borrowing ContainerDirectory) throws(RuntimeFailure) {
+  func takeAway(
+    _ state: RuntimeState, hooks: Spec.Hooks, _ directory: borrowing ContainerDirectory
+  ) throws(RuntimeFailure) {
     passKillSwitch("deleting", 0)
     let faults = performUndo(state.undo.map(\.step))
     if let fault = faults.first { throw RuntimeFailure("cannot delete \(state.id)", fault) }
     passKillSwitch("deleting", 1)
-    if let spec = try? directory.spec() {
-      callHooks(.poststop, of: spec.hooks, state: state.hookState, process: 0)
-    }
+    callHooks(.poststop, of: hooks, state: state.hookState, process: 0)
     passKillSwitch("deleting", 2)
     try told("cannot delete \(state.id)") { () throws(Fault) in try directory.remove() }
   }

@@ -15,14 +15,7 @@ extension OCIRuntime {
     let inherited = try descriptors(in: options.images)
     let directory = try store.claim(id)
     do throws(RuntimeFailure) {
-      var state = RuntimeState(id: id, bundle: bundle.directory.string, rootfs: bundle.rootfs.string)
-      state.created = now()
-      state.owner = effectiveUser()
-      state.annotations = bundle.spec.annotations
-      state.group = prepared.group
-      state.undo = (prepared.plan.host + prepared.plan.wiring).reversed().compactMap { step in
-        step.undo.flatMap(UndoRecord.init)
-      }
+      var state = prepared.firstState
       let initial = state
       try told("cannot keep the state of \(id)") { () throws(Fault) in
         try directory.write(initial)
@@ -38,7 +31,8 @@ extension OCIRuntime {
         state.process = try ProcessIdentity(of: process)
         try directory.write(state)
         if let pidFile { try replaceFile(pidFile, with: Array("\(process)".utf8), mode: 0o644, durable: false) }
-        return CreatedContainer(process: process, pidfd: pidfd, terminal: nil, directory: directory)
+        let made = state
+        return CreatedContainer(process: process, pidfd: pidfd, terminal: nil, state: made, directory: directory)
       } catch {
         try? sendSignal(9, toProcess: process)
         _ = try? wait(for: .process(process))

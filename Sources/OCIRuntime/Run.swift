@@ -13,10 +13,13 @@ extension OCIRuntime {
   }
 
   /// The container that this process ran has ended: nothing is left of it afterwards, whoever takes it away.
-  package func deleteAfterRun(_ container: consuming CreatedContainer) throws(RuntimeFailure) {
+  package func deleteAfterRun(
+    _ container: consuming CreatedContainer, of prepared: PreparedContainer
+  ) throws(RuntimeFailure) {
+    let state = container.state
     let directory = container.directory
     try told("cannot delete \(directory.id)") { () throws(Fault) in try directory.descriptor.borrowed.lock(.exclusive) }
     guard directory.isCurrent else { return }
-    try takeAway(try directory.state(), directory)
+    try takeAway(state, hooks: prepared.bundle.spec.hooks, directory)
   }
 }

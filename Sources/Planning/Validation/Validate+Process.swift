@@ -84,14 +84,14 @@ extension SpecValidator {
     let bounding = read(lists.bounding, "bounding")
     let permitted = read(lists.permitted, "permitted")
     let inheritable = read(lists.inheritable, "inheritable")
-    warn(about: read(lists.effective, "effective").subtracting(permitted), "effective", "is not in permitted")
-    warn(about: inheritable.subtracting(bounding), "inheritable", "is not in bounding")
+    warn(about: read(lists.effective, "effective").subtracting(permitted), "effective", "not in permitted")
+    warn(about: inheritable.subtracting(bounding), "inheritable", "not in bounding")
     let ambient = read(lists.ambient, "ambient")
     warn(
-      about: ambient.subtracting(permitted.intersection(inheritable)), "ambient", "is not in permitted and inheritable")
+      about: ambient.subtracting(permitted.intersection(inheritable)), "ambient", "not in permitted and inheritable")
     // In a user namespace of its own the container has them all.
     if let available = host?.capabilities, !has(.user) {
-      warn(about: permitted.subtracting(available), "permitted", "cannot be granted: this host does not have it")
+      warn(about: permitted.subtracting(available), "permitted", "not to be had on this host")
     }
   }
 
@@ -109,7 +109,9 @@ extension SpecValidator {
   }
 
   private mutating func warn(about set: CapabilitySet, _ list: StaticString, _ reason: String) {
-    for name in set.names { warnings.add("process.capabilities.\(list)", "\(name) \(reason), and ignored") }
+    let names = set.names
+    if names.isEmpty { return }
+    warnings.add("process.capabilities.\(list)", "\(names.joined(separator: ", ")): \(reason), and ignored")
   }
 
   private mutating func checkScheduling(_ process: Spec.Process) {
