@@ -62,6 +62,7 @@ package struct CreatedContainer: ~Copyable {
   /// The master of its pseudo terminal, when nobody else got it.
   package var terminal: Descriptor?
   let state: RuntimeState
+  let hooks: Spec.Hooks
   let directory: ContainerDirectory
 }
 
@@ -153,7 +154,8 @@ extension OCIRuntime {
       passKillSwitch("creating", 5)
       let process = launched.process
       return CreatedContainer(
-        process: process, pidfd: launched.pidfd, terminal: launched.terminal, state: state, directory: directory)
+        process: process, pidfd: launched.pidfd, terminal: launched.terminal, state: state,
+        hooks: prepared.bundle.spec.hooks, directory: directory)
     } catch {
       // A hook may have been called: those of the end are called too (runtime.md, "Lifecycle", steps 12 and 13).
       callPoststopHooks(of: prepared)

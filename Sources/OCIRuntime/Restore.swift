@@ -32,7 +32,8 @@ extension OCIRuntime {
         try directory.write(state)
         if let pidFile { try replaceFile(pidFile, with: Array("\(process)".utf8), mode: 0o644, durable: false) }
         let made = state
-        return CreatedContainer(process: process, pidfd: pidfd, terminal: nil, state: made, directory: directory)
+        return CreatedContainer(
+          process: process, pidfd: pidfd, terminal: nil, state: made, hooks: bundle.spec.hooks, directory: directory)
       } catch {
         try? sendSignal(9, toProcess: process)
         _ = try? wait(for: .process(process))

@@ -13,13 +13,11 @@ extension OCIRuntime {
   }
 
   /// The container that this process ran has ended: nothing is left of it afterwards, whoever takes it away.
-  package func deleteAfterRun(
-    _ container: consuming CreatedContainer, of prepared: PreparedContainer
-  ) throws(RuntimeFailure) {
-    let state = container.state
+  package func deleteAfterRun(_ container: consuming CreatedContainer) throws(RuntimeFailure) {
+    let (state, hooks) = (container.state, container.hooks)
     let directory = container.directory
     try told("cannot delete \(directory.id)") { () throws(Fault) in try directory.descriptor.borrowed.lock(.exclusive) }
     guard directory.isCurrent else { return }
-    try takeAway(state, hooks: prepared.bundle.spec.hooks, directory)
+    try takeAway(state, hooks: hooks, directory)
   }
 }

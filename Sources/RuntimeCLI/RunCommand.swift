@@ -48,7 +48,7 @@ enum RunCommand {
     runtime.finishStart(container, of: prepared)
     let code = try foreground.awaitEnd(
       of: container.pidfd.borrowed, terminal: container.terminal.take(), passing: relay)
-    if !keeps { try runtime.deleteAfterRun(container, of: prepared) }
+    if !keeps { try runtime.deleteAfterRun(container) }
     return code
   }
 }
