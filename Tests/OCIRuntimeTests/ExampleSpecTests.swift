@@ -54,7 +54,8 @@ import Testing
     let path = "/tmp/skiff-script-\(processIdentifier())"
     try replaceFile(Path(path), with: Array("#!/bin/sh\ncat <&3; cat <&4\n".utf8), mode: 0o755)
     defer { try? removeFile(Path(path)) }
-    let (first, second) = (try makePipe(), try makePipe())
+    let first = try makePipe()
+    let second = try makePipe()
     try first.writing.borrowed.write("first\n")
     try second.writing.borrowed.write("second\n")
     try first.writing.close()
