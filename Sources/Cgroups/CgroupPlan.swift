@@ -153,9 +153,17 @@ extension CgroupLayout {
 
   /// The steps by which the calling, single-threaded process enters a group that is there, as exec does. Where
   /// `intoCgroup` was used, v2 is done.
-  package func join(_ group: String, includingUnified: Bool) throws(CgroupError) -> [CgroupStep] {
+  ///
+  /// - Parameter below: groups below it, by a controller of v1 whose hierarchy they are in; `""` is every other one.
+  package func join(
+    _ group: String, below: [String: String] = [:], includingUnified: Bool
+  ) throws(CgroupError) -> [CgroupStep] {
     let name = try GroupName(group)
-    let v1 = hierarchies.map { CgroupStep.join(name.path(below: $0.start), isV2: false) }
+    let v1 = try hierarchies.map { (hierarchy) throws(CgroupError) in
+      let named = (hierarchy.controllers + [hierarchy.name ?? ""]).first { below[$0] != nil } ?? ""
+      let path = below[named].map { group + "/" + $0 } ?? group
+      return CgroupStep.join(try GroupName(path).path(below: hierarchy.start), isV2: false)
+    }
     guard includingUnified, let unified else { return v1 }
     return v1 + [.join(name.path(below: unified.start), isV2: true)]
   }

@@ -61,6 +61,8 @@ package struct CreatedContainer: ~Copyable {
   package let pidfd: Descriptor
   /// The master of its pseudo terminal, when nobody else got it.
   package var terminal: Descriptor?
+  /// Passes on what its program says of being ready, when a service manager listens.
+  package var relay: NotifyRelay?
   let state: RuntimeState
   let hooks: Spec.Hooks
   let directory: ContainerDirectory
@@ -139,7 +141,10 @@ extension OCIRuntime {
     passKillSwitch("creating", 1)
     do throws(RuntimeFailure) {
       var state = prepared.firstState
-      var launched = try launch(prepared, directory, &state, streams: streams)
+      let start = try record(prepared, state, directory)
+      // Before its program can say anything. One that waits to be started is listened to by who starts it.
+      let relay = prepared.plan.waitsForStart ? nil : notifyRelay(of: directory)
+      var launched = try launch(prepared, directory, &state, streams: streams, start: start)
       passKillSwitch("creating", 4)
       do throws(RuntimeFailure) {
         try hand(
@@ -154,7 +159,7 @@ extension OCIRuntime {
       passKillSwitch("creating", 5)
       let process = launched.process
       return CreatedContainer(
-        process: process, pidfd: launched.pidfd, terminal: launched.terminal, state: state,
+        process: process, pidfd: launched.pidfd, terminal: launched.terminal, relay: relay, state: state,
         hooks: prepared.bundle.spec.hooks, directory: directory)
     } catch {
       // A hook may have been called: those of the end are called too (runtime.md, "Lifecycle", steps 12 and 13).
@@ -167,13 +172,12 @@ extension OCIRuntime {
   /// `create` is over: the container waits, and nobody is at it.
   package func leaveWaiting(_ container: borrowing CreatedContainer) { container.directory.unlock() }
 
-  private func launch(
-    _ prepared: PreparedContainer, _ directory: borrowing ContainerDirectory, _ state: inout RuntimeState,
-    streams: StandardStreams
-  ) throws(RuntimeFailure) -> LaunchedContainer {
-    let initial = state
-    let start = try told("cannot keep the state of \(prepared.id)") { () throws(Fault) in
-      try directory.write(initial)
+  /// Writes down what is known before anything is made, and opens the socket at which the container waits.
+  private func record(
+    _ prepared: PreparedContainer, _ state: RuntimeState, _ directory: borrowing ContainerDirectory
+  ) throws(RuntimeFailure) -> Descriptor? {
+    try told("cannot keep the state of \(prepared.id)") { () throws(Fault) in
+      try directory.write(state)
       passKillSwitch("creating", 2)
       try directory.write(configuration: prepared.bundle.bytes)
       if notifyAddress != nil {
@@ -182,6 +186,12 @@ extension OCIRuntime {
       passKillSwitch("creating", 3)
       return prepared.plan.waitsForStart ? try listenUnix(directory.startSocket, kind: .sequencedPacket) : nil
     }
+  }
+
+  private func launch(
+    _ prepared: PreparedContainer, _ directory: borrowing ContainerDirectory, _ state: inout RuntimeState,
+    streams: StandardStreams, start: consuming Descriptor?
+  ) throws(RuntimeFailure) -> LaunchedContainer {
     do throws(PlanFailure) {
       return try Launching.launch(
         prepared.plan, streams: streams, startSocket: start.view, executable: executable,

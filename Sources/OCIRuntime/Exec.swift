@@ -12,8 +12,8 @@ package struct ExecOptions: Sendable {
   package var pidfdSocket: Path?
   package var pidFile: Path?
   package var preservedDescriptors = 0
-  /// A group below the container's own.
-  package var subgroup: String?
+  /// Groups below the container's own: `path`, or on v1 `controller,controller:path`.
+  package var subgroups: [String] = []
   /// A process of a paused container waits until that is resumed; asked for by name only.
   package var ignoresPaused = false
   package var isDetached = false
@@ -86,13 +86,7 @@ extension OCIRuntime {
   ) throws(RuntimeFailure) -> ExecPlan {
     let own = try cgroup(of: state)
     let layout = if let own { own.layout } else { try hostLayout() }
-    var group = own?.group
-    if let below = options.subgroup, let own = group {
-      guard !below.split(separator: "/").contains("..") else {
-        throw RuntimeFailure("--cgroup: \"\(below)\" leads out of the container's own group")
-      }
-      group = own + "/" + below
-    }
+    let subgroups = try subgroups(options.subgroups, in: layout)
     var merged = spec
     merged.process = process
     let host = try facts(for: merged, state.id)
@@ -102,11 +96,32 @@ extension OCIRuntime {
     let filter = try filter(of: spec, containerState, container: pid)
     do throws(PlanningError) {
       var plan = try compileExec(
-        process, in: spec, pid: pid, group: group, layout: layout, filter: filter,
+        process, in: spec, pid: pid, group: own?.group, subgroups: subgroups, layout: layout, filter: filter,
         newKeyring: state.keepsKeyring ? nil : keyring(of: state.id), limitsAreDefaults: false, identifier: state.id,
         host: host)
       plan.preservedDescriptors = options.preservedDescriptors
       return plan
     } catch { throw RuntimeFailure("exec failed: process: \(error)", hint: error.hint) }
+  }
+
+  /// By the controller that they are for; `""` for all.
+  private func subgroups(_ words: [String], in layout: CgroupLayout) throws(RuntimeFailure) -> [String: String] {
+    var found: [String: String] = [:]
+    for word in words {
+      let parts = word.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      let path = parts.last ?? ""
+      guard !path.split(separator: "/").contains("..") else {
+        throw RuntimeFailure("--cgroup: \"\(path)\" leads out of the container's own group")
+      }
+      let controllers = parts.count == 1 ? [""] : parts[0].split(separator: ",").map(String.init)
+      for controller in controllers {
+        let isKnown = layout.hierarchies.contains { $0.controllers.contains(controller) || $0.name == controller }
+        guard controller.isEmpty || isKnown else {
+          throw RuntimeFailure("--cgroup: \"\(controller)\" is no controller of cgroup v1 here")
+        }
+        found[controller] = path
+      }
+    }
+    return found
   }
 }

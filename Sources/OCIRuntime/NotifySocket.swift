@@ -50,12 +50,12 @@ package struct NotifyRelay: ~Copyable {
   }
 
   /// BARRIER=1 (sd_notify_barrier(3)): the manager closes the pipe when it has taken all that came before. Who sent it may be
-  /// gone afterwards. One that does not know it is waited for half a minute.
+  /// gone afterwards. One that does not know it is waited for a moment.
   private func passBarrier() throws(Fault) {
     let pipe = try makePipe()
     _ = try manager.borrowed.sendMessage(Array("BARRIER=1".utf8), descriptors: [pipe.writing.borrowed])
     try pipe.writing.close()
-    _ = try poll(pipe.reading.borrowed, .readable, milliseconds: 30_000)
+    _ = try poll(pipe.reading.borrowed, .readable, milliseconds: 5000)
   }
 
   /// Waits until the container is ready or its first process has ended.
@@ -101,11 +101,7 @@ extension OCIRuntime {
     return address
   }
 
-  /// From the moment that the container may speak. Nil where nobody listens.
-  package func notifyRelay(of container: borrowing CreatedContainer) -> NotifyRelay? {
-    notifyRelay(of: container.directory)
-  }
-
+  /// Nil where nobody listens.
   func notifyRelay(of directory: borrowing ContainerDirectory) -> NotifyRelay? {
     guard let address = notifyAddress, exists(directory.path.appending(ContainerDirectory.notify)) else { return nil }
     do throws(Fault) { return try NotifyRelay(listeningAt: directory.notifySocket, manager: address) } catch {
@@ -116,8 +112,11 @@ extension OCIRuntime {
   }
 
   /// Waits for a container that nobody stays with.
-  package func awaitReady(_ relay: borrowing NotifyRelay, _ container: borrowing CreatedContainer) {
-    awaitReady(relay, container.process, container.pidfd.borrowed)
+  package func awaitReady(_ container: borrowing CreatedContainer) {
+    switch container.relay {
+    case .some(let relay): awaitReady(relay, container.process, container.pidfd.borrowed)
+    case .none: return
+    }
   }
 
   func awaitReady(_ relay: borrowing NotifyRelay, _ process: ProcessIdentifier, _ pidfd: BorrowedDescriptor) {

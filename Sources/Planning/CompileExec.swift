@@ -4,9 +4,12 @@ package import RuntimeSpec
 package import Steps
 
 /// Compiles one more process into a running container, whose configuration is `spec` and whose first process is `pid`.
+///
+/// - Parameter subgroups: groups below the container's own, by the controller of v1 that they are for; `""` is every other.
 package func compileExec(
-  _ process: Spec.Process, in spec: Spec, pid: ProcessIdentifier, group: String?, layout: CgroupLayout,
-  filter: SystemCallFilter?, newKeyring: String? = nil, limitsAreDefaults: Bool = true, identifier: String? = nil,
+  _ process: Spec.Process, in spec: Spec, pid: ProcessIdentifier, group: String?, subgroups: [String: String] = [:],
+  layout: CgroupLayout, filter: SystemCallFilter?, newKeyring: String? = nil, limitsAreDefaults: Bool = true,
+  identifier: String? = nil,
   host: HostFacts = HostFacts()
 ) throws(PlanningError) -> ExecPlan {
   var spec = spec
@@ -25,9 +28,10 @@ package func compileExec(
   if let group {
     do throws(CgroupError) {
       // cgroup v2 by CLONE_INTO_CGROUP; the joiner, who is only passing through, enters those of v1.
-      joining += try layout.join(group, includingUnified: false).map(Step.cgroup)
+      joining += try layout.join(group, below: subgroups, includingUnified: false).map(Step.cgroup)
     } catch { throw PlanningError("", "\(error)", hint: error.hint) }
-    cgroup = layout.unified.map { $0.mount.appending(Path(group)) }
+    let unified = subgroups[""].map { group + "/" + $0 } ?? group
+    cgroup = layout.unified.map { $0.mount.appending(Path(unified)) }
   }
   joining += compiler.joiningResourceControl()
   joining += try compiler.privilegedAttributes()
@@ -48,6 +52,6 @@ package func compileExec(
 extension PlanCompiler {
   /// Made or joined, a running container is in all of these.
   var allNamespaces: Namespaces {
-    joined.reduce(created) { $0.union($1.namespace) }.subtracting(.time)
+    joined.reduce(created) { $0.union($1.namespace) }
   }
 }

@@ -27,7 +27,7 @@ enum ExecCommand {
     Option("no-new-privs", help: "It and its children never gain privileges"),
     Option("apparmor", .value, value: "profile", help: "The AppArmor profile that it runs under"),
     Option("process-label", .value, value: "label", help: "The SELinux label that it runs under"),
-    Option("cgroup", .value, value: "path", help: "A group below the container's own"),
+    Option("cgroup", .repeated, value: "[controller:]path", help: "A group below the container's own"),
     Option("ignore-paused", help: "Also in a paused container, where it waits"),
     Option("console-socket", .value, value: "socket", help: "Send the pseudo terminal's master there"),
     Option("pidfd-socket", .value, value: "socket", help: "Send a pidfd of the process there"),
@@ -46,7 +46,7 @@ enum ExecCommand {
     options.pidfdSocket = parsed.string("pidfd-socket").map { Path($0) }
     options.pidFile = parsed.string("pid-file").map { Path($0) }
     options.preservedDescriptors = inherited
-    options.subgroup = parsed.string("cgroup")
+    options.subgroups = parsed.strings("cgroup")
     options.ignoresPaused = parsed.flag("ignore-paused")
     options.isDetached = parsed.flag("detach")
     if options.isDetached {

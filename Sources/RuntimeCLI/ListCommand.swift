@@ -21,9 +21,6 @@ enum ListCommand {
 
   @Sendable private static func perform(_ parsed: ParsedArguments) throws -> Int32 {
     let format = try listFormat(parsed)
-    if let root = parsed.inherited("root"), !exists(Path(root)) {
-      throw RuntimeFailure("open \(root): no such file or directory", hint: "--root names the state directory")
-    }
     let views = try OCIRuntime(parsed).views()
     if parsed.flag("quiet") { return say(views.map { $0.state.id + "\n" }.joined()) }
     let owners = OwnerNames()

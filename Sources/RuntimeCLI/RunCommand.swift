@@ -31,9 +31,8 @@ enum RunCommand {
     try prepared.log(parsed)
     if isDetached {
       let container = try runtime.create(prepared, streams: .own)
-      let relay = runtime.notifyRelay(of: container)
       runtime.finishStart(container, of: prepared)
-      if let relay { runtime.awaitReady(relay, container) }
+      runtime.awaitReady(container)
       return 0
     }
     return try runInForeground(prepared, runtime, keeps: parsed.flag("keep"))
@@ -44,10 +43,9 @@ enum RunCommand {
   ) throws -> Int32 {
     var foreground = try Foreground()
     var container = try runtime.create(prepared, streams: .own)
-    let relay = runtime.notifyRelay(of: container)
     runtime.finishStart(container, of: prepared)
     let code = try foreground.awaitEnd(
-      of: container.pidfd.borrowed, terminal: container.terminal.take(), passing: relay)
+      of: container.pidfd.borrowed, terminal: container.terminal.take(), passing: container.relay.take())
     if !keeps { try runtime.deleteAfterRun(container) }
     return code
   }

@@ -32,7 +32,7 @@ import Testing
       ])
   }
 
-  @Test(arguments: ["1.0.0", "1.3.0", "1.2.0-rc.1", "1.0.2-dev", "1.99.0+build.5", "0.5.0-dev", "1.0.0-rc.1+a-b.c"])
+  @Test(arguments: ["1.0.0", "1.3.0", "1.2.0-rc.1", "1.0.2-dev", "1.99.0+build.5", "1.0.0-rc.1+a-b.c"])
   func versions(text: String) { #expect(validate(goodSpec { $0.ociVersion = text }).faults.isEmpty) }
 
   @Test(arguments: [

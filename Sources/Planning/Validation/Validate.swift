@@ -88,14 +88,14 @@ extension SpecValidator {
     if spec.annotations[""] != nil { faults.add("annotations", "there is one without a name") }
   }
 
-  /// Semantic versioning; runtimes of 1.x take every 1.x, and what was written before 1.0 too.
+  /// Semantic versioning; runtimes of 1.x take every 1.x.
   private mutating func checkVersion() {
     let text = spec.ociVersion
     guard !text.isEmpty else { return faults.add("ociVersion", "is missing: it is a version such as 1.3.0") }
     guard let major = Self.majorVersion(text) else {
       return faults.add("ociVersion", "\"\(text)\" is no semantic version, such as 1.3.0")
     }
-    faults.require(major <= 1, "ociVersion", "\(text) is of another major version than 1")
+    faults.require(major == 1, "ociVersion", "\(text) is of another major version than 1")
   }
 
   /// `MAJOR.MINOR.PATCH[-WORD.WORD][+WORD.WORD]`
