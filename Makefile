@@ -36,7 +36,7 @@ attack: ## the attacks that win by chance, with 10,000 starts of the release eac
 	@$(MAKE) --no-print-directory build
 	swift build $(MANIFEST) --build-tests
 	$(SUDO) env SKIFF_ATTACKS=$(ATTACKS) SKIFF_RELEASE="$(CURDIR)/$(BUILD)/skiff" \
-	  swift test $(MANIFEST) --skip-build --disable-xctest --filter "EscapeTests|RacerTests|ReachTests"
+	  swift test $(MANIFEST) --skip-build --disable-xctest --filter "EscapeTests|RacerTests|ReachTests|ConformanceTests"
 
 RUNTIME ?= $(BUILD)/skiff-runtime
 CASES ?=

@@ -285,10 +285,12 @@ def bind_ro_is_of_the_top_alone(box):
     equal(("ro" in seen["/m"][0], "ro" in seen["/m/sub"][0]), (True, False))
 
 
+# What sets attributes of a whole tree of mounts before anybody sees it.
+MOUNTS_APART = ["open_tree", "mount_setattr"]
 REC = {"rro": "ro", "rnosuid": "nosuid", "rnodev": "nodev", "rnoexec": "noexec", "rnoatime": "noatime", "rnodiratime": "nodiratime", "rnosymfollow": "nosymfollow"}
 
 
-@case("config.md", "These `AT_RECURSIVE` options need kernel 5.12 or later.", each=REC, since={"runc": "1.2"}, differs={"crun": "1.8 has some"})
+@case("config.md", "These `AT_RECURSIVE` options need kernel 5.12 or later.", each=REC, needs=MOUNTS_APART, since={"runc": "1.2"}, differs={"crun": "1.8 has some"})
 def recursive(box, flag):
     name = next(name for name, value in REC.items() if value == flag)
     place = flagged(box, "rw")
@@ -302,7 +304,7 @@ def recursive(box, flag):
 CLEAR = {"rrw": "ro", "rsuid": "nosuid", "rdev": "nodev", "rexec": "noexec", "rdiratime": "nodiratime", "rsymfollow": "nosymfollow", "ratime": "noatime", "rrelatime": "noatime", "rstrictatime": "relatime", "rnorelatime": "none", "rnostrictatime": "none"}
 
 
-@case("config.md", "These `AT_RECURSIVE` options need kernel 5.12 or later.", each=list(CLEAR), since={"runc": "1.2"}, differs={"crun": "1.8 has some"})
+@case("config.md", "These `AT_RECURSIVE` options need kernel 5.12 or later.", each=list(CLEAR), needs=MOUNTS_APART, since={"runc": "1.2"}, differs={"crun": "1.8 has some"})
 def recursive_clearing(box, name):
     flag = CLEAR[name]
     options = flag if flag not in ("none", "relatime") else "rw"
@@ -414,7 +416,7 @@ def mapping(first, size=65536):
 
 
 @case("config.md", "If `uidMappings` or `gidMappings` are specified for the mount, the runtime MUST use those values for the mount's mapping.",
-      each=["idmap", "ridmap"], since=IDMAP, differs={"crun": "1.8 has another option string"})
+      each=["idmap", "ridmap"], since=IDMAP, needs=MOUNTS_APART + ["fsopen"], differs={"crun": "1.8 has another option string"})
 def idmap(box, name):
     place = box.directory("d")
     os.chown(box.file("d/f"), 7, 8)
@@ -422,7 +424,7 @@ def idmap(box, name):
     equal(box.run("stat -c %u:%g /m/f"), "5007:6008\n")
 
 
-@case("config.md", "the mapping is applied recursively", since=IDMAP, each={"idmap": False, "ridmap": True}, differs={"crun": "1.8 has another option string"})
+@case("config.md", "the mapping is applied recursively", since=IDMAP, needs=MOUNTS_APART + ["fsopen"], each={"idmap": False, "ridmap": True}, differs={"crun": "1.8 has another option string"})
 def idmap_of_a_tree(box, recursive):
     place = flagged(box, "rw")
     os.mkdir(place + "/sub")
@@ -443,7 +445,7 @@ def idmap_of_the_container(box):
 
 
 @case("config.md", "If there are no `uidMappings` and `gidMappings` specified and the container isn't using user namespaces, an error MUST be returned.",
-      each=["idmap", "ridmap"], since=IDMAP, differs={"crun": "1.8 has another option string"})
+      each=["idmap", "ridmap"], since=IDMAP, needs=MOUNTS_APART + ["fsopen"], differs={"crun": "1.8 has another option string"})
 def idmap_of_nothing(box, name):
     box.bind(box.directory("d"), "/m", "rbind", name)
     box.refused("map")

@@ -189,7 +189,7 @@ def features_hooks(box):
 
 
 @case("features.md", "The runtime MUST recognize the elements in this array as the `options` of `mounts` objects in `config.json`.", since=FEATURES,
-      differs={"runc": "1.1 lists two that the kernel refuses"})
+      needs=["open_tree", "mount_setattr"], differs={"runc": "1.1 lists two that the kernel refuses"})
 def features_mount_options_hold(box):
     options = features(box)["mountOptions"]
     assert {"ro", "rbind", "nosuid", "rprivate", "noexec", "nodev", "relatime", "bind"} <= set(options), options

@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 
-from harness import case, equal, eventually, has
+from harness import case, equal, eventually, has, without
 
 ALARM, GETPID, EPERM = 37, 39, 1  # the rules are about alarm(2): harmless, and its argument is any number
 RUN = """accept access arch_prctl brk capget capset chdir clock_gettime clone close close_range dup dup2 dup3 epoll_create1 epoll_ctl
@@ -236,7 +236,8 @@ def loaded_for_a_user_without_capabilities(box):
     equal(ask(box), f"errno={EPERM}")
 
 
-@case("config-linux.md", "`seccomp` (object, OPTIONAL)")
+# The filter that hides a call is one too.
+@case("config-linux.md", "`seccomp` (object, OPTIONAL)", needs=without.CALLS)
 def none_without_it(box):
     equal(box.run("sed -n 's/^Seccomp:.//p' /proc/self/status").strip(), "0")
 

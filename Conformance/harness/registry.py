@@ -29,9 +29,10 @@ class Case:
     peers_may_fail: str = ""
     slow: bool = False
     races: bool = False
+    needs: tuple = ()
 
 
-def case(source, quote, each=None, since=None, differs=None, peers_may_fail="", slow=False, races=False):
+def case(source, quote, each=None, since=None, differs=None, peers_may_fail="", slow=False, races=False, needs=()):
     """Registers a case.
 
     source, quote: where the rule stands, and its sentence ("config.md", "runc-exec(8)", "CVE-2019-5736").
@@ -39,6 +40,7 @@ def case(source, quote, each=None, since=None, differs=None, peers_may_fail="", 
     since: the first version of a peer that has this surface, such as {"runc": "1.2"}; older ones skip.
     differs: a peer that is known to do otherwise, and how; its failure is reported and is none of ours.
     peers_may_fail: the CVE that an old peer still has.
+    needs: system calls that the rule cannot be kept without; under `--without` one of them the case skips.
     """
     if each is not None and not isinstance(each, dict):
         each = {str(value): value for value in each}
@@ -46,7 +48,7 @@ def case(source, quote, each=None, since=None, differs=None, peers_may_fail="", 
     def register(function):
         file = os.path.splitext(os.path.basename(function.__code__.co_filename))[0]
         name = f"{file}.{function.__name__}"
-        more = dict(since=since or {}, differs=differs or {}, peers_may_fail=peers_may_fail, slow=slow, races=races)
+        more = dict(since=since or {}, differs=differs or {}, peers_may_fail=peers_may_fail, slow=slow, races=races, needs=tuple(needs))
         if each is None:
             REGISTERED.append(Case(name, source, quote, function, (), True, **more))
         for index, (label, value) in enumerate((each or {}).items()):

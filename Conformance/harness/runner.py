@@ -73,6 +73,7 @@ def perform(case, runtime, workshop, options):
     box = Box(runtime, workshop, case.name, options.races)
     try:
         try:
+            registry.skip_unless(options.without not in case.needs, f"needs {options.without}")
             case.function(box, *case.parameter)
         finally:
             signal.alarm(30)

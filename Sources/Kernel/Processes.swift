@@ -93,6 +93,8 @@ package func clone(
     // where the parent's thread id would go.
     guard result == -Int(ENOSYS) else { return result }
     isClassic = true
+    // A sibling's maker is only passing through: it enters the group itself, and the new process is born there.
+    if isSibling, let cgroup, (try? writeControl("cgroup.procs", "0", at: cgroup)) != nil { isClassic = false }
     return ckernel_syscall(
       Int(SYS_clone), Int(arguments.flags & 0xffff_ffff | arguments.exit_signal), 0, Int(bitPattern: slot), 0, 0, 0)
   }
@@ -147,9 +149,31 @@ package func isRunning(_ process: ProcessIdentifier) -> Bool {
   return state != "Z" && state != "X"
 }
 
-/// A pidfd of a running process (Linux 5.3).
+/// A pidfd of a running process (Linux 5.3). Where a filter hides the call, its directory of procfs, which signals go to as
+/// well and which never comes to mean another process; only it cannot be polled for the process's end.
 package func openProcess(_ process: ProcessIdentifier) throws(Fault) -> Descriptor {
-  Descriptor(owning: Int32(try systemCall("pidfd_open", Int(SYS_pidfd_open), Int(process), 0, arguments: "\(process)")))
+  do throws(Fault) {
+    return Descriptor(
+      owning: Int32(try systemCall("pidfd_open", Int(SYS_pidfd_open), Int(process), 0, arguments: "\(process)")))
+  } catch {
+    guard error.errno == .noSystemCall else { throw error }
+    return try open("/proc/\(process)", [.readOnly, .directory])
+  }
+}
+
+/// Enters namespaces of a process that `openProcess` has opened, its user namespace first.
+package func joinNamespaces(of process: BorrowedDescriptor, _ namespaces: Namespaces) throws(Fault) {
+  guard (try? status(of: process))?.kind == .directory else { return try joinNamespace(process, namespaces) }
+  var files: [Int32] = []
+  defer { for file in files { _ = Descriptor(owning: file) } }
+  // All are opened before any is entered. Its own user namespace is not entered again, which setns(2) refuses.
+  let wanted = Namespaces.all.filter { namespaces.contains($0.flag) }
+  for (_, file, _) in wanted { files.append(try open(Path("ns/\(file)"), .readOnly, at: process).release()) }
+  for (file, namespace) in zip(files, wanted) {
+    let descriptor = BorrowedDescriptor(rawValue: file)
+    if namespace.flag == .user, try status(of: "/proc/self/ns/user").inode == status(of: descriptor).inode { continue }
+    try joinNamespace(descriptor, namespace.flag)
+  }
 }
 
 package func sendSignal(_ signal: Int32, to pidfd: BorrowedDescriptor) throws(Fault) {

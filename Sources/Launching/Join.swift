@@ -139,7 +139,7 @@ private struct Joiner {
   private func perform(_ step: Step) throws(Fault) {
     switch step {
     case .cgroup(let step): try Cgroups.perform(step)
-    case .process(.joinNamespaces(let namespaces, _)): try joinNamespace(container, namespaces)
+    case .process(.joinNamespaces(let namespaces, _)): try joinNamespaces(of: container, namespaces)
     case .process(.set(.processors(let list))): try setProcessorAffinity(list.words)
     // What follows is inherited by the program's process, which could not do it: it is in the container's user namespace.
     case .process(.setOomScoreAdjustment(let value)): try writeControl("/proc/self/oom_score_adj", "\(value)")

@@ -56,8 +56,13 @@ extension MountExecutor {
     try moveMount(tree, onto: target)
     try kernel.remember(tree, at: bind.target)
     // A mount that is attached nowhere has no propagation of its own yet: the place gives it one.
-    if let propagation = bind.propagation {
+    guard let propagation = bind.propagation else { return }
+    do throws(Fault) {
       try setMountAttributes(of: tree, propagation: propagation, recursive: bind.propagatesRecursively)
+    } catch {
+      guard error.isMissingCall else { throw error }
+      let flags = MountFlags(propagation)
+      try classicMount(source: "", on: tree, flags: bind.propagatesRecursively ? flags.union(.recursive) : flags)
     }
   }
 

@@ -9,6 +9,12 @@ func makeUserNamespace(_ owners: FileOwners, procfs: BorrowedDescriptor) throws(
   // A process has to be there while the maps are written. It waits for the end of this pipe, which comes at the latest when
   // the caller is gone.
   let pipe = try makePipe()
+  // Where a procfs of one's own cannot be made this is the host's, whose numbers mean other processes.
+  guard try readSymbolicLink("self", at: procfs) == Path("\(processIdentifier())") else {
+    throw Fault(
+      "fsopen", .noSystemCall, arguments: "\"proc\"",
+      hint: "owners of one mount need a procfs of the container's own, and a filter hides fsopen(2)")
+  }
   switch try clone(namespaces: .user) {
   case .child:
     try? Descriptor(owning: pipe.writing.release()).close()
