@@ -65,6 +65,8 @@ extension Explanation {
         name: "network.deleteLink", sentence: "Delete the link \(Trace.clean(name)).",
         calls: [Self.netlink("RTM_DELLINK", "IFLA_IFNAME=\(Trace.string(name))")],
         shell: ["ip link delete dev \(ShellWord(name))"])
+    case .moveLink(let move): self.init(moving: move)
+    case .returnLink(let link): self.init(returning: link)
     case .setSysctl(let key, let value, _):
       self.init(settingNetworkParameter: key, to: value)
     case .applyFirewall(let change, _):
@@ -124,12 +126,12 @@ extension Explanation {
       shell: ["nft \(ShellWord(change.script.trimmed))"])
   }
 
-  private static func netlink(_ type: String, _ attributes: String) -> String {
+  static func netlink(_ type: String, _ attributes: String) -> String {
     "sendto(<netlink:route>, {nlmsg_type=\(type), \(attributes)}, …, 0, NULL, 0)"
   }
 
-  private static func number(_ link: LinkName) -> String {
+  static func number(_ link: LinkName) -> String {
     link.index.map(String.init) ?? "<\(Trace.clean(link.name))>"
   }
-  private static func index(_ link: LinkName) -> String { "ifi_index=\(number(link))" }
+  static func index(_ link: LinkName) -> String { "ifi_index=\(number(link))" }
 }

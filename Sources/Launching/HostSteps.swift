@@ -74,6 +74,27 @@ package func performUndo(_ steps: [Step]) -> [Fault] {
   return faults
 }
 
+/// Moves links back from a container, last first. It goes on past every fault and returns them all.
+func takeBack(_ links: [LinkReturn], from container: Container) -> [Fault] {
+  var faults: [Fault] = []
+  for link in links.reversed() {
+    do throws(Fault) { _ = try performOnHost(.network(.returnLink(link)), container: container) } catch {
+      faults.append(error)
+    }
+  }
+  return faults
+}
+
+extension LaunchedContainer {
+  /// Moves back the links that were moved into it, for whoever is about to end it: with its namespace they might go too.
+  package borrowing func takeBackLinks() throws(Fault) {
+    guard !links.isEmpty else { return }
+    let namespace = try networkNamespace(of: process)
+    let faults = takeBack(links, from: Container(process: process, network: namespace.borrowed))
+    if let fault = faults.first { throw fault }
+  }
+}
+
 private func misplaced(_ step: Step) -> Fault {
   Fault("plan", .invalid, arguments: "a step of the container stands in its parent: \(step)")
 }

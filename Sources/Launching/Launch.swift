@@ -3,6 +3,7 @@ package import Kernel
 package import Planning
 package import Steps
 internal import Mounts
+internal import Netlink
 
 // The parent's half. The protocol is drawn in Inside/SyncProtocol.swift, the phases in Planning/LaunchPlan.swift.
 
@@ -14,6 +15,8 @@ internal import Mounts
   package var terminal: Descriptor?
   /// What takes back everything that the launch made on the host, in the order to perform.
   package var undo: [Step]
+  /// The links that were moved into it. They stay there, unless it turns out that there is no container after all.
+  package var links: [LinkReturn]
   /// How long each step took, when the launch was timed.
   package var timings: [StepTiming]
 }
@@ -66,6 +69,10 @@ private struct Launcher: ~Copyable {
   var process: ProcessIdentifier = 0
   /// The child while it may have to be killed: until its program runs.
   var child: Descriptor?
+  /// Its network namespace. While that is open, links that were moved there outlast the process.
+  var network: Descriptor?
+  /// Those links.
+  var links: [LinkReturn] = []
   /// Our end of the pseudo terminal, once the child has sent it.
   var terminal: Descriptor?
 
@@ -90,8 +97,16 @@ private struct Launcher: ~Copyable {
     self.process = process
     try at(.clone, 0) { () throws(Fault) in try onBirth(process) }
     do throws(PlanFailure) {
-      let namespace = try at(.clone, 0) { () throws(Fault) in try networkNamespace(of: process) }
-      try perform(.wiring, container: Container(process: process, network: namespace.borrowed), notify: channel)
+      let namespace = try at(.clone, 0) { () throws(Fault) in
+        // One that is joined the child may not be in yet.
+        guard let index = plan.joined.firstIndex(where: { $0.namespace == .network }) else {
+          return try networkNamespace(of: process)
+        }
+        return try files.descriptors[index].duplicate()
+      }
+      let container = Container(process: process, network: namespace.borrowed)
+      network = consume namespace
+      try perform(.wiring, container: container, notify: channel)
     } catch {
       // What is done to a child that has ended fails too, and is not the reason.
       throw lastWords(on: channel) ?? error
@@ -102,7 +117,8 @@ private struct Launcher: ~Copyable {
     try listen(to: channel)
     guard let pidfd = self.child.take() else { preconditionFailure("the child was cloned above") }
     return LaunchedContainer(
-      process: process, pidfd: pidfd, terminal: terminal.take(), undo: done.reversed(), timings: timings)
+      process: process, pidfd: pidfd, terminal: terminal.take(), undo: done.reversed(), links: links,
+      timings: timings)
   }
 
   /// Takes back what was done, and says so when that fails too.
@@ -113,12 +129,19 @@ private struct Launcher: ~Copyable {
       try? sendSignal(9, to: pidfd.borrowed)
       _ = try? wait(for: .pidfd(pidfd.borrowed))
     }
-    for fault in performUndo(done.reversed()) {
+    for fault in returned() + performUndo(done.reversed()) {
       failure.fault.hint = [failure.fault.hint, "and to take it back failed: \(fault)"].compactMap { $0 }
         .joined(separator: "; ")
     }
     done = []
     return failure
+  }
+
+  /// Moves back what was moved to the container, which has ended.
+  private mutating func returned() -> [Fault] {
+    defer { links = [] }
+    guard let view = network.view else { return [] }
+    return takeBack(links, from: Container(process: process, network: view))
   }
 
   private mutating func cloneChild(
@@ -194,13 +217,19 @@ private struct Launcher: ~Copyable {
         try listen(to: channel, until: .built)
         continue
       }
+      var moved: LinkReturn?
       let isNew = try at(phase, index) { () throws(Fault) in
         if case .mount(.openSources(let steps, let owner)) = step, let container, let channel {
           return try handOver(steps, owner: owner, to: container, channel)
         }
+        if case .network(.moveLink(let move)) = step, let container {
+          moved = try moveLink(move, into: container.network)
+          return true
+        }
         return try performOnHost(step, container: container)
       }
       if isNew, let undo = step.undo { done.append(undo) }
+      if let moved { links.append(moved) }
       if isTimed {
         timings.append(StepTiming(phase: phase, index: index, nanoseconds: monotonicNanoseconds() - begin))
       }

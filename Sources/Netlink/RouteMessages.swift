@@ -31,8 +31,19 @@ enum LinkAttribute {
   static let vethPeer: UInt16 = 1
 }
 
+enum AddressAttribute {
+  static let address: UInt16 = 1
+  static let local: UInt16 = 2
+  static let broadcast: UInt16 = 4
+  /// 32 bits of them; the header has room for 8.
+  static let flags: UInt16 = 8
+  static let routePriority: UInt16 = 9
+}
+
 /// AF_INET.
 let ipv4Family: UInt8 = 2
+/// AF_INET6.
+let ipv6Family: UInt8 = 10
 /// IFF_UP.
 let upFlag: UInt32 = 1
 
@@ -87,6 +98,26 @@ extension MessageWriter {
     attribute(1, prefix.address.bytes)  // IFA_ADDRESS
     // A network of one or two hosts has no broadcast address (RFC 3021).
     if prefix.length < 31 { attribute(4, prefix.last.bytes) }  // IFA_BROADCAST
+  }
+
+  /// All addresses of a link, of every family.
+  mutating func addressFilter(index: Int32) {
+    word(0)
+    word(UInt32(bitPattern: index))
+  }
+
+  mutating func address(_ kept: KeptAddress, index: Int32) {
+    for value in [kept.family, kept.prefixLength, UInt8(truncatingIfNeeded: kept.flags), 0] { byte(value) }
+    word(UInt32(bitPattern: index))
+    for (type, payload) in kept.attributes { attribute(type, payload) }
+    attribute(AddressAttribute.flags, word: kept.flags)
+  }
+
+  /// The link changes its namespace and its name in one message.
+  mutating func move(index: Int32, namespace: BorrowedDescriptor, name: String) {
+    linkHeader(index: index)
+    attribute(LinkAttribute.name, text: name)
+    attribute(LinkAttribute.namespaceDescriptor, word: UInt32(bitPattern: namespace.rawValue))
   }
 
   mutating func addressHeader(prefixLength: UInt8 = 0, index: Int32) {

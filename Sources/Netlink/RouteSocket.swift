@@ -3,12 +3,18 @@ package import Steps
 
 /// Links, addresses and routes of one network namespace.
 package struct RouteSocket: ~Copyable {
-  private var socket: NetlinkSocket
+  var socket: NetlinkSocket
   /// The link that was looked up last: the steps of a container name the same one three times.
-  private var lastLink: LinkName?
+  var lastLink: LinkName?
 
   /// Of the namespace that the caller is in now; the socket stays there.
   package init() throws(Fault) { socket = try NetlinkSocket(.route) }
+
+  /// Of another namespace, which the calling thread enters for that alone. A namespace that it could not come back from, its own
+  /// belonging to others, it does not leave in the first place.
+  package init(in namespace: BorrowedDescriptor) throws(Fault) {
+    socket = try openSocket(in: namespace)
+  }
 
   // MARK: - Reading
 
@@ -99,6 +105,12 @@ package struct RouteSocket: ~Copyable {
         $0.attribute(LinkAttribute.address, mac.bytes)
       }
     case .deleteLink(let name): try deleteLink(name)
+    case .moveLink(let move):
+      guard let container else { throw Fault("plan", .invalid, arguments: "a link to move, and no namespace for it") }
+      _ = try self.move(move, into: container)
+    case .returnLink(let link):
+      guard let container else { throw Fault("plan", .invalid, arguments: "a link to move back, and no namespace") }
+      try takeBack(link, from: container)
     case .addAddress(let link, let prefix):
       let index = try index(of: link)
       try socket.request(
@@ -153,7 +165,7 @@ package struct RouteSocket: ~Copyable {
   }
 
   /// RTM_NEWLINK without NLM_F_CREATE changes the link that is there.
-  private mutating func change(
+  mutating func change(
     _ link: LinkName, about what: String, _ body: (inout MessageWriter, Int32) -> Void
   ) throws(Fault) {
     let index = try index(of: link)
@@ -169,7 +181,7 @@ package struct RouteSocket: ~Copyable {
     }
   }
 
-  private mutating func index(of link: LinkName) throws(Fault) -> Int32 {
+  mutating func index(of link: LinkName) throws(Fault) -> Int32 {
     if let index = link.index { return index }
     if let lastLink, lastLink.name == link.name, let index = lastLink.index { return index }
     guard let found = try self.link(link.name) else {
@@ -180,7 +192,7 @@ package struct RouteSocket: ~Copyable {
   }
 
   /// The kernel's rule for names of links (dev_valid_name): it would cut a longer one off without a word.
-  private func check(_ name: String) throws(Fault) {
+  func check(_ name: String) throws(Fault) {
     guard isValidLinkName(name) else {
       throw Fault(
         "netlink", .invalid, arguments: "link name \"\(name)\"", hint: "1 to 15 bytes, without spaces, '/' and ':'")
@@ -198,4 +210,16 @@ package func perform(_ step: NetworkStep, container: BorrowedDescriptor? = nil) 
   if case .setSysctl(let key, let value, _) = step { return try writeControl(Path("/proc/sys/\(key)"), value) }
   var socket = try RouteSocket()
   try socket.perform(step, container: container)
+}
+
+private func openSocket(in namespace: BorrowedDescriptor) throws(Fault) -> NetlinkSocket {
+  let own = try callersNamespace()
+  try joinNamespace(own.borrowed, .network)
+  try joinNamespace(namespace, .network)
+  var socket: NetlinkSocket? = nil
+  var failure: Fault?
+  do throws(Fault) { socket = try NetlinkSocket(.route) } catch { failure = error }
+  try joinNamespace(own.borrowed, .network)
+  guard let socket = socket.take() else { throw failure ?? Fault("socket", .invalid) }
+  return socket
 }

@@ -151,6 +151,7 @@ extension OCIRuntime {
           over: &launched.terminal, launched.process, launched.pidfd.borrowed, console: prepared.options.consoleSocket,
           pidfdSocket: prepared.options.pidfdSocket, pidFile: prepared.options.pidFile)
       } catch {
+        try? launched.takeBackLinks()
         try? sendSignal(9, to: launched.pidfd.borrowed)
         _ = try? wait(for: .pidfd(launched.pidfd.borrowed))
         _ = performUndo(state.undo.map(\.step))

@@ -13,11 +13,11 @@ package struct Features: Sendable {
   package init() {}
 
   /// Parts of the specification of which the runtime has either all or nothing.
-  static let hasSystemdCgroups = false
+  static let hasSystemdCgroups = true
   static let hasAppArmor = true
   static let hasSELinux = true
   static let hasIntelRdt = true
-  static let hasNetDevices = false
+  static let hasNetDevices = true
 
   /// Read from the configuration, and able to break out of what it describes.
   static let unsafeAnnotations = ["bundle", "org.systemd.property.", "org.criu.config"]

@@ -41,6 +41,13 @@ extension PlanCompiler {
     }
   }
 
+  /// Before the hooks, which may look for them. In the order of their names, for the configuration has none.
+  func movedLinks() -> [Step] {
+    linux.netDevices.sorted { $0.key < $1.key }.map { name, device in
+      .network(.moveLink(LinkMove(name, to: device.name ?? name)))
+    }
+  }
+
   // MARK: - Ids
 
   /// The program's user must be somebody in there, and so must root, who builds the container.

@@ -78,7 +78,7 @@ struct PlanCompiler {
     plan.wiring += groups.make.map(Step.cgroup) + shares.admit + (try privilegedAttributes())
     // The root of a user namespace may not write to the host's groups: its parent puts it in.
     if hasUserNamespace { plan.wiring += groups.join.map(admitting) }
-    plan.wiring += request.wiring.map(Step.network)
+    plan.wiring += request.wiring.map(Step.network) + movedLinks()
     plan.wiring += hooksOfRuntime()
     plan.finishing = [.process(.awaitParent)] + joining(groups) + request.inside.map(Step.network)
     plan.finishing += hooks(at: .createContainer)

@@ -16,6 +16,10 @@ package enum NetworkStep: Hashable, Sendable {
   case rename(LinkName, to: String)
   case setMacAddress(LinkName, MacAddress)
   case deleteLink(String)
+  /// A link of the host goes into the container's namespace, with its addresses, and is up there.
+  case moveLink(LinkMove)
+  /// And back into the namespace of the caller.
+  case returnLink(LinkReturn)
   /// A write below /proc/sys in the namespace of the caller; `before` is what was read there.
   case setSysctl(key: String, value: String, before: String)
   /// One transaction of nf_tables, with the one that takes it back.
@@ -29,6 +33,9 @@ package enum NetworkStep: Hashable, Sendable {
     case .applyFirewall(_, let reverse): reverse.map { .applyFirewall($0, reverse: nil) }
     // The pair goes with the container's namespace. Deleting it first would wait 16 to 34 ms for an RCU grace period.
     case .makeVeth: nil
+    // How it was is known only once it was moved, and it goes back only while the launch may still fail: "the runtime MUST NOT
+    // attempt to move the interface out of the namespace before deletion" (config-linux.md, "Network Devices").
+    case .moveLink, .returnLink: nil
     // What a link carries goes with the link.
     case .attach, .setUp, .addAddress, .addDefaultRoute, .rename, .setMacAddress, .deleteLink: nil
     }

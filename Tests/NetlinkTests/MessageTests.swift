@@ -109,6 +109,55 @@ import Testing
           """))
   }
 
+  @Test func moveIntoAnotherNamespace() {
+    // struct ifinfomsg with the index only; IFLA_IFNAME, IFLA_NET_NS_FD.
+    #expect(
+      message(RouteType.newLink, [.request, .acknowledge]) {
+        $0.move(index: 4, namespace: BorrowedDescriptor(rawValue: 5), name: "in0")
+      }
+        == bytes(
+          """
+          30 00 00 00  10 00  05 00  07 00 00 00  00 00 00 00
+          00 00 00 00  04 00 00 00  00 00 00 00  00 00 00 00
+          08 00 03 00 'in0' 00
+          08 00 1c 00 05 00 00 00
+          """))
+  }
+
+  @Test func addressesAreKept() throws {
+    // struct ifaddrmsg: AF_INET6, /64, IFA_F_PERMANENT, scope universe, index 3; IFA_ADDRESS, IFA_CACHEINFO,
+    // IFA_FLAGS: IFA_F_NOPREFIXROUTE|IFA_F_PERMANENT|IFA_F_TENTATIVE.
+    let told = bytes(
+      """
+      0a 40 80 00  03 00 00 00
+      14 00 01 00 fd 00 00 99 00 00 00 00 00 00 00 00 00 00 00 01
+      14 00 06 00 ff ff ff ff ff ff ff ff 00 00 00 00 00 00 00 00
+      08 00 08 00 c0 02 00 00
+      """)
+    func kept(_ change: (inout [UInt8]) -> Void = { _ in }) throws -> KeptAddress? {
+      var payload = told
+      change(&payload)
+      return try KeptAddress(Message(type: 20, flags: 0, sequence: 7, payload: payload[...]), of: 3)
+    }
+    let address = try #require(try kept())
+    #expect(address.description == "fd00:99:0:0:0:0:0:1/64")
+    #expect(
+      message(RouteType.newAddress, .request) { $0.address(address, index: 9) }
+        == bytes(
+          """
+          34 00 00 00  14 00  01 00  07 00 00 00  00 00 00 00
+          0a 40 00 00  09 00 00 00
+          14 00 01 00 fd 00 00 99 00 00 00 00 00 00 00 00 00 00 00 01
+          08 00 08 00 00 02 00 00
+          """))
+    // Not permanent; of the link's own scope; on another link; of another family.
+    #expect(try kept { $0[52] = 0 } == nil)
+    #expect(try kept { $0[3] = 253 } == nil)
+    #expect(try kept { $0[4] = 4 } == nil)
+    #expect(try kept { $0[0] = 28 } == nil)
+    #expect(throws: Fault.self) { try kept { $0.removeLast($0.count - 7) } }
+  }
+
   @Test func acknowledgements() throws {
     // NLMSG_ERROR, NLM_F_CAPPED|NLM_F_ACK_TLVS: -EEXIST, the request's header, NLMSGERR_ATTR_MSG.
     let refused = bytes(
@@ -170,6 +219,7 @@ import Testing
         if (try? Link(message)) != nil { understood += 1 }
         if let route = try? Route(message), route != nil { understood += 1 }
         if let address = try? LinkAddress(message), address != nil { understood += 1 }
+        if let address = try? KeptAddress(message, of: 4) { understood += address.description.isEmpty ? 0 : 1 }
         _ = acknowledgement(message)
       }
     }

@@ -50,6 +50,35 @@ import Testing
     #expect(all.joining.isEmpty && all.joined.isEmpty)
   }
 
+  /// While the container builds itself, and before the hooks that may look for them.
+  @Test func devicesThatAreMoved() throws {
+    var request = launchRequest(
+      goodSpec {
+        $0.linux?.netDevices = ["eth2": .init(), "eth1": .init(name: "lan"), "eth3": .init(name: "eth%d")]
+        $0.hooks.createRuntime = [Spec.Hook(path: "/hook")]
+      })
+    request.state = Spec.State(id: "c", status: .creating, bundle: "/b", annotations: [:])
+    let plan = try compile(request)
+    #expect(
+      plan.wiring.prefix(3) == [
+        .network(.moveLink(LinkMove("eth1", to: "lan"))), .network(.moveLink(LinkMove("eth2", to: "eth2"))),
+        .network(.moveLink(LinkMove("eth3", to: "eth%d"))),
+      ])
+    #expect(plan.wiring.count > 3)
+    // They are not taken out again when the container ends.
+    #expect(plan.wiring.prefix(3).allSatisfy { $0.undo == nil })
+  }
+
+  /// Two may have one template, and never one name.
+  @Test func templatesMayRepeat() {
+    func faults(_ name: String) -> [String] {
+      validate(goodSpec { $0.linux?.netDevices = ["a0": .init(name: name), "b0": .init(name: name)] }).faults.map(
+        \.path)
+    }
+    #expect(faults("eth%d").isEmpty)
+    #expect(faults("eth0").count == 1)
+  }
+
   @Test func whatIsJoinedInTheChildItself() throws {
     let plan = try plan([
       .init(.mount), .init(.network, path: "/n"), .init(.ipc, path: "/i"), .init(.uts, path: "/u"),

@@ -175,6 +175,8 @@ import Testing
     ),
     ("linux.netDevices", { $0.linux!.netDevices = ["a/b": .init()] }),
     ("linux.netDevices.eth1.name", { $0.linux!.netDevices = ["eth1": .init(name: "0123456789abcdef")] }),
+    ("linux.netDevices.eth1.name", { $0.linux!.netDevices = ["eth1": .init(name: "eth%s")] }),
+    ("linux.netDevices.eth1.name", { $0.linux!.netDevices = ["eth1": .init(name: "eth%d%d")] }),
     ("linux.sysctl.kernel.core_pattern", { $0.linux!.sysctl = ["kernel.core_pattern": "|/x"] }),
     ("linux.cgroupsPath", { $0.linux!.cgroupsPath = "/a/../../b" }),
     ("linux.rootfsPropagation", { $0.linux!.rootfsPropagation = "open" }),

@@ -105,10 +105,19 @@ extension SpecValidator {
       if let name = device.name {
         faults.require(
           Self.isLinkName(name), "linux.netDevices.\(host).name", "\"\(name)\" is no name of a network device")
+        faults.require(
+          Self.isTemplate(name) || !name.utf8.contains(UInt8(ascii: "%")), "linux.netDevices.\(host).name",
+          "\"\(name)\" is no template of a name", hint: "one %d stands for the first number that is free")
       }
       faults.require(
-        names.insert(name).inserted, "linux.netDevices.\(host).name", "two devices would have the name \"\(name)\"")
+        Self.isTemplate(name) || names.insert(name).inserted, "linux.netDevices.\(host).name",
+        "two devices would have the name \"\(name)\"")
     }
+  }
+
+  /// What the kernel takes for one (dev_alloc_name): `eth%d`.
+  private static func isTemplate(_ name: String) -> Bool {
+    name.utf8.count { $0 == UInt8(ascii: "%") } == 1 && name.contains("%d")
   }
 
   /// The kernel's rule (dev_valid_name): 1 to 15 bytes, neither `.` nor `..`, no slash, colon or space.
