@@ -58,9 +58,10 @@ import Testing
       case .child: exitNow(processIdentifier() == 1 ? 6 : 1)
       case .parent(_, let pidfd): try expect(try wait(for: .pidfd(pidfd.borrowed))?.status == .exited(6))
       }
-      // Into a group of cgroup v2 there is no other way.
+      // Into a group of cgroup v2 by its file; where that fails, as in a directory that is no group, nobody lives on.
       let group = try open("/", [.path, .directory])
-      try expect(denied(.noSystemCall) { _ = try clone(namespaces: [], cgroup: group.borrowed) })
+      try expect(denied(.noSuchFile) { _ = try clone(namespaces: [], cgroup: group.borrowed) })
+      try expect(denied(.noChild) { _ = try wait(for: .anyChild) })
     }
   }
 
