@@ -104,7 +104,8 @@ let package = Package(
 
     // 6 front
     room(
-      "RuntimeCLI", "OCIRuntime", "Inside", "Planning", "Privileges", "Terminals", "Cgroups", "RuntimeSpec", "Explain",
+      "RuntimeCLI", "OCIRuntime", "Launching", "Inside", "Planning", "Privileges", "Terminals", "Cgroups",
+      "RuntimeSpec", "Explain",
       "Arguments", "JSON", "Steps", "Kernel"),
     room(
       "SkiffCLI", "RuntimeCLI", "Engine", "Staging", "Networks", "Layers", "Blobs", "Monitoring", "Containers",

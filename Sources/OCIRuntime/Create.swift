@@ -3,7 +3,7 @@ package import Planning
 internal import Cgroups
 package import Inside
 internal import JSON
-internal import Launching
+package import Launching
 internal import RuntimeSpec
 internal import Steps
 internal import Terminals
@@ -61,6 +61,8 @@ package struct CreatedContainer: ~Copyable {
   package let pidfd: Descriptor
   /// The master of its pseudo terminal, when nobody else got it.
   package var terminal: Descriptor?
+  /// How long each step took, when that was asked for.
+  package let timings: [StepTiming]
   /// Passes on what its program says of being ready, when a service manager listens.
   package var relay: NotifyRelay?
   let state: RuntimeState
@@ -160,7 +162,8 @@ extension OCIRuntime {
       passKillSwitch("creating", 5)
       let process = launched.process
       return CreatedContainer(
-        process: process, pidfd: launched.pidfd, terminal: launched.terminal, relay: relay, state: state,
+        process: process, pidfd: launched.pidfd, terminal: launched.terminal, timings: launched.timings,
+        relay: relay, state: state,
         hooks: prepared.bundle.spec.hooks, directory: directory)
     } catch {
       // A hook may have been called: those of the end are called too (runtime.md, "Lifecycle", steps 12 and 13).
@@ -195,7 +198,7 @@ extension OCIRuntime {
   ) throws(RuntimeFailure) -> LaunchedContainer {
     do throws(PlanFailure) {
       return try Launching.launch(
-        prepared.plan, streams: streams, startSocket: start.view, executable: executable,
+        prepared.plan, streams: streams, isTimed: isTimed, startSocket: start.view, executable: executable,
         lock: directory.descriptor.borrowed
       ) { (process) throws(Fault) in
         state.process = try ProcessIdentity(of: process)

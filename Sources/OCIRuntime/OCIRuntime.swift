@@ -16,6 +16,8 @@ package struct OCIRuntime: Sendable {
   package var driver = CgroupDriver.cgroupfs
   /// What `sealExecutable` left open, for the one process that this call makes.
   package var executable: BorrowedDescriptor?
+  /// Steps are timed.
+  package var isTimed = false
   /// Takes a line that a person may want to read and that stops nothing.
   package var warn: @Sendable (String) -> Void
 

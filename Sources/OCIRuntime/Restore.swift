@@ -33,7 +33,7 @@ extension OCIRuntime {
         if let pidFile { try replaceFile(pidFile, with: Array("\(process)".utf8), mode: 0o644, durable: false) }
         let made = state
         return CreatedContainer(
-          process: process, pidfd: pidfd, terminal: nil, relay: nil, state: made, hooks: bundle.spec.hooks,
+          process: process, pidfd: pidfd, terminal: nil, timings: [], relay: nil, state: made, hooks: bundle.spec.hooks,
           directory: directory)
       } catch {
         try? sendSignal(9, toProcess: process)

@@ -27,6 +27,7 @@ extension OCIRuntime {
     let log = try RuntimeLog(globals: parsed)
     // The working directory will be the bundle's.
     self.init(root: try absolute(parsed.inherited("root") ?? OCIRuntime.defaultRoot)) { log.warning($0) }
+    isTimed = parsed.inherited("debug") == "true"
     if parsed.inherited("systemd-cgroup") == "true" { driver = .systemd }
     if let name = parsed.inherited("cgroup-manager") {
       guard let known = CgroupDriver(rawValue: name) else {

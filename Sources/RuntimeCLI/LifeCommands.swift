@@ -28,6 +28,7 @@ enum CreateCommand {
       parsed.positionals[0], bundle, try createOptions(parsed, inherited), waitsForStart: true)
     try prepared.log(parsed)
     let container = try runtime.create(prepared, streams: .own)
+    try prepared.log(container.timings, parsed)
     runtime.leaveWaiting(container)
     return 0
   }

@@ -1,5 +1,6 @@
 internal import Arguments
 internal import Explain
+internal import Launching
 internal import OCIRuntime
 internal import Planning
 
@@ -13,6 +14,17 @@ extension PreparedContainer {
       ("container", plan.finishing),
     ] {
       for step in steps { log.debug("\(place): \(Explanation(of: step).sentence)") }
+    }
+  }
+
+  /// How long each step took, once the container is there.
+  func log(_ timings: [Launching.StepTiming], _ parsed: ParsedArguments) throws {
+    guard !timings.isEmpty else { return }
+    let log = try RuntimeLog(globals: parsed)
+    for timing in timings {
+      let steps = plan[timing.phase]
+      guard steps.indices.contains(timing.index) else { continue }
+      log.debug("\(timing.nanoseconds / 1000) us \(timing.phase): \(Explanation(of: steps[timing.index]).sentence)")
     }
   }
 }

@@ -31,22 +31,24 @@ enum RunCommand {
     try prepared.log(parsed)
     if isDetached {
       let container = try runtime.create(prepared, streams: .own)
+      try prepared.log(container.timings, parsed)
       runtime.finishStart(container, of: prepared)
       runtime.awaitReady(container)
       return 0
     }
-    return try runInForeground(prepared, runtime, keeps: parsed.flag("keep"))
+    return try runInForeground(prepared, runtime, parsed)
   }
 
   private static func runInForeground(
-    _ prepared: PreparedContainer, _ runtime: OCIRuntime, keeps: Bool
+    _ prepared: PreparedContainer, _ runtime: OCIRuntime, _ parsed: ParsedArguments
   ) throws -> Int32 {
     var foreground = try Foreground()
     var container = try runtime.create(prepared, streams: .own)
+    try prepared.log(container.timings, parsed)
     runtime.finishStart(container, of: prepared)
     let code = try foreground.awaitEnd(
       of: container.pidfd.borrowed, terminal: container.terminal.take(), passing: container.relay.take())
-    if !keeps { try runtime.deleteAfterRun(container) }
+    if !parsed.flag("keep") { try runtime.deleteAfterRun(container) }
     return code
   }
 }
