@@ -38,7 +38,9 @@ struct LinkMovingTests {
   func itIsThereWithItsAddressesAndUp(newName: String) throws {
     let other = try makeNamespace()
     let container = other.borrowed
-    let back = try inNewNamespace {
+    // Kept: with the other end of its cable a link goes too.
+    let home = try makeNamespace()
+    let back = try inNamespace(home.borrowed) {
       try Self.makeLink("dev0")
       let back = try moveLink(LinkMove("dev0", to: newName), into: container)
       // The caller is where it was.
@@ -61,8 +63,9 @@ struct LinkMovingTests {
   @Test func aTemplateGetsTheFirstNumberThatIsFree() throws {
     let other = try makeNamespace()
     let container = other.borrowed
+    let home = try makeNamespace()
     try inNamespace(container) { try run("ip", "link", "add", "eth0", "type", "bridge") }
-    try inNewNamespace {
+    try inNamespace(home.borrowed) {
       try Self.makeLink("dev0")
       try run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth0p")
       try perform(.moveLink(LinkMove("dev0", to: "eth%d")), container: container)

@@ -14,7 +14,9 @@ struct RouteSocketTests {
   @Test func bridgeVethAddressAndRouteAreWhatIpShows() throws {
     let peer = try makeNamespace()
     let inside = peer.borrowed
-    try inNewNamespace {
+    // Kept: with the other end of its cable the peer goes too.
+    let home = try makeNamespace()
+    try inNamespace(home.borrowed) {
       var host = try RouteSocket()
       let mac = try #require(MacAddress("02:42:00:00:00:01"))
       try host.perform(.makeBridge(name: "skiff0", mac: mac), container: nil)
@@ -81,7 +83,8 @@ struct RouteSocketTests {
     let first = try makeNamespace()
     let second = try makeNamespace()
     let (one, two) = (first.borrowed, second.borrowed)
-    try inNewNamespace {
+    let home = try makeNamespace()
+    try inNamespace(home.borrowed) {
       try perform(.makeBridge(name: "skiff0", mac: MacAddress(value: 0x0200_0000_0001)))
       try perform(.makeVeth(Self.pair), container: one)
       try perform(.makeVeth(Self.pair), container: two)
