@@ -1,31 +1,11 @@
 package import Inside
 package import Kernel
 package import Planning
-package import Steps
+internal import Steps
 internal import Mounts
 internal import Netlink
 
 // The parent's half. The protocol is drawn in Inside/SyncProtocol.swift, the phases in Planning/LaunchPlan.swift.
-
-/// A container whose program runs.
-@frozen package struct LaunchedContainer: ~Copyable {
-  package var process: ProcessIdentifier
-  package var pidfd: Descriptor
-  /// The supervisor's end of the pseudo terminal.
-  package var terminal: Descriptor?
-  /// What takes back everything that the launch made on the host, in the order to perform.
-  package var undo: [Step]
-  /// The links that were moved into it. They stay there, unless it turns out that there is no container after all.
-  package var links: [LinkReturn]
-  /// How long each step took, when the launch was timed.
-  package var timings: [StepTiming]
-}
-
-package struct StepTiming: Hashable, Sendable {
-  package var phase: Phase
-  package var index: Int
-  package var nanoseconds: UInt64
-}
 
 /// Performs the plan up to the running program. When anything fails, all that was made is taken back before the failure
 /// is thrown; what could not be taken back is named in its hint.
