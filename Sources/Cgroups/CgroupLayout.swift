@@ -180,6 +180,17 @@ struct Membership {
   }
 }
 
+extension CgroupLayout {
+  /// The group of v2 that a process is in now; nil where there is no v2.
+  package func unifiedGroup(of process: ProcessIdentifier) throws(Fault) -> Path? {
+    let memberships = Membership.parse(try readFile("/proc/\(process)/cgroup"))
+    guard let unified, let own = memberships.first(where: { $0.identifier == 0 }),
+      !own.path.components.contains("..")
+    else { return nil }
+    return unified.mount.appending(own.path)
+  }
+}
+
 /// What a line of mountinfo (proc_pid_mountinfo(5)) says of a cgroup mount.
 struct CgroupMountLine {
   var isV2: Bool

@@ -1,4 +1,4 @@
-internal import Kernel
+package import Kernel
 
 /// Where an OCI configuration puts its container's group (runtime-spec, config-linux.md, "Cgroups Path"), found once, when the
 /// container is made: a later command may run in another group and must find the same one.
@@ -53,7 +53,8 @@ extension CgroupLayout {
 }
 
 extension CgroupLayout.Unified {
-  var start: Path { base.isEmpty ? mount : mount.appending(base) }
+  /// The directory where names of groups start.
+  package var start: Path { base.isEmpty ? mount : mount.appending(base) }
 }
 
 extension CgroupLayout.Hierarchy {

@@ -83,7 +83,9 @@ package func clone(
     arguments.flags |= 0x2_0000_0000
     arguments.cgroup = UInt64(cgroup.rawValue)
   }
-  var isClassic = false
+  // Whom clone(2) made waits here until it is in its group, so that nobody whom it makes is in another.
+  var gate: Pipe? = nil
+  var failure: Fault?
   let result = unsafe withUnsafeMutablePointer(to: &pidfd) { slot in
     arguments.pidfd = UInt64(UInt(bitPattern: slot))
     let result = unsafe withUnsafePointer(to: &arguments) {
@@ -92,22 +94,33 @@ package func clone(
     // Docker's filter hides clone3, whose flags it cannot see, from whoever is behind it already: clone(2) puts the pidfd
     // where the parent's thread id would go.
     guard result == -Int(ENOSYS) else { return result }
-    isClassic = true
-    // A sibling's maker is only passing through: it enters the group itself, and the new process is born there.
-    if isSibling, let cgroup, (try? writeControl("cgroup.procs", "0", at: cgroup)) != nil { isClassic = false }
+    if cgroup != nil {
+      do throws(Fault) { gate = try makePipe() } catch {
+        failure = error
+        return result
+      }
+    }
     return ckernel_syscall(
       Int(SYS_clone), Int(arguments.flags & 0xffff_ffff | arguments.exit_signal), 0, Int(bitPattern: slot), 0, 0, 0)
   }
+  if let failure { throw failure }
   if result < 0 {
     throw Fault(
       "clone3", Errno(rawValue: Int32(-result)),
       arguments: (["CLONE_PIDFD", namespaces.flagNames] + (cgroup == nil ? [] : ["CLONE_INTO_CGROUP"]))
         .filter { !$0.isEmpty }.joined(separator: "|"))
   }
-  if result == 0 { return .child }
+  if result == 0 {
+    if let gate = gate.take() {
+      try? gate.writing.close()
+      var byte: [UInt8] = [0]
+      _ = try? gate.reading.borrowed.read(into: &byte)
+    }
+    return .child
+  }
   let process = ProcessIdentifier(result)
   let child = Descriptor(owning: pidfd)
-  if isClassic, let cgroup { try admit(process, child.borrowed, to: cgroup) }
+  if gate != nil, let cgroup { try admit(process, child.borrowed, to: cgroup) }
   return .parent(process, pidfd: child)
 }
 

@@ -21,18 +21,21 @@ internal import Steps
 /// - Parameters:
 ///   - container: a pidfd of the container's first process.
 ///   - executable: what `sealExecutable` left open, closed here.
+///
+/// Where the plan has processors for the way in, they stay the caller's too.
 package func join(
   _ plan: ExecPlan, container: BorrowedDescriptor, streams: StandardStreams, isTimed: Bool = false,
   executable: BorrowedDescriptor? = nil
 ) throws(PlanFailure) -> JoinedProcess {
   let pair = try described(plan) { () throws(Fault) in try makeSocketPair(.sequencedPacket) }
-  let result = try described(plan) { () throws(Fault) in try clone(namespaces: []) }
+  let early = try settle(plan)
+  let result = try described(plan) { () throws(Fault) in try cloneJoiner(plan) }
   switch consume result {
   case .child:
     try? Descriptor(owning: pair.first.release()).close()
     let end = BorrowedDescriptor(rawValue: pair.second.release())
     close(executable)
-    Joiner(plan: plan, container: container, parent: end, streams: streams, isTimed: isTimed).run()
+    Joiner(plan: plan, container: container, parent: end, streams: streams, isTimed: isTimed).run(from: early)
   case .parent(_, let joiner):
     let channel = pair.first
     try? Descriptor(owning: pair.second.release()).close()
@@ -41,6 +44,36 @@ package func join(
     defer { _ = try? wait(for: .pidfd(joiner.borrowed)) }
     return try listen(to: channel.borrowed, plan)
   }
+}
+
+/// The processors for the way in, which are asked for before the control group has a say: the joiner is born in that.
+///
+/// - Returns: how many steps of `joining` this was.
+private func settle(_ plan: ExecPlan) throws(PlanFailure) -> Int {
+  guard plan.cgroup != nil else { return 0 }
+  for (index, step) in plan.joining.enumerated() {
+    guard case .process(.set(.processors(let list))) = step else { return index }
+    do throws(Fault) { try setProcessorAffinity(list.words) } catch {
+      throw PlanFailure(phase: .building, index: index, step: step, fault: error)
+    }
+  }
+  return plan.joining.count
+}
+
+/// The joiner is born in the container's group, and what it clones with it. It could not send its own child there: systemd
+/// mounts v2 with nsdelegate, and then nobody comes in from outside who is in the container's cgroup namespace (ENOENT).
+private func cloneJoiner(_ plan: ExecPlan) throws(Fault) -> CloneResult {
+  guard let path = plan.cgroup else { return try clone(namespaces: []) }
+  do throws(Fault) { return try clone(into: path) } catch {
+    guard error.errno == .busy, let leader = plan.leader, let group = try CgroupLayout.detect().unifiedGroup(of: leader)
+    else { throw error }
+    return try clone(into: group)
+  }
+}
+
+private func clone(into path: Path) throws(Fault) -> CloneResult {
+  let cgroup = try open(path, [.path, .directory])
+  return try clone(namespaces: [], cgroup: cgroup.borrowed)
 }
 
 private func listen(to channel: BorrowedDescriptor, _ plan: ExecPlan) throws(PlanFailure) -> JoinedProcess {
@@ -112,18 +145,10 @@ private struct Joiner {
   let streams: StandardStreams
   let isTimed: Bool
 
-  consuming func run() -> Never {
+  consuming func run(from first: Int) -> Never {
     // Nobody inside may look into this process through ptrace or /proc before it is the program (CVE-2019-5736).
     try? setDumpable(false)
-    // By now, while paths still mean the host's.
-    var cgroup: BorrowedDescriptor?
-    do throws(Fault) {
-      // Open until this process ends, which is soon.
-      if let path = plan.cgroup {
-        cgroup = BorrowedDescriptor(rawValue: try open(path, [.path, .directory]).release())
-      }
-    } catch { fail(.clone, 0, error) }
-    for index in plan.joining.indices {
+    for index in plan.joining.indices.dropFirst(first) {
       passKillSwitch("joining", index)
       let begin = isTimed ? monotonicNanoseconds() : 0
       do throws(Fault) { try perform(plan.joining[index]) } catch { fail(.building, index, error) }
@@ -132,7 +157,7 @@ private struct Joiner {
         _ = try? parent.sendMessage(timing.bytes)
       }
     }
-    do throws(Fault) { try cloneProgram(in: cgroup) } catch { fail(.clone, 0, error) }
+    do throws(Fault) { try cloneProgram() } catch { fail(.clone, 0, error) }
     exitNow(0)
   }
 
@@ -149,8 +174,8 @@ private struct Joiner {
     }
   }
 
-  private func cloneProgram(in cgroup: BorrowedDescriptor?) throws(Fault) {
-    switch try clone(namespaces: [], cgroup: cgroup, isSibling: true) {
+  private func cloneProgram() throws(Fault) {
+    switch try clone(namespaces: [], isSibling: true) {
     case .child:
       var program = LaunchPlan(finishing: plan.finishing, hasTerminal: plan.hasTerminal)
       program.stagingTarget = plan.stagingTarget

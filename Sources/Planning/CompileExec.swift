@@ -27,11 +27,11 @@ package func compileExec(
   var cgroup: Path?
   if let group {
     do throws(CgroupError) {
-      // cgroup v2 by CLONE_INTO_CGROUP; the joiner, who is only passing through, enters those of v1.
+      // The joiner, who is only passing through, is born in cgroup v2 (CLONE_INTO_CGROUP) and enters those of v1.
       joining += try layout.join(group, below: subgroups, includingUnified: false).map(Step.cgroup)
     } catch { throw PlanningError("", "\(error)", hint: error.hint) }
     let unified = subgroups[""].map { group + "/" + $0 } ?? group
-    cgroup = layout.unified.map { $0.mount.appending(Path(unified)) }
+    cgroup = layout.unified.map { $0.start.appending(Path(unified)) }
   }
   joining += compiler.joiningResourceControl()
   joining += try compiler.privilegedAttributes()
@@ -46,7 +46,10 @@ package func compileExec(
   // In the container's user namespace the joiner is nobody until it becomes its root, and a terminal that it opens would be
   // nobody's too.
   if compiler.hasUserNamespace { finishing.insert(.process(.setUser(user: 0, group: 0, supplementary: [])), at: 0) }
-  return ExecPlan(joining: joining, finishing: finishing, cgroup: cgroup, hasTerminal: process.terminal)
+  var plan = ExecPlan(joining: joining, finishing: finishing, cgroup: cgroup, hasTerminal: process.terminal)
+  // Of a group that was named no other will do.
+  if subgroups[""] == nil { plan.leader = pid }
+  return plan
 }
 
 extension PlanCompiler {

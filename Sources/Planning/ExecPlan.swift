@@ -11,8 +11,11 @@ package import Steps
 package struct ExecPlan: Hashable, Sendable {
   package var joining: [Step]
   package var finishing: [Step]
-  /// cgroup v2: the directory the program is born in.
+  /// cgroup v2: the directory that the one who joins is born in, and so the program.
   package var cgroup: Path?
+  /// Whose group it is instead when that has groups of its own and holds no process any more (cgroups(7), "no internal
+  /// processes"); nil where another one is no answer.
+  package var leader: ProcessIdentifier?
   package var hasTerminal: Bool
   /// Descriptors from 3 on that the program inherits.
   package var preservedDescriptors = 0
