@@ -14,7 +14,8 @@ package func perform(_ step: CgroupStep) throws(Fault) {
     case .inheritCpuset(let group): try inheritCpuset(group)
     case .join(let group, let isV2): try writeControl(group.appending(isV2 ? "cgroup.procs" : "tasks"), "0")
     case .admit: throw Fault("plan", .invalid, arguments: "a container is admitted by its parent")
-    case .startUnit, .stopUnit: throw Fault("plan", .invalid, arguments: "a unit is systemd's: its parent asks for it")
+    case .startUnit, .setUnit, .stopUnit:
+      throw Fault("plan", .invalid, arguments: "a unit is systemd's: its parent asks for it")
     case .remove(let group): try removeGroup(group)
     }
   } catch {

@@ -1,4 +1,4 @@
-internal import Kernel
+package import Kernel
 
 // Killing who is in a group, and taking the group away. Works on a group of any hierarchy; v2's cgroup.kill is used where
 // it is.
@@ -22,8 +22,8 @@ private func processes(_ read: () throws(Fault) -> [UInt8]) throws(Fault) -> [Pr
   }
 }
 
-/// SIGKILL to all processes in the group and below it.
-func killAll(in group: Path) throws(Fault) {
+/// SIGKILL to all processes in the group and below it. A group that is gone has none.
+package func killAll(in group: Path) throws(Fault) {
   do throws(Fault) {
     // One write, and nobody forks out of it (Linux 5.14).
     return try writeControl(group.appending("cgroup.kill"), "1")

@@ -52,7 +52,9 @@ package struct BusConnection: ~Copyable {
   private mutating func authenticate(_ user: UInt32) throws(BusFailure) {
     let digits = Array("0123456789abcdef".utf8)
     let claim = String(user).utf8.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-    try send([0] + Array("AUTH EXTERNAL ".utf8) + claim + Array("\r\n".utf8))
+    // BEGIN at once, and no message before the answer: systemd's end forgets a message that it reads together with BEGIN,
+    // until something else comes.
+    try send([0] + Array("AUTH EXTERNAL ".utf8) + claim + Array("\r\nBEGIN\r\n".utf8))
     while !received.contains(10) {
       guard received.count < 4096 else { throw .malformed(MalformedMessage("the peer does not speak D-Bus")) }
       try receive()
@@ -63,7 +65,6 @@ package struct BusConnection: ~Copyable {
         BusError(name: "org.freedesktop.DBus.Error.AuthFailed", text: "the bus does not let user \(user) in"))
     }
     received.removeFirst(end + 1)
-    try send(Array("BEGIN\r\n".utf8))
   }
 
   // MARK: Messages

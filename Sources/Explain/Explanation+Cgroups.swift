@@ -65,6 +65,7 @@ extension Explanation {
         sentence: "Put the container into the control group \(Trace.clean(group)): its own root may not write there.",
         calls: Trace.write(path, "<container>"), shell: ["echo \"$pid\" > \(ShellWord(path))"])
     case .startUnit(let unit, _): self.init(starting: unit)
+    case .setUnit(let unit): self.init(changing: unit)
     case .stopUnit(let name, let isUser, _):
       self.init(
         name: "cgroup.stopUnit",

@@ -5,7 +5,7 @@ extension Explanation {
   /// A scope of systemd: the call over the bus, and busctl(1)'s spelling of it.
   init(starting unit: SystemdUnit) {
     let name = Trace.clean(unit.name)
-    let words = unit.properties.map { "\(ShellWord($0.name)) \($0.value.busctlWords)" }
+    let words = unit.busctlWords
     self.init(
       name: "cgroup.startUnit",
       sentence: "Ask systemd to make the scope \(name) with the container in it, delegated to it: "
@@ -15,11 +15,35 @@ extension Explanation {
           "StartTransientUnit", Trace.string(unit.name), "\"replace\"", "[\(unit.properties.count + 1) properties]")
       ],
       shell: [
-        "busctl \(unit.isUser ? "--user " : "")call org.freedesktop.systemd1 /org/freedesktop/systemd1 "
-          + "org.freedesktop.systemd1.Manager StartTransientUnit 'ssa(sv)a(sa(sv))' \(ShellWord(unit.name)) replace "
+        unit.busctlCall + "StartTransientUnit 'ssa(sv)a(sa(sv))' \(ShellWord(unit.name)) replace "
           + "\(words.count + 1) \((words + ["PIDs au 1 \"$pid\""]).joined(separator: " ")) 0"
       ])
   }
+
+  /// New limits, which live as long as the scope.
+  init(changing unit: SystemdUnit) {
+    let words = unit.busctlWords
+    self.init(
+      name: "cgroup.setUnit",
+      sentence: "Tell systemd the new limits of the scope \(Trace.clean(unit.name)): "
+        + unit.properties.map { Trace.clean($0.description) }.joined(separator: ", ") + ".",
+      calls: [
+        Trace.call("SetUnitProperties", Trace.string(unit.name), "true", "[\(unit.properties.count) properties]")
+      ],
+      shell: [
+        unit.busctlCall + "SetUnitProperties 'sba(sv)' \(ShellWord(unit.name)) true "
+          + (["\(words.count)"] + words).joined(separator: " ")
+      ])
+  }
+}
+
+extension SystemdUnit {
+  fileprivate var busctlCall: String {
+    "busctl \(isUser ? "--user " : "")call org.freedesktop.systemd1 /org/freedesktop/systemd1 "
+      + "org.freedesktop.systemd1.Manager "
+  }
+
+  fileprivate var busctlWords: [String] { properties.map { "\(ShellWord($0.name)) \($0.value.busctlWords)" } }
 }
 
 extension UnitProperty.Value {

@@ -25,6 +25,9 @@ func performOnHost(_ step: Step, container: Container?) throws(Fault) -> Bool {
     guard let container else { throw misplaced(step) }
     var manager = try SystemdManager(isUser: unit.isUser)
     try manager.start(unit, processes: [container.process])
+  case .cgroup(.setUnit(let unit)):
+    var manager = try SystemdManager(isUser: unit.isUser)
+    try manager.set(unit.properties, of: unit.name)
   case .cgroup(.stopUnit(let name, let isUser, let groups)): try stopUnit(name, isUser: isUser, groups)
   case .cgroup(let step): try Cgroups.perform(step)
   case .network(let step): try Netlink.perform(step, container: container?.network)
@@ -51,6 +54,8 @@ package func performOnHost(_ step: Step) throws(Fault) -> Bool { try performOnHo
 /// systemd kills and removes what is its own. What it does not know, or is not there to remove, is removed all the same.
 private func stopUnit(_ name: String, isUser: Bool, _ groups: [Path]) throws(Fault) {
   var first: Fault?
+  // systemd asks first, with SIGTERM, and waits up to 90 seconds for an answer.
+  for group in groups { try? killAll(in: group) }
   do throws(Fault) {
     var manager = try SystemdManager(isUser: isUser)
     try manager.stop(name)

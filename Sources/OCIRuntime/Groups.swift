@@ -1,6 +1,8 @@
 internal import Cgroups
 internal import Kernel
 internal import Planning
+internal import RuntimeSpec
+internal import Steps
 internal import Systemd
 
 // Where a container's control group is: thought out when the container is made, and read from its record afterwards.
@@ -37,6 +39,18 @@ extension OCIRuntime {
       var manager = try SystemdManager(isUser: true)
       return try manager.controlGroup()
     } catch { throw PlanningError("", "cannot ask the user's systemd: \(error)", hint: error.hint) }
+  }
+
+  /// What tells systemd of these limits; nil where the container's group is no scope.
+  func unitStep(
+    for state: RuntimeState, _ limits: Spec.Resources, _ layout: CgroupLayout
+  ) throws(RuntimeFailure) -> Step? {
+    for case .cgroup(.stopUnit(let name, let isUser, _)) in state.undo.map(\.step) {
+      do throws(PlanningError) {
+        return .cgroup(.setUnit(try SystemdUnit(name, isUser: isUser, changedTo: limits, layout)))
+      } catch { throw RuntimeFailure("cannot update \(state.id): \(error)", hint: error.hint) }
+    }
+    return nil
   }
 
   func hostLayout() throws(RuntimeFailure) -> CgroupLayout {

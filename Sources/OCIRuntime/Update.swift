@@ -1,6 +1,7 @@
 internal import Cgroups
 internal import JSON
 internal import Kernel
+internal import Launching
 internal import Planning
 package import RuntimeSpec
 internal import Steps
@@ -24,7 +25,13 @@ extension OCIRuntime {
       throw RuntimeFailure("cannot update \(id): \(error)", hint: error.hint)
     }
     steps += try schemataSteps(of: id, spec.linux?.intelRdt, cacheSchema, bandwidthSchema)
+    // First systemd, whose limits are coarser than those that are written by our own hand.
+    if let step = try unitStep(for: view.state, update.merged, group.layout) {
+      try told("cannot update \(id)") { () throws(Fault) in _ = try performOnHost(step) }
+    }
     do throws(StepFailure) { try group.update(steps) } catch {
+      let before = try unitStep(for: view.state, spec.linux?.resources ?? Spec.Resources(), group.layout)
+      if let before { _ = try? performOnHost(before) }
       throw RuntimeFailure("cannot update \(id)", error.fault)
     }
     if spec.linux == nil { spec.linux = Spec.Linux() }

@@ -1,6 +1,7 @@
 package import Cgroups
 package import RuntimeSpec
 package import Steps
+internal import Systemd
 
 /// Limits that change while a container runs, by the rules of `runc update`.
 package struct ResourceUpdate: Sendable {
@@ -46,6 +47,21 @@ extension Cgroup {
     do throws(CgroupError) { return try updateSteps(resources) } catch {
       throw PlanningError("", "\(error)", hint: error.hint)
     }
+  }
+}
+
+extension SystemdUnit {
+  /// A running scope with other limits. Devices stay as they are: an update has none.
+  package init(
+    _ name: String, isUser: Bool, changedTo limits: Spec.Resources, _ layout: CgroupLayout
+  ) throws(PlanningError) {
+    var limits = limits
+    limits.devices = []
+    let resources = try Resources(limits)
+    do throws(UnitError) {
+      let properties = try UnitProperty.properties(of: resources, version: layout.kind == .v2 ? .v2 : .v1)
+      self.init(name: name, isUser: isUser, properties: properties)
+    } catch { throw PlanningError("", error.description, hint: error.hint) }
   }
 }
 

@@ -27,6 +27,8 @@ package enum CgroupStep: Hashable, Sendable {
   /// systemd makes a scope with the container's process in it, and with it the group where it manages one. `groups` are all that
   /// hold the container, systemd's and those that stand beside it.
   case startUnit(SystemdUnit, groups: [Path])
+  /// systemd learns new limits, for it would write the old ones again.
+  case setUnit(SystemdUnit)
   /// systemd stops the scope; what is left of its groups is removed.
   case stopUnit(String, isUser: Bool, groups: [Path])
   /// rmdir of the group and of those that the container made in it, after killing who is still there; retried, for a

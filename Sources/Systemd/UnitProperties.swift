@@ -18,9 +18,6 @@ extension SystemdUnit {
     // The last of two that have one name counts.
     properties.removeAll { known in annotated.contains { $0.name == known.name } }
     properties += annotated
-    if let policy = resources.unified.first(where: { $0.file.string == "memory.oom.group" })?.value {
-      properties.append(UnitProperty("OOMPolicy", .text(policy == "1" ? "kill" : "continue"), since: 253))
-    }
     properties += try UnitProperty.properties(of: resources, version: version)
     self.init(name: name.unit, isUser: isUser, properties: properties)
   }
@@ -46,7 +43,8 @@ extension UnitProperty {
     if version == .v1, let weight = resources.blockIO.weight, weight != 0 {
       rest.append(UnitProperty("BlockIOWeight", .number(UInt64(weight))))
     }
-    return limits + sets + rest + devices(resources.devices)
+    // Of two that have one name the last counts, as it does among the group's files.
+    return try limits + sets + rest + devices(resources.devices) + (version == .v2 ? unified(resources.unified) : [])
   }
 
   private static func infinite(_ value: Int64) -> Value { .number(value < 0 ? .max : UInt64(value)) }
@@ -77,6 +75,11 @@ extension UnitProperty {
           ? UnitProperty("CPUWeight", .number(processorWeight(ofShares: shares)))
           : UnitProperty("CPUShares", .number(min(max(shares, 2), 262_144))))
     }
+    return properties + quota(of: cpu)
+  }
+
+  static func quota(of cpu: Resources.Processor) -> [UnitProperty] {
+    var properties: [UnitProperty] = []
     if let period = cpu.period { properties.append(UnitProperty("CPUQuotaPeriodUSec", .number(period), since: 242)) }
     if cpu.quota != nil || cpu.period != nil {
       var share = UInt64.max

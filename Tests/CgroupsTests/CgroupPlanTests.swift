@@ -20,6 +20,7 @@ func line(_ step: CgroupStep) -> String {
   case .join(let group, let isV2): "join \(group) \(isV2 ? "v2" : "v1")"
   case .admit(let group, let isV2): "admit \(group) \(isV2 ? "v2" : "v1")"
   case .startUnit(let unit, let groups): "start \(unit.name) \(groups.map(\.string).joined(separator: " "))"
+  case .setUnit(let unit): "set \(unit.name)"
   case .stopUnit(let name, _, _): "stop \(name)"
   case .remove(let group): "remove \(group)"
   }

@@ -18,17 +18,24 @@ enum Guest {
     return status == .exited(0) ? nil : output.isEmpty ? "\(script) failed" : output
   }()
 
+  /// Why it cannot have systemd for its first process. The image is made here where it is not there yet.
+  static let systemdObstacle: String? = {
+    guard let (status, output) = try? capture("\(quoted(script)) -s -n") else { return "no /bin/sh" }
+    return status == .exited(0) ? nil : output.isEmpty ? "\(script) failed" : output
+  }()
+
   /// The commands that scripts of the tests use, as this machine has them.
   static let tools = ["sh", "sleep", "head", "tail", "tr", "cat"].map { "/bin/" + $0 }
 
   /// - Parameters:
   ///   - cgroups: `v2` or `v1`.
   ///   - files: what the machine has beside busybox.
+  ///   - options: of Scripts/guest, beyond these.
   /// - Returns: how the command ended, with its output and errors.
   static func run(
-    _ cgroups: String, files: [String], _ command: [String]
+    _ cgroups: String, files: [String], options: [String] = [], _ command: [String]
   ) throws -> (status: Kernel.ExitStatus?, output: String) {
-    let words = [script, "-c", cgroups, "-t", "400"] + files.flatMap { ["-f", $0] } + ["--"] + command
+    let words = [script, "-c", cgroups, "-t", "400"] + options + files.flatMap { ["-f", $0] } + ["--"] + command
     return try capture(words.map(quoted).joined(separator: " "))
   }
 

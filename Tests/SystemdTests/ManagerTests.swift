@@ -31,12 +31,12 @@ final class FakeManager: @unchecked Sendable {
       bytes += buffer[..<count]
       return count > 0
     }
-    while !bytes.contains(10) { if try !more() { return } }
-    let claim = String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self)
-    try peer.write(claim.hasPrefix("\0AUTH EXTERNAL 30\r") || effectiveUser() != 0 ? "OK 0123\r\n" : "REJECTED\r\n")
+    while bytes.count(where: { $0 == 10 }) < 2 { if try !more() { return } }
+    let greeting = String(decoding: bytes, as: UTF8.self)
+    // What comes together with BEGIN is lost, as systemd loses it.
     bytes.removeAll()
-    while !bytes.contains(10) { if try !more() { return } }
-    bytes.removeFirst(bytes.firstIndex(of: 10)! + 1)
+    let isRight = effectiveUser() == 0 ? greeting == "\0AUTH EXTERNAL 30\r\nBEGIN\r\n" : greeting.contains("BEGIN")
+    try peer.write(isRight ? "OK 0123\r\n" : "REJECTED\r\n")
     while true {
       while let length = try BusMessage.length(of: bytes[...]), bytes.count >= length {
         let call = try BusMessage(bytes[..<length])

@@ -1,4 +1,5 @@
 import Cgroups
+import Kernel
 import Steps
 import Testing
 
@@ -55,6 +56,24 @@ import Testing
     #expect(open.contains("MemoryLimit=infinity") && open.contains("CPUShares=1024"))
     resources.processor.cpus = "3-1"
     #expect(throws: UnitError.self) { try UnitProperty.properties(of: resources, version: .v2) }
+  }
+
+  @Test func tellsSystemdWhatItKnowsOfUnified() throws {
+    var resources = Resources()
+    resources.processor.quota = 1000
+    resources.unified = [
+      ("cpu.idle", "1"), ("cpu.max", "max 50000"), ("cpu.weight", "7"), ("cpuset.cpus", "1"), ("cpuset.mems", ""),
+      ("hugetlb.2MB.max", "4194304"), ("memory.high", "max"), ("memory.max", "12"), ("memory.oom.group", "1"),
+      ("memory.swap.max", "many"), ("pids.max", "0"),
+    ].map { ControlSetting(file: Path($0.0), value: $0.1) }
+    let texts = try UnitProperty.properties(of: resources, version: .v2).map(\.description)
+    #expect(
+      texts == [
+        "CPUQuotaPerSecUSec=10000", "CPUWeight=0", "CPUQuotaPeriodUSec=50000", "CPUQuotaPerSecUSec=infinity",
+        "CPUWeight=7", "AllowedCPUs=1", "MemoryHigh=infinity", "MemoryMax=12", "OOMPolicy=kill", "TasksMax=1",
+      ])
+    resources.unified = [ControlSetting(file: "cpu.max", value: "20000 100000 3")]
+    #expect(try UnitProperty.properties(of: resources, version: .v2).map(\.description) == ["CPUQuotaPerSecUSec=10000"])
   }
 
   @Test func forbidsDevicesThatAreNotNamed() throws {
