@@ -71,10 +71,13 @@ private struct RunningHook: ~Copyable {
     }
   }
 
-  private var feedTime: Int { (hook.timeout ?? 10) * 1000 }
+  private var feedTime: Int { (allowed ?? 10) * 1000 }
+
+  /// Its seconds. What a configuration says may be more than a clock of nanoseconds counts; a year is as good as that.
+  private var allowed: Int? { hook.timeout.map { min(max($0, 0), 31_536_000) } }
 
   mutating func finish() throws(Fault) {
-    let end = hook.timeout.map { monotonicNanoseconds() + UInt64(max($0, 0)) * 1_000_000_000 }
+    let end = allowed.map { monotonicNanoseconds() + UInt64($0) * 1_000_000_000 }
     try output.borrowed.setNonblocking(true)
     while true {
       let left = end.map { Int(($0 > monotonicNanoseconds() ? $0 - monotonicNanoseconds() : 0) / 1_000_000) }

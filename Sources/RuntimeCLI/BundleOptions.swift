@@ -22,7 +22,9 @@ let bundleOptions = [
 func preservedDescriptors(_ parsed: ParsedArguments) throws -> Int {
   let asked = try parsed.integer("preserve-fds", in: 0...65_536) ?? 0
   let count = activatedSockets + asked
-  for number in 3..<(3 + count) where !exists("/proc/self/fd/\(number)") {
+  // The first free number is this program's own file's (CKernel/Entry.c), which nobody left open for a container.
+  let own = environment("SKIFF_SEALED").flatMap(Int.init)
+  for number in 3..<(3 + count) where number == own || !exists("/proc/self/fd/\(number)") {
     throw RuntimeFailure("unable to stat preserved-fd \(number - 3) (of \(count)): descriptor \(number) is not open")
   }
   return count
@@ -43,9 +45,9 @@ var activationEnvironment: [String] {
   return ["LISTEN_FDS=\(count)", "LISTEN_PID=1"] + names
 }
 
+/// Called before the bundle is entered: relative paths start where the command was called.
 func createOptions(_ parsed: ParsedArguments, _ preserved: Int) throws -> CreateOptions {
   var options = CreateOptions()
-  // The working directory will be the bundle's.
   options.consoleSocket = try parsed.string("console-socket").map(absolute)
   options.pidfdSocket = try parsed.string("pidfd-socket").map(absolute)
   options.pidFile = try parsed.string("pid-file").map(absolute)

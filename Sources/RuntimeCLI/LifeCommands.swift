@@ -23,12 +23,12 @@ enum CreateCommand {
     let executable = try sealExecutable(preserving: inherited)
     var runtime = try OCIRuntime(parsed)
     runtime.executable = executable
+    let (options, log) = (try createOptions(parsed, inherited), try RuntimeLog(globals: parsed))
     let bundle = try Bundle(at: Path(parsed.string("bundle") ?? "."))
-    let prepared = try runtime.prepare(
-      parsed.positionals[0], bundle, try createOptions(parsed, inherited), waitsForStart: true)
-    try prepared.log(parsed)
+    let prepared = try runtime.prepare(parsed.positionals[0], bundle, options, waitsForStart: true)
+    prepared.tell(log)
     let container = try runtime.create(prepared, streams: .own)
-    try prepared.log(container.timings, parsed)
+    prepared.tell(log, container.timings)
     runtime.leaveWaiting(container)
     return 0
   }

@@ -1,4 +1,3 @@
-internal import Arguments
 internal import Explain
 internal import Launching
 internal import OCIRuntime
@@ -6,9 +5,7 @@ internal import Planning
 
 extension PreparedContainer {
   /// With --debug: what is about to happen, a line for each step. The sentences are made only then.
-  func log(_ parsed: ParsedArguments) throws {
-    guard parsed.inherited("debug") == "true" else { return }
-    let log = try RuntimeLog(globals: parsed)
+  func tell(_ log: RuntimeLog) {
     for (place, steps) in [
       ("host", plan.host), ("container", plan.building), ("host, meanwhile", plan.wiring),
       ("container", plan.finishing),
@@ -18,9 +15,7 @@ extension PreparedContainer {
   }
 
   /// How long each step took, once the container is there.
-  func log(_ timings: [Launching.StepTiming], _ parsed: ParsedArguments) throws {
-    guard !timings.isEmpty else { return }
-    let log = try RuntimeLog(globals: parsed)
+  func tell(_ log: RuntimeLog, _ timings: [Launching.StepTiming]) {
     for timing in timings {
       let steps = plan[timing.phase]
       guard steps.indices.contains(timing.index) else { continue }

@@ -24,27 +24,28 @@ enum RunCommand {
     let executable = try sealExecutable(preserving: inherited)
     var runtime = try OCIRuntime(parsed)
     runtime.executable = executable
+    let (options, log) = (try createOptions(parsed, inherited), try RuntimeLog(globals: parsed))
     let bundle = try Bundle(at: Path(parsed.string("bundle") ?? "."))
     let isDetached = parsed.flag("detach")
     let prepared = try runtime.prepare(
-      parsed.positionals[0], bundle, try createOptions(parsed, inherited), waitsForStart: false, isDetached: isDetached)
-    try prepared.log(parsed)
+      parsed.positionals[0], bundle, options, waitsForStart: false, isDetached: isDetached)
+    prepared.tell(log)
     if isDetached {
       let container = try runtime.create(prepared, streams: .own)
-      try prepared.log(container.timings, parsed)
+      prepared.tell(log, container.timings)
       runtime.finishStart(container, of: prepared)
       runtime.awaitReady(container)
       return 0
     }
-    return try runInForeground(prepared, runtime, parsed)
+    return try runInForeground(prepared, runtime, parsed, log)
   }
 
   private static func runInForeground(
-    _ prepared: PreparedContainer, _ runtime: OCIRuntime, _ parsed: ParsedArguments
+    _ prepared: PreparedContainer, _ runtime: OCIRuntime, _ parsed: ParsedArguments, _ log: RuntimeLog
   ) throws -> Int32 {
     var foreground = try Foreground()
     var container = try runtime.create(prepared, streams: .own)
-    try prepared.log(container.timings, parsed)
+    prepared.tell(log, container.timings)
     runtime.finishStart(container, of: prepared)
     let code = try foreground.awaitEnd(
       of: container.pidfd.borrowed, terminal: container.terminal.take(), passing: container.relay.take())

@@ -34,7 +34,8 @@ struct RuntimeLog: Sendable {
     guard let format = Format(rawValue: format ?? "text") else {
       throw UsageError(command: "", "invalid argument \"\(format ?? "")\" for \"--log-format\": expected text or json")
     }
-    self.init(file: path.flatMap { $0.isEmpty ? nil : Path($0) }, format: format, isDebugging: isDebugging)
+    // The working directory will be the bundle's.
+    self.init(file: try path.flatMap { $0.isEmpty ? nil : try absolute($0) }, format: format, isDebugging: isDebugging)
   }
 
   func error(_ message: String, hint: String?) {
