@@ -35,6 +35,8 @@ package struct ContainerProcess: ~Copyable {
   /// The terminal's own end, while `building` has opened it and the program does not have it yet.
   private var terminal: Descriptor?
   private var hasPreparedDescriptors = false
+  /// Whether the standard streams are the terminal's already.
+  private var hasTerminal = false
 
   package init(
     plan: LaunchPlan, parent: BorrowedDescriptor, streams: StandardStreams, isTimed: Bool,
@@ -163,6 +165,8 @@ package struct ContainerProcess: ~Copyable {
   /// somebody who ends a container that was never started may well use one.
   private mutating func awaitStart() throws(Fault) {
     guard let startSocket else { throw Fault("plan", .invalid, arguments: "nobody can start this container") }
+    // Who called `create` may read a pipe of its errors to the end, which this process would hold open.
+    try connectTerminal()
     tell(.waiting)
     try setSignalMask(.set, .all)
     let signals = try SignalDescriptor(.all)
@@ -196,7 +200,8 @@ package struct ContainerProcess: ~Copyable {
 
   /// Where they are somebody's whom this process may not take them from, they stay as they are: they work all the same.
   private func ownStreams(_ user: UInt32) {
-    let streams = terminal.view.map { [$0] } ?? [streams.input, streams.output, streams.errors]
+    let terminal = hasTerminal ? BorrowedDescriptor.standardInput : terminal.view
+    let streams = terminal.map { [$0] } ?? [streams.input, streams.output, streams.errors]
     for stream in streams {
       guard let status = try? status(of: stream), status.owner != user else { continue }
       // The host's /dev/null is everybody's.
@@ -230,14 +235,20 @@ package struct ContainerProcess: ~Copyable {
     // The mask and the handlers of the supervisor are not the program's.
     resetSignalDispositions()
     try setSignalMask(.set, [])
-    if let peer = terminal.take() {
-      try makeControllingTerminal(peer.borrowed)
-      for number in Int32(0)...2 { try peer.borrowed.duplicate(asInherited: number) }
-    } else {
-      try streams.input.duplicate(asInherited: 0)
-      try streams.output.duplicate(asInherited: 1)
-      try streams.errors.duplicate(asInherited: 2)
-    }
+    if try connectTerminal() { return }
+    try streams.input.duplicate(asInherited: 0)
+    try streams.output.duplicate(asInherited: 1)
+    try streams.errors.duplicate(asInherited: 2)
+  }
+
+  /// - Returns: whether the program has a terminal.
+  @discardableResult
+  private mutating func connectTerminal() throws(Fault) -> Bool {
+    guard let peer = terminal.take() else { return hasTerminal }
+    try makeControllingTerminal(peer.borrowed)
+    for number in Int32(0)...2 { try peer.borrowed.duplicate(asInherited: number) }
+    hasTerminal = true
+    return true
   }
 }
 
