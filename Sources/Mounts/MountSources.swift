@@ -32,7 +32,9 @@ package func openSources(
   of steps: [MountStep], userNamespace: BorrowedDescriptor, owner: HostIdentity?
 ) throws(Fault) -> MountSources {
   do throws(Fault) { return try openAll(steps, userNamespace: userNamespace, owner: owner) } catch {
-    guard error.isMissingCall, error.operation == "open_tree", owner == nil else { throw error }
+    guard error.isMissingCall, ["open_tree", "mount_setattr"].contains(error.operation), owner == nil else {
+      throw error
+    }
     return MountSources()
   }
 }
@@ -52,15 +54,23 @@ private func openAll(
       }
     case .bindRoot(let path):
       sources.append(
-        owner == nil ? try cloneMount(path, recursive: true) : try cloneMapped(path, userNamespace))
-    case .bind(let bind): sources.append(try openSource(of: bind, userNamespace))
+        try receiving(owner == nil ? try cloneMount(path, recursive: true) : try cloneMapped(path, userNamespace)))
+    case .bind(let bind): sources.append(try receiving(try openSource(of: bind, userNamespace)))
     case .makeDevice(let node):
       let device = try openDevice(node)
-      sources.append(try cloneMount("", at: device.borrowed, recursive: false))
+      sources.append(try receiving(try cloneMount("", at: device.borrowed, recursive: false)))
     default: break
     }
   }
   return sources
+}
+
+/// A copy of a shared mount is its peer: what is mounted on one shows on the other. The kernel ends that for what a mount
+/// namespace of a new user namespace starts with (mount_namespaces(7), "Restrictions on mount namespaces"), not for what is
+/// brought there by descriptor; and a root that sends cannot be pivoted to.
+private func receiving(_ tree: consuming Descriptor) throws(Fault) -> Descriptor {
+  try setMountAttributes(of: tree.borrowed, propagation: .slave, recursive: true)
+  return tree
 }
 
 /// The attributes are the mount's before the container sees it. `idmap` shifts owners as for the root, or as the mount says.

@@ -15,7 +15,8 @@ struct UserNamespaceTests {
     process.arguments = ["--user", "sleep", "60"]
     try process.run()
     defer {
-      process.terminate()
+      // A thread of the tests may block SIGTERM, and so does what it starts.
+      kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
     }
     let place = "/proc/\(process.processIdentifier)"
@@ -92,6 +93,22 @@ struct UserNamespaceTests {
         #expect(found.owner == 0 && found.group == 0, "\(name)")
       }
       #expect(try status(of: directory.appending("upper/usr")).owner == 33)
+    }
+  }
+
+  /// docker's own directory is a shared mount where it maps ids: the root would be one of its peers, and pivot_root refuses that.
+  @Test("a root on a shared mount sends nothing there", arguments: [true, false])
+  func sharedRoot(_ shifts: Bool) throws {
+    try withTemporaryDirectory { directory in
+      let fixture = try Fixture(in: directory)
+      try withUserNamespace { namespace in
+        try inSandbox {
+          try mount(source: directory, on: directory, flags: .bind)
+          try mount(source: "", on: directory, flags: .shared)
+          _ = try build([.bindRoot(fixture.layer), .pivotRoot], namespace, owner: shifts ? root : nil)
+          try require(exists("/etc/os-release"), "the root is the layer")
+        }
+      }
     }
   }
 
