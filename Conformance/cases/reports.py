@@ -90,6 +90,8 @@ def ps_table(box):
 @case("runc-ps(8)", "Any ps(1) options can be used, but some might break the filtering.", differs={"crun": "1.8 has none"})
 def ps_options(box):
     box.up()
+    # The shell becomes sleep in its own time.
+    eventually(lambda: "sleep 1000" in open(f"/proc/{box.pid()}/cmdline").read().replace("\0", " ").strip() and "sh" not in open(f"/proc/{box.pid()}/comm").read())
     lines = box.must("ps", box.id, "-o", "pid,args").out.splitlines()
     equal(lines[0].split(), ["PID", "COMMAND"])
     equal(lines[1].split(), [str(box.pid()), "sleep", "1000"])

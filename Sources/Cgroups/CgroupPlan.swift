@@ -28,6 +28,7 @@ struct GroupName {
   init(_ text: String) throws(CgroupError) {
     components = text.split(separator: "/").map(String.init).filter { $0 != "." }
     if components.isEmpty { throw .badGroup(text, reason: "a name is missing") }
+    if components.count > 64 { throw .badGroup(text, reason: "it is deeper than 64 groups") }
     if components.contains("..") { throw .badGroup(text, reason: "\"..\" is not allowed") }
     if components.contains(where: { $0.utf8.count > 255 }) { throw .badGroup(text, reason: "the name is too long") }
     if text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) {

@@ -70,8 +70,13 @@ extension Explanation {
     // `mount -o ro` would make the file system itself read-only; here it is this one mount of it.
     let attributes = mount.attributes.subtracting(.readOnly)
     let options = (attributes.names + mount.options.map(\.string)).joined(separator: ",")
+    // An empty file system has the mode of what it covers.
+    let coversMode = mount.type == "tmpfs" && !mount.options.contains { $0.string.hasPrefix("mode=") }
+    let mode = coversMode ? "mode=$(stat -c %a \(target))" : ""
+    let all = [options.isEmpty ? "" : ShellWord(options).description, mode].filter { !$0.isEmpty }.joined(
+      separator: ",")
     let words = command(
-      "mount -t", ShellWord(mount.type).description, options.isEmpty ? "" : "-o \(ShellWord(options))",
+      "mount -t", ShellWord(mount.type).description, all.isEmpty ? "" : "-o \(all)",
       ShellWord(mount.source.isEmpty ? mount.type : mount.source).description)
     var shell = ["mkdir -p \(target)"]
     if mount.copiesUp {

@@ -177,6 +177,8 @@ package struct ContainerProcess: ~Copyable {
       }
       guard !ready[0].isEmpty else { continue }
       let starter = try startSocket.accept()
+      // One that connects and says nothing is in nobody's way.
+      guard try !poll(starter.borrowed, .readable, milliseconds: 2000).isEmpty else { continue }
       var byte: [UInt8] = [0]
       guard try starter.borrowed.receive(into: &byte) == 1 else { continue }
       // Open until execve: its end says that the program runs.

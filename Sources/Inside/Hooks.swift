@@ -16,10 +16,10 @@ package func call(_ hook: HookCall, process: ProcessIdentifier) throws(Fault) {
     try? input.writing.close()
     try? output.reading.close()
     become(hook, input: BorrowedDescriptor(rawValue: reading), output: BorrowedDescriptor(rawValue: writing))
-  case .parent(_, let pidfd):
+  case .parent(let leader, let pidfd):
     try? input.reading.close()
     try? output.writing.close()
-    var running = RunningHook(hook: hook, pidfd: pidfd, output: output.reading)
+    var running = RunningHook(hook: hook, leader: leader, pidfd: pidfd, output: output.reading)
     running.feed(hook.input(process: process), into: input.writing)
     try running.finish()
   }
@@ -46,6 +46,8 @@ private func become(_ hook: HookCall, input: BorrowedDescriptor, output: Borrowe
 
 private struct RunningHook: ~Copyable {
   let hook: HookCall
+  /// The hook's process, which leads a session and a process group of its own.
+  let leader: ProcessIdentifier
   let pidfd: Descriptor
   let output: Descriptor
   private var printed: [UInt8] = []
@@ -53,8 +55,11 @@ private struct RunningHook: ~Copyable {
   /// Of what a hook prints, this much is kept.
   private static let limit = 8192
 
-  init(hook: HookCall, pidfd: consuming Descriptor, output: consuming Descriptor) {
+  init(
+    hook: HookCall, leader: ProcessIdentifier, pidfd: consuming Descriptor, output: consuming Descriptor
+  ) {
     self.hook = hook
+    self.leader = leader
     self.pidfd = pidfd
     self.output = output
   }
@@ -98,7 +103,9 @@ private struct RunningHook: ~Copyable {
   }
 
   private func abandon() throws(Fault) {
-    try? sendSignal(9, to: pidfd.borrowed)
+    // With all that it has started: the number is its own until it is reaped.
+    try? sendSignal(Signal.kill, toProcess: -leader)
+    try? sendSignal(Signal.kill, to: pidfd.borrowed)
     _ = try? wait(for: .pidfd(pidfd.borrowed))
     throw failure("did not end within its \(hook.timeout ?? 0) s and was killed")
   }

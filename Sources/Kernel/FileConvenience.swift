@@ -43,7 +43,7 @@ package func replaceFile(
 ) throws(Fault) {
   let temporary = Path("\(path.string).\(processIdentifier()).new")
   do throws(Fault) {
-    let file = try open(temporary, [.writeOnly, .create, .truncate, .noFollow], mode: mode, at: directory)
+    let file = try openNew(temporary, mode: mode, at: directory)
     try file.borrowed.write(bytes)
     if durable { try file.borrowed.synchronize() }
     try file.close()
@@ -56,6 +56,16 @@ package func replaceFile(
     let parent = path.parent.isEmpty ? Path(".") : path.parent
     let above = try open(parent, [.readOnly, .directory], at: directory)
     try above.borrowed.synchronize()
+  }
+}
+
+/// A file that was not there before: what stands in its place, left behind or put there by somebody else, is removed.
+private func openNew(_ path: Path, mode: FileMode, at directory: BorrowedDescriptor) throws(Fault) -> Descriptor {
+  let flags: OpenFlags = [.writeOnly, .create, .exclusive, .noFollow]
+  do throws(Fault) { return try open(path, flags, mode: mode, at: directory) } catch {
+    guard error.errno == .exists else { throw error }
+    try removeFile(path, at: directory)
+    return try open(path, flags, mode: mode, at: directory)
   }
 }
 

@@ -6,19 +6,28 @@ internal import Steps
 extension OCIRuntime {
   /// Deletes a container that has stopped, or with `force` any.
   package func delete(_ id: String, force: Bool = false) throws(RuntimeFailure) {
-    // With force one that is not there is as good as deleted.
-    if force, isIdentifier(id), !exists(store.directory(of: id), followLinks: false) { return }
+    do throws(RuntimeFailure) { try deleteOne(id, force: force) } catch {
+      // With force one that is not there, or that somebody else deletes meanwhile, is as good as deleted.
+      guard force, error.isMissing else { throw error }
+    }
+  }
+
+  private func deleteOne(_ id: String, force: Bool) throws(RuntimeFailure) {
     let directory = try store.find(id)
     try lock(directory, force: force)
-    guard directory.isCurrent else {
-      if force { return }
-      throw RuntimeFailure("container does not exist: \(id)")
-    }
+    guard directory.isCurrent else { throw RuntimeFailure.missing(id) }
     let state: RuntimeState
     do throws(RuntimeFailure) { state = try directory.state() } catch {
       // Killed before it was written: then nothing had been made. A damaged one is kept unless its end is asked for.
       guard force || !exists("state.json", at: directory.descriptor.borrowed) else { throw error }
-      return try told("cannot delete \(id)") { () throws(Fault) in try directory.remove() }
+      return try told("cannot delete \(id)") { () throws(Fault) in
+        guard try directory.isOurs() else {
+          throw Fault(
+            "delete", .invalid, arguments: directory.path.quoted,
+            hint: "it holds what no container has: is --root the state directory?")
+        }
+        try directory.remove()
+      }
     }
     try stop(state, directory, force: force)
     try takeAway(state, hooks: (try? directory.spec())?.hooks ?? Spec.Hooks(), directory)

@@ -31,10 +31,18 @@ package struct OCIRuntime: Sendable {
 package struct RuntimeFailure: Error, Hashable, Sendable, CustomStringConvertible {
   package var message: String
   package var hint: String?
+  /// There is no container of that name.
+  var isMissing = false
 
   package init(_ message: String, hint: String? = nil) {
     self.message = message
     self.hint = hint
+  }
+
+  static func missing(_ id: String) -> RuntimeFailure {
+    var failure = RuntimeFailure("container does not exist: \(id)")
+    failure.isMissing = true
+    return failure
   }
 
   package init(_ what: String, _ fault: Fault) {

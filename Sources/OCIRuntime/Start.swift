@@ -11,13 +11,16 @@ extension OCIRuntime {
     guard try told("cannot lock \(id)", { () throws(Fault) in try directory.tryLock() }) else {
       throw RuntimeFailure("cannot start \(id): somebody else creates, starts or deletes it right now")
     }
-    guard directory.isCurrent else { throw RuntimeFailure("container does not exist: \(id)") }
+    guard directory.isCurrent else { throw RuntimeFailure.missing(id) }
     let view = try view(of: directory)
     guard view.status == .created || directory.waitsForStart && view.status != .stopped else {
       throw RuntimeFailure(
         view.status == .stopped
           ? "cannot start a container that has stopped: \(id)"
           : "cannot start an already running container: \(id) is \(view.status.rawValue)")
+    }
+    if isFrozen(view.state) {
+      throw RuntimeFailure("cannot start \(id): it is paused", hint: "resume it first: resume \(id)")
     }
     let spec = try directory.spec()
     let socket = try told("cannot start \(id)") { () throws(Fault) in

@@ -49,7 +49,7 @@ package struct StateStore: Hashable, Sendable {
       let path = directory(of: id)
       return ContainerDirectory(id: id, path: path, descriptor: try open(path, [.readOnly, .directory, .noFollow]))
     } catch {
-      if error.errno == .noSuchFile { throw RuntimeFailure("container does not exist: \(id)") }
+      if error.errno == .noSuchFile { throw RuntimeFailure.missing(id) }
       throw RuntimeFailure("cannot open the state of \(id)", error)
     }
   }
@@ -158,6 +158,14 @@ struct ContainerDirectory: ~Copyable {
   var isBusy: Bool {
     guard let view = try? open(path, [.readOnly, .directory, .noFollow]) else { return false }
     return (try? view.borrowed.tryLock(.shared)) == false
+  }
+
+  /// Whether all that is in it is what the runtime puts there: another directory below the root is none of its business.
+  borrowing func isOurs() throws(Fault) -> Bool {
+    let known: Set<String> = ["state.json", "config.json", "start", "notify", "criu.pid"]
+    return try entries(of: descriptor.borrowed).allSatisfy {
+      known.contains($0.name.string) || $0.name.string.hasSuffix(".new")
+    }
   }
 
   /// Files, then the directory. What is gone already is no fault.

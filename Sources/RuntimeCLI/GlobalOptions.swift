@@ -25,6 +25,10 @@ extension OCIRuntime {
   /// As the options before the command describe it.
   init(_ parsed: ParsedArguments) throws {
     let log = try RuntimeLog(globals: parsed)
+    // An empty variable of a script would be the working directory.
+    if parsed.inherited("root") == "" {
+      throw UsageError(command: "", "invalid argument \"\" for \"--root\": it is empty")
+    }
     // The working directory will be the bundle's.
     self.init(root: try absolute(parsed.inherited("root") ?? OCIRuntime.defaultRoot)) { log.warning($0) }
     isTimed = parsed.inherited("debug") == "true"
