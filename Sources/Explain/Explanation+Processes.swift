@@ -63,7 +63,8 @@ extension Explanation {
       self.init(
         name: "process.ownStreams", sentence: "Give the standard streams to user \(user), who may open them anew then.",
         calls: [Trace.call("fchown", "0 and 1 and 2", "\(user)", "-1")],
-        shell: ["chown \(user) /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 2>/dev/null || :"])
+        // Not in a script: its streams are those of whoever runs it, and one of them may be the host's /dev/null.
+        shell: ["# the streams of a script stay whose they are"])
     case .changeRoot(let path):
       self.init(
         name: "process.changeRoot",
