@@ -69,7 +69,7 @@ enum Machine {
 
   /// Waits, for a bounded time, until something is so.
   static func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
-    for _ in 0..<2000 {
+    for _ in 0..<12_000 {
       if try condition() { return true }
       usleep(5000)
     }
