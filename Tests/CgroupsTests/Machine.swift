@@ -31,7 +31,8 @@ enum Machine {
   static func newName() -> String {
     counter.withLock { number in
       number += 1
-      return "skiff-test-\(processIdentifier())/\(number)"
+      // A parent of its own: tests run side by side, and one would remove the parent that another just made.
+      return "skiff-test-\(processIdentifier())-\(number)/group"
     }
   }
 
@@ -46,7 +47,7 @@ enum Machine {
     defer {
       for group in plan.groups {
         try? perform(.remove(group))
-        // The shared group above goes with the last of its children.
+        // What was made above it goes too.
         try? removeDirectory(group.parent)
       }
     }
