@@ -1,5 +1,10 @@
 internal import CKernel
 
+/// setsid(2): a new session without a controlling terminal.
+package func startSession() throws(Fault) {
+  _ = try systemCall("setsid", Int(SYS_setsid))
+}
+
 /// setpgid(2) on the caller: a process group of its own.
 package func startProcessGroup() throws(Fault) {
   _ = try systemCall("setpgid", Int(SYS_setpgid), 0, 0)
