@@ -1,4 +1,6 @@
 """process.capabilities: five sets, every name, unknown names, and the user who is not root."""
+import os
+
 from harness import case, equal, has, host, skip_unless
 
 NAMES = """CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST
@@ -136,3 +138,21 @@ def ambient_without_permitted(box):
     """The kernel cannot grant it: a warning, not a failure."""
     box.process["capabilities"] = {"bounding": ["CAP_CHOWN"], "ambient": ["CAP_CHOWN"]}
     equal(sets(box)["CapAmb"], 0)
+
+
+@case("runc, as it behaves", "Ambient capabilities that no other list has, as `crun spec` writes them, are nothing to warn of at each start.")
+def ambient_without_inheritable_is_quiet(box):
+    box.capabilities("CAP_CHOWN", sets=("bounding", "effective", "permitted", "ambient"))
+    box.process["capabilities"]["inheritable"] = []
+    box.globals = ["--log", box.dir + "/log"]
+    result = box.attempt("true")
+    equal((result.status, result.err), (0, ""))
+    assert not os.path.exists(box.dir + "/log") or os.path.getsize(box.dir + "/log") == 0, open(box.dir + "/log").read()
+
+
+@case("runc, as it behaves", "A capability that is not known is warned of once.", differs={"crun": "1.8 fails"})
+def exec_cap_unknown_is_warned_of_once(box):
+    box.capabilities("CAP_CHOWN")
+    box.up()
+    result = box.exec("true", flags=("--cap", "CAP_MADE_UP"))
+    equal((result.status, result.err.count("CAP_MADE_UP")), (0, 1))

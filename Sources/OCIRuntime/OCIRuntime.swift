@@ -20,10 +20,16 @@ package struct OCIRuntime: Sendable {
   package var isTimed = false
   /// Takes a line that a person may want to read and that stops nothing.
   package var warn: @Sendable (String) -> Void
+  /// Takes a line that only who looks for something wants to read.
+  package var debug: @Sendable (String) -> Void
 
-  package init(root: Path, warn: @escaping @Sendable (String) -> Void = { _ in }) {
+  package init(
+    root: Path, warn: @escaping @Sendable (String) -> Void = { _ in },
+    debug: @escaping @Sendable (String) -> Void = { _ in }
+  ) {
     store = StateStore(root: root)
     self.warn = warn
+    self.debug = debug
   }
 }
 

@@ -13,6 +13,7 @@ extension OCIRuntime {
   /// Tells what is passed over, and throws every fault at once.
   func accept(_ report: SpecReport, of document: String) throws(RuntimeFailure) {
     for warning in report.warnings { warn("\(document): \(warning)") }
+    for note in report.notes { debug("\(document): \(note)") }
     guard let first = report.faults.first else { return }
     let faults = report.faults.map { "\($0)" }.joined(separator: "; ")
     throw RuntimeFailure("\(document): \(faults)", hint: report.faults.count == 1 ? first.hint : nil)

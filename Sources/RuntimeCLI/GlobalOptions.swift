@@ -30,7 +30,9 @@ extension OCIRuntime {
       throw UsageError(command: "", "invalid argument \"\" for \"--root\": it is empty")
     }
     // The working directory will be the bundle's.
-    self.init(root: try absolute(parsed.inherited("root") ?? OCIRuntime.defaultRoot)) { log.warning($0) }
+    self.init(
+      root: try absolute(parsed.inherited("root") ?? OCIRuntime.defaultRoot), warn: { log.warning($0) },
+      debug: { log.debug($0) })
     isTimed = parsed.inherited("debug") == "true"
     if parsed.inherited("systemd-cgroup") == "true" { driver = .systemd }
     if let name = parsed.inherited("cgroup-manager") {

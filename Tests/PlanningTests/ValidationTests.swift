@@ -320,9 +320,22 @@ import Testing
     #expect(
       report.warnings.map(\.path) == [
         "process.capabilities.bounding[1]", "process.capabilities.effective", "process.capabilities.inheritable",
-        "process.capabilities.ambient", "process.capabilities.permitted", "mounts[0].destination",
+        "process.capabilities.permitted", "mounts[0].destination",
       ])
     #expect("\(report.warnings[0])".contains("\"CAP_FUTURE\""))
+    #expect(report.notes.map(\.path) == ["process.capabilities.ambient"])
+  }
+
+  /// `exec --cap` puts a name into three lists.
+  @Test func anUnknownCapabilityIsWarnedOfOnce() {
+    let report = validate(
+      goodSpec { spec in
+        var lists = Spec.CapabilityLists()
+        (lists.bounding, lists.permitted, lists.effective) = (["CAP_A"], ["CAP_A", "CAP_B"], ["CAP_A", "CAP_B"])
+        spec.process!.capabilities = lists
+      })
+    #expect(
+      report.warnings.map(\.path) == ["process.capabilities.bounding[0]", "process.capabilities.permitted[1]"])
   }
 
   @Test func whatOnlyAHostCanTell() {

@@ -81,37 +81,36 @@ extension SpecValidator {
   /// Nothing here is reason to fail: "Runtimes SHOULD NOT fail if the container configuration requests capabilities that
   /// cannot be granted" (config.md), and MUST warn.
   private mutating func check(_ lists: Spec.CapabilityLists) {
-    let bounding = read(lists.bounding, "bounding")
-    let permitted = read(lists.permitted, "permitted")
-    let inheritable = read(lists.inheritable, "inheritable")
-    warn(about: read(lists.effective, "effective").subtracting(permitted), "effective", "not in permitted")
-    warn(about: inheritable.subtracting(bounding), "inheritable", "not in bounding")
-    let ambient = read(lists.ambient, "ambient")
-    warn(
-      about: ambient.subtracting(permitted.intersection(inheritable)), "ambient", "not in permitted and inheritable")
+    var unknown: Set<String> = []
+    let bounding = read(lists.bounding, "bounding", &unknown)
+    let permitted = read(lists.permitted, "permitted", &unknown)
+    let inheritable = read(lists.inheritable, "inheritable", &unknown)
+    let effective = read(lists.effective, "effective", &unknown)
+    warnings.add(effective.subtracting(permitted), in: "effective", "not in permitted")
+    warnings.add(inheritable.subtracting(bounding), in: "inheritable", "not in bounding")
+    // The kernel raises no such one. `crun spec` and engines write them since inheritable is empty (CVE-2022-24769), and a
+    // warning at each start would be one that nobody reads.
+    notes.add(
+      read(lists.ambient, "ambient", &unknown).subtracting(permitted.intersection(inheritable)), in: "ambient",
+      "not in permitted and inheritable")
     // In a user namespace of its own the container has them all.
     if let available = host?.capabilities, !has(.user) {
-      warn(about: permitted.subtracting(available), "permitted", "not to be had on this host")
+      warnings.add(permitted.subtracting(available), in: "permitted", "not to be had on this host")
     }
   }
 
-  private mutating func read(_ names: [String], _ list: StaticString) -> CapabilitySet {
+  /// A name that no list before has had is warned of: whoever asks for a capability puts it into several.
+  private mutating func read(_ names: [String], _ list: StaticString, _ unknown: inout Set<String>) -> CapabilitySet {
     var set: CapabilitySet = []
     for (index, name) in names.enumerated() {
       if let capability = CapabilitySet(name: name) {
         set.formUnion(capability)
-      } else {
+      } else if unknown.insert(name).inserted {
         warnings.add(
           "process.capabilities.\(list)[\(index)]", "\"\(name)\" is no capability that is known here, and ignored")
       }
     }
     return set
-  }
-
-  private mutating func warn(about set: CapabilitySet, _ list: StaticString, _ reason: String) {
-    let names = set.names
-    if names.isEmpty { return }
-    warnings.add("process.capabilities.\(list)", "\(names.joined(separator: ", ")): \(reason), and ignored")
   }
 
   private mutating func checkScheduling(_ process: Spec.Process) {
@@ -127,5 +126,13 @@ extension SpecValidator {
   private mutating func checkLabelText(_ text: String?, _ path: String) {
     guard let text else { return }
     faults.require(text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }, path, "holds a control character")
+  }
+}
+
+extension FaultList {
+  fileprivate mutating func add(_ set: CapabilitySet, in list: StaticString, _ reason: String) {
+    let names = set.names
+    if names.isEmpty { return }
+    add("process.capabilities.\(list)", "\(names.joined(separator: ", ")): \(reason), and ignored")
   }
 }

@@ -11,6 +11,8 @@ package struct SpecReport: Hashable, Sendable {
   package var faults: [SpecFault]
   /// What is passed over.
   package var warnings: [SpecFault]
+  /// What is passed over as well, but stands in configurations that nobody wrote by hand: for who looks closely.
+  package var notes: [SpecFault] = []
 }
 
 /// Holds a whole configuration against the specification (config.md, config-linux.md, version 1.3) and against what the
@@ -52,6 +54,7 @@ struct SpecValidator {
   let host: HostFacts?
   var faults = FaultList()
   var warnings = FaultList()
+  var notes = FaultList()
   /// Namespaces that are made or joined.
   let own: Namespaces
   let made: Namespaces
@@ -68,7 +71,7 @@ struct SpecValidator {
     self.made = made
   }
 
-  var report: SpecReport { SpecReport(faults: faults.all, warnings: warnings.all) }
+  var report: SpecReport { SpecReport(faults: faults.all, warnings: warnings.all, notes: notes.all) }
 
   func has(_ namespace: Namespaces) -> Bool { own.contains(namespace) }
 }
