@@ -30,6 +30,14 @@ def status_of_no_program(box, words):
     equal(box.status(), "running")
 
 
+@case("runc, as it behaves", "That a program is not there is said once.", each=["absent", "/absent"], differs={"crun": "1.8 says it of the path too"})
+def no_program_in_so_many_words(box, word):
+    box.up()
+    error = box.exec(word).err
+    has(error, word)
+    equal(error.count("not found") + error.count("no such"), 1)
+
+
 @case("runc-exec(8)", "execute new process inside the container", each=["pid", "net", "uts", "ipc", "mnt"])
 def is_in_the_namespace(box, name):
     box.up()
@@ -148,6 +156,13 @@ def process_file(box, flag):
         "user": {"uid": 7, "gid": 8, "additionalGids": [9]}, "args": ["/bin/sh", "-c", "echo $A; pwd; id -u; id -g; umask"],
         "env": ["A=fromfile", "PATH=/bin"], "cwd": "/etc"}))
     equal(box.must("exec", flag, path, box.id).out.split()[:4], ["fromfile", "/etc", "7", "8"])
+
+
+@case("crun, as it behaves", "The file - is standard input.", differs={"runc": "looks for a file of that name"})
+def process_file_on_standard_input(box):
+    box.up()
+    given = json.dumps({"user": {"uid": 0, "gid": 0}, "args": ["/bin/sh", "-c", "echo fine"], "env": ["PATH=/bin"], "cwd": "/"})
+    equal(box.must("exec", "--process", "-", box.id, given=given).out, "fine\n")
 
 
 @case("runc-exec(8)", "Instead of specifying all the exec parameters directly on the command line, get them from a process.json",

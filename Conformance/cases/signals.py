@@ -38,7 +38,7 @@ def default_is_term(box):
     has(box.output(), "got 15")
 
 
-@case("runc-kill(8)", "A different signal can be specified", each=["NOSUCH", "0x9", "-1", "65", "999", "", "SIG", "KILL9"], differs={"crun": "1.8 leaves it to the kernel", "runc": "1.1 leaves some to the kernel"})
+@case("runc-kill(8)", "A different signal can be specified", each=["NOSUCH", "0x9", "-1", "65", "999", "", "SIG", "KILL9", "-9", "-KILL"], differs={"crun": "1.8 leaves it to the kernel", "runc": "1.1 leaves some to the kernel"})
 def refused(box, name):
     listening(box)
     box.fails("kill", box.id, name)

@@ -22,6 +22,8 @@ package struct Command: Sendable {
   /// All words after the first positional are the container's: `run IMAGE ls -l`.
   package var stopsAtFirstPositional: Bool
   package var examples: [Example]
+  /// What to do instead of a flag that the command does not have, where people are used to one: `kill -9`.
+  package var unknownFlagHint: String?
   /// The program that the command belongs to, as its errors name it.
   package var program = "skiff"
   /// Long names may have one dash, as Go's flag package takes them: `-root DIR`. There are no clusters of letters then

@@ -80,7 +80,8 @@ private struct Reader {
         // A long name with one dash, as other programs have them, is the usual cause.
         let long = options.first { $0.name == letters.prefix { $0 != "=" } && !$0.isHidden }
         throw fail(
-          "unknown shorthand flag: '\(letter)' in \(word)", suggestion: long.map { "did you mean --\($0.name)?" })
+          "unknown shorthand flag: '\(letter)' in \(word)",
+          suggestion: long.map { "did you mean --\($0.name)?" } ?? command.unknownFlagHint)
       }
       if rest.first == "=" {
         try take(option, String(rest.dropFirst()), shown: "-\(letter)")

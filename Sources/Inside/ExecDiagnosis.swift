@@ -44,6 +44,13 @@ package struct Diagnosis: Hashable, Sendable {
   package var others: [Path] = []
 }
 
+extension Diagnosis {
+  /// There is no such program.
+  package init(missing program: Path) {
+    self.init(program: program, path: program, reason: .programMissing)
+  }
+}
+
 /// Why `program` would not start in this root, or nil when nothing speaks against it.
 ///
 /// - Parameters:
@@ -57,7 +64,7 @@ package func diagnose(
   var found = program
   if !program.bytes.contains(UInt8(ascii: "/")) {
     guard let path = find(program, along: searchPath, in: root) else {
-      return Diagnosis(program: program, path: program, reason: .programMissing)
+      return Diagnosis(missing: program)
     }
     found = path
   } else if !program.isAbsolute {

@@ -234,15 +234,15 @@ extension RuntimeFailure {
       self.init(what, fault)
       return
     }
-    let reason = fault.operation == Diagnosis.operation ? fault.arguments : "\(fault.errno)"
-    switch fault.errno {
-    case .noSuchFile, .notDirectory:
-      let phrase =
+    let phrase =
+      switch fault.errno {
+      case .noSuchFile, .notDirectory:
         program.bytes.contains(UInt8(ascii: "/"))
-        ? "no such file or directory" : "executable file not found in $PATH"
-      self.init("\(what): exec: \(program.quoted): \(phrase): \(reason)", hint: fault.hint)
-    default:
-      self.init("\(what): exec: \(program.quoted): permission denied: \(reason)", hint: fault.hint)
-    }
+          ? "no such file or directory" : "executable file not found in $PATH"
+      default: "permission denied"
+      }
+    let reason = fault.operation == Diagnosis.operation ? fault.arguments : "\(fault.errno)"
+    let isSaid = reason == phrase || reason == Diagnosis(missing: program).description
+    self.init("\(what): exec: \(program.quoted): \(phrase)" + (isSaid ? "" : ": \(reason)"), hint: fault.hint)
   }
 }

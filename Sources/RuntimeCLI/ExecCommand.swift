@@ -16,7 +16,7 @@ enum ExecCommand {
       }, perform))
 
   private static let options = [
-    Option("process", short: "p", .value, value: "file", help: "A JSON file that describes the process"),
+    Option("process", short: "p", .value, value: "file", help: "A JSON file of the process; - is standard input"),
     Option("tty", short: "t", help: "Give it a pseudo terminal"),
     Option("detach", short: "d", help: "Do not wait for its end"),
     Option("user", short: "u", .value, value: "uid[:gid]", help: "Who it runs as, by numbers"),
@@ -59,7 +59,8 @@ enum ExecCommand {
   }
 
   private static func process(_ parsed: ParsedArguments, _ runtime: OCIRuntime) throws -> Spec.Process {
-    if let file = parsed.string("process") { return try runtime.process(in: Path(file)) }
+    // crun reads `-` so too.
+    if let file = parsed.string("process") { return try runtime.process(in: file == "-" ? "/dev/stdin" : Path(file)) }
     let words = Array(parsed.positionals.dropFirst())
     guard !words.isEmpty else { throw parsed.fail("requires a command, or --process") }
     var process = try runtime.process(of: parsed.positionals[0])

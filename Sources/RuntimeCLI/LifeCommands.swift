@@ -73,7 +73,7 @@ enum KillCommand {
     "kill", summary: "Send a signal to a container's first process", group: RuntimeGroup.life,
     .run(
       syntax: {
-        Command(
+        var command = Command(
           "kill", summary: "Send a signal to a container's first process", usage: ["CONTAINER [SIGNAL]"],
           discussion: [
             "SIGNAL is a name, with or without SIG and in any case, or a number; SIGTERM without it.",
@@ -84,13 +84,18 @@ enum KillCommand {
             Option("all", short: "a", help: "Send it to every process of the container", isHidden: true)
           ],
           positionals: Positionals(1, 2))
+        // As kill(1) has it. To runc it is the number -9, to crun no signal: both refuse it.
+        command.unknownFlagHint = "a signal has no dash: kill CONTAINER KILL, or 9"
+        return command
       }, perform))
 
   @Sendable private static func perform(_ parsed: ParsedArguments) throws -> Int32 {
     let word = parsed.positionals.count > 1 ? parsed.positionals[1] : "SIGTERM"
     // 0 asks whether it is there.
     guard let signal = word == "0" ? 0 : SignalName.number(word) else {
-      throw RuntimeFailure("unknown signal \"\(word)\"")
+      throw RuntimeFailure(
+        "unknown signal \"\(word)\"",
+        hint: "it is a name such as TERM or SIGTERM, or a number from 0 to 64, without a dash")
     }
     try OCIRuntime(parsed).kill(parsed.positionals[0], signal: signal, all: parsed.flag("all"))
     return 0

@@ -26,14 +26,14 @@ import Testing
   }
 
   @Test func whatIsNoLongNameIsALetter() throws {
-    let command = ListCommand.syntaxForTests
+    let command = syntax(of: ListCommand.entry)
     #expect(try command.parse(["-q", "-f", "json"]).string("format") == "json")
     #expect(throws: UsageError.self) { try command.parse(["-quite"]) }
   }
 
   @Test func usageNamesTheRuntime() {
     do {
-      _ = try ListCommand.syntaxForTests.parse(["one"])
+      _ = try syntax(of: ListCommand.entry).parse(["one"])
       Issue.record("a word too many was taken")
     } catch {
       #expect(error.suggestion == "usage: skiff-runtime list [OPTIONS]")
@@ -42,11 +42,10 @@ import Testing
   }
 }
 
-extension ListCommand {
-  static var syntaxForTests: Command {
-    guard case .run(let syntax, _) = entry.action else { preconditionFailure("list is a command") }
-    return syntax().asRuntimes
-  }
+/// What the command of that entry understands.
+private func syntax(of entry: CommandEntry) -> Command {
+  guard case .run(let syntax, _) = entry.action else { preconditionFailure("\(entry.name) is a command") }
+  return syntax().asRuntimes
 }
 
 @Suite struct ProcessRowsTests {
@@ -79,5 +78,11 @@ extension ListCommand {
   @Test func numbersAsGoWritesThem() {
     #expect(processJSON([3, 14]) == "[3,14]\n")
     #expect(processJSON([]) == "null\n")
+  }
+
+  /// As kill(1) takes it, and runc does not.
+  @Test(arguments: ["-9", "-KILL", "-SIGTERM"]) func aSignalWithADashIsToldOf(word: String) throws {
+    let error = try #require(throws: UsageError.self) { try syntax(of: KillCommand.entry).parse(["id", word]) }
+    #expect(error.suggestion == "a signal has no dash: kill CONTAINER KILL, or 9")
   }
 }
