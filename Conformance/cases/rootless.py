@@ -1,8 +1,9 @@
 """Containers of a user who is not root: one mapped id, and ranges through newuidmap."""
 import json
 import os
+import subprocess
 
-from harness import case, equal, skip_unless
+from harness import case, equal, has, skip_unless
 
 USER = 65534
 
@@ -123,3 +124,16 @@ def a_mapping_that_is_not_the_callers(box):
     box.script("true")
     box.write()
     box.fails("run", box.id)
+
+
+@case("runc(8)", "The path should be located on tmpfs. Default is /run/runc, or $XDG_RUNTIME_DIR/runc for rootless containers.",
+      differs={"runc": "1.1 names the directory alone", "crun": "1.8 names the directory alone"})
+def without_a_runtime_directory(box):
+    """Where no session gave the user one, the error says what would."""
+    rootless(box)
+    box.write()
+    outcome = subprocess.run([*box.wrapper, box.runtime.path, "create", box.id], cwd=box.bundle, capture_output=True, text=True, timeout=20,
+                             env={name: value for name, value in box.environment.items() if name != "XDG_RUNTIME_DIR"})
+    equal(outcome.returncode, 1)
+    has(outcome.stderr, "permission denied")
+    has(outcome.stderr, "XDG_RUNTIME_DIR")

@@ -15,6 +15,24 @@ package func readFile(
   }
 }
 
+/// The same of a file that somebody else may have put there: no other kind of file is opened for more than a look, so that a
+/// FIFO is not waited for, and a link is not followed.
+package func readRegularFile(
+  _ path: Path, at directory: BorrowedDescriptor = .workingDirectory, limit: Int = 16 << 20
+) throws(Fault) -> [UInt8] {
+  let file = try open(path, [.readOnly, .noFollow, .nonBlocking, .noControllingTerminal], at: directory)
+  let status = try status(of: file.borrowed)
+  guard status.kind == .regular else {
+    throw Fault("read", .invalid, arguments: "\(path.quoted), which is no regular file")
+  }
+  guard status.size <= limit else {
+    throw Fault("read", .fileTooLarge, arguments: "\(path.quoted), \(status.size) bytes of at most \(limit)")
+  }
+  do throws(Fault) { return try file.borrowed.readAll(limit: limit) } catch {
+    throw Fault("read", error.errno, arguments: path.quoted)
+  }
+}
+
 /// A small text file of the kernel or of ours, without the white space at its end.
 package func readText(
   _ path: Path, at directory: BorrowedDescriptor = .workingDirectory, limit: Int = 1 << 20

@@ -7,6 +7,8 @@ internal import RuntimeSpec
 ///     ROOT/ID/state.json    what is known of it
 ///     ROOT/ID/config.json   the configuration that it was created from
 ///     ROOT/ID/start         the socket at which its first process waits; gone once it was started
+///
+/// What stands there is carried out with the rights of who calls, so nobody else may have written it (`checkTrust`).
 package struct StateStore: Hashable, Sendable {
   package let root: Path
 
@@ -14,44 +16,41 @@ package struct StateStore: Hashable, Sendable {
 
   /// All that have a directory, in no order.
   package func identifiers() throws(RuntimeFailure) -> [String] {
-    do throws(Fault) {
-      return try entries(of: root).filter { $0.kind == .directory }.map(\.name.string).filter(isIdentifier)
-    } catch {
-      if error.errno == .noSuchFile { return [] }
-      throw RuntimeFailure("cannot read the state directory", error)
+    guard let top = try openRoot() else { return [] }
+    return try told("cannot read the state directory") { () throws(Fault) in
+      try entries(of: top.borrowed).filter { $0.kind == .directory }.map(\.name.string).filter(isIdentifier)
     }
   }
 
   /// Makes the container's directory: from here on the name is taken.
   func claim(_ id: String) throws(RuntimeFailure) -> ContainerDirectory {
-    let path = directory(of: id)
+    let top = try makeRoot()
     do throws(Fault) {
-      do throws(Fault) { try makeDirectory(path, mode: 0o700) } catch {
-        if error.errno != .noSuchFile { throw error }
-        try makeDirectories(root, mode: 0o700)
-        try makeDirectory(path, mode: 0o700)
-      }
-      let directory = try open(path, [.readOnly, .directory, .noFollow])
+      try makeDirectory(Path(id), mode: 0o700, at: top.borrowed)
+      let directory = try open(Path(id), [.readOnly, .directory, .noFollow], at: top.borrowed)
       try directory.borrowed.lock(.exclusive)
-      return ContainerDirectory(id: id, path: path, descriptor: directory)
+      return ContainerDirectory(id: id, path: self.directory(of: id), descriptor: directory)
     } catch {
       if error.errno == .exists {
         throw RuntimeFailure("container with given ID already exists: \(id)", hint: "delete it first: delete \(id)")
       }
-      throw RuntimeFailure("cannot make the state of \(id)", error)
+      throw failure("cannot make the state of \(id)", error)
     }
   }
 
   /// The directory of a container that is there.
   func find(_ id: String) throws(RuntimeFailure) -> ContainerDirectory {
     guard isIdentifier(id) else { throw RuntimeFailure("invalid container ID format: \"\(id)\"") }
+    guard let top = try openRoot() else { throw RuntimeFailure.missing(id) }
+    let descriptor: Descriptor
     do throws(Fault) {
-      let path = directory(of: id)
-      return ContainerDirectory(id: id, path: path, descriptor: try open(path, [.readOnly, .directory, .noFollow]))
+      descriptor = try open(Path(id), [.readOnly, .directory, .noFollow], at: top.borrowed)
     } catch {
       if error.errno == .noSuchFile { throw RuntimeFailure.missing(id) }
-      throw RuntimeFailure("cannot open the state of \(id)", error)
+      throw failure("cannot open the state of \(id)", error)
     }
+    try checkTrust(descriptor.borrowed, directory(of: id))
+    return ContainerDirectory(id: id, path: directory(of: id), descriptor: descriptor)
   }
 }
 
@@ -83,7 +82,7 @@ struct ContainerDirectory: ~Copyable {
 
   borrowing func state() throws(RuntimeFailure) -> RuntimeState {
     do {
-      return try RuntimeState(parsing: try readFile(Self.state, at: descriptor.borrowed, limit: 4 << 20))
+      return try RuntimeState(parsing: try readRegularFile(Self.state, at: descriptor.borrowed, limit: 4 << 20))
     } catch let fault as Fault {
       if fault.errno == .noSuchFile { throw RuntimeFailure("container \(id) was never finished: it has no state") }
       throw RuntimeFailure("cannot read the state of \(id)", fault)
@@ -95,7 +94,7 @@ struct ContainerDirectory: ~Copyable {
   /// The bundle's configuration as it was when the container was created.
   borrowing func spec() throws(RuntimeFailure) -> Spec {
     do {
-      return try Spec(parsing: try readFile(Self.configuration, at: descriptor.borrowed, limit: 8 << 20))
+      return try Spec(parsing: try readRegularFile(Self.configuration, at: descriptor.borrowed, limit: 8 << 20))
     } catch let fault as Fault {
       throw RuntimeFailure("cannot read the configuration of \(id)", fault)
     } catch {

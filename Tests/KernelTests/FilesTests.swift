@@ -64,6 +64,23 @@ import Testing
     }
   }
 
+  /// None of them is waited for, followed or read further than was allowed.
+  @Test(.timeLimit(.minutes(1))) func aRegularFileIsReadAndNothingElse() throws {
+    try withTemporaryDirectory { directory in
+      try replaceFile(directory.appending("file"), with: [1, 2, 3])
+      try makeNode(directory.appending("fifo"), kind: .fifo, mode: 0o600)
+      try makeSymbolicLink(directory.appending("link"), to: "file")
+      #expect(try readRegularFile(directory.appending("file"), limit: 3) == [1, 2, 3])
+      for (name, expected) in [
+        ("fifo", Errno.invalid), (".", .invalid), ("link", .tooManyLinks), ("none", .noSuchFile),
+      ] {
+        #expect(try errno { _ = try readRegularFile(directory.appending(Path(name))) } == expected, "\(name)")
+      }
+      #expect(try errno { _ = try readRegularFile("/dev/zero") } == .invalid)
+      #expect(try errno { _ = try readRegularFile(directory.appending("file"), limit: 2) } == .fileTooLarge)
+    }
+  }
+
   @Test func aTreeIsRemovedHoweverDeepAndNothingElse() throws {
     try withTemporaryDirectory { directory in
       let outside = directory.appending("outside")
