@@ -69,7 +69,7 @@ extension Explanation {
     let target = ShellWord.inRoot(mount.target)
     // `mount -o ro` would make the file system itself read-only; here it is this one mount of it.
     let attributes = mount.attributes.subtracting(.readOnly)
-    let options = (attributes.names + mount.options.map(\.string)).joined(separator: ",")
+    let options = (attributes.names + mount.options.map(\.mountWord)).joined(separator: ",")
     // An empty file system has the mode of what it covers.
     let coversMode = mount.type == "tmpfs" && !mount.options.contains { $0.string.hasPrefix("mode=") }
     let mode = coversMode ? "mode=$(stat -c %a \(target))" : ""
@@ -215,6 +215,12 @@ extension Trace {
 }
 
 extension Path {
+  /// An option as mount(8) has it: a SELinux label has commas, and goes in quotation marks then.
+  var mountWord: String {
+    guard string.hasPrefix("context="), string.utf8.contains(UInt8(ascii: ",")) else { return string }
+    return "context=\"\(string.dropFirst(8))\""
+  }
+
   /// In the options of mount(8) a colon separates layers and a comma options; overlayfs takes a backslash before either.
   fileprivate var overlayEscaped: String {
     string.reduce(into: "") { text, character in

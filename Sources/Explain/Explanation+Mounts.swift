@@ -38,8 +38,8 @@ extension Explanation {
           Trace.move(to: "/dev/console"),
         ],
         shell: [": > \"$root\"/dev/console", "if tty -s; then mount --bind \"$(tty)\" \"$root\"/dev/console; fi"])
-    case .mask(let path):
-      self.init(masking: path)
+    case .mask(let path, let label):
+      self.init(masking: path, label: label)
     case .makeReadOnly(let path):
       let target = ShellWord.inRoot(path)
       self.init(
@@ -173,19 +173,24 @@ extension Explanation {
       calls: calls, shell: shell)
   }
 
-  private init(masking path: Path) {
+  private init(masking path: Path, label: String?) {
     let target = ShellWord.inRoot(path)
+    var options = "nosuid,nodev,noexec,nr_blocks=1,nr_inodes=1,mode=755"
+    var directory = [Trace.call("fsopen", "\"tmpfs\"", "FSOPEN_CLOEXEC")]
+    if let label {
+      options += "," + Path("context=\(label)").mountWord
+      directory.append(
+        Trace.call("fsconfig", "<tmpfs>", "FSCONFIG_SET_STRING", "\"context\"", Trace.string(label), "0"))
+    }
     self.init(
       name: "mount.mask",
       sentence: "Hide \(Trace.clean(path)): it tells or changes what belongs to the host.",
       calls: [
         "if a file:      "
-          + Trace.call("open_tree", "</dev/null>", "\"\"", "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH"),
-        "if a directory: " + Trace.call("fsopen", "\"tmpfs\"", "FSOPEN_CLOEXEC"),
-        Trace.move(to: path),
-      ],
+          + Trace.call("open_tree", "</dev/null>", "\"\"", "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH")
+      ] + directory.map { "if a directory: " + $0 } + [Trace.move(to: path)],
       shell: [
-        "if [ -d \(target) ]; then mount -t tmpfs -o nosuid,nodev,noexec,nr_blocks=1,nr_inodes=1,mode=755 tmpfs \(target); "
+        "if [ -d \(target) ]; then mount -t tmpfs -o \(ShellWord(options)) tmpfs \(target); "
           + "mount -o remount,bind,ro,nosuid,nodev,noexec \(target); "
           + "elif [ -e \(target) ]; then mount --bind /dev/null \(target); fi"
       ])

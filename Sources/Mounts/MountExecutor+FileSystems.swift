@@ -89,6 +89,9 @@ extension MountExecutor {
     }
   }
 
+  /// Options as mount(2) takes them.
+  static func data(_ options: [Path]) -> Path { Path(options.map(quoted).joined(separator: ",")) }
+
   /// A SELinux label has commas; in the data of mount(2) it goes in quotation marks then.
   private static func quoted(_ option: Path) -> String {
     let text = option.string
@@ -99,13 +102,13 @@ extension MountExecutor {
   private mutating func classicMount(_ mount: FileSystemMount, on target: BorrowedDescriptor) throws(Fault) {
     let words = Self.flagWords
     let flags = mount.options.reduce(mount.attributes.flags) { $0.union(words[$1] ?? []) }
-    let data = mount.options.filter { words[$0] == nil && $0 != "rw" }.map(Self.quoted).joined(separator: ",")
+    let data = Self.data(mount.options.filter { words[$0] == nil && $0 != "rw" })
     let source = mount.source.isEmpty ? mount.type : mount.source
     // Nothing is below a new mount, so what comes up is copied after it is there. A read-only one becomes so last.
     let isLate = mount.copiesUp && flags.contains(.readOnly)
     try classicMount(
       source: source, on: target, type: mount.type, flags: isLate ? flags.subtracting(.readOnly) : flags,
-      data: Path(data))
+      data: data)
     guard mount.copiesUp || mount.propagation != nil || KernelMounts.isOne(mount.target) else { return }
     let mounted = try openMounted(mount.target, over: target)
     try kernel.remember(mounted.borrowed, at: mount.target)

@@ -9,7 +9,7 @@ struct MaskSources: ~Copyable {
   /// open_tree(2).
   var null: Descriptor?
   var nullIsAttached = false
-  /// An empty, read-only tmpfs.
+  /// An empty, read-only tmpfs, with the label that all of a container's have.
   var empty: Descriptor?
 
   /// Takes the null device while the host's /dev can still be reached.
@@ -49,10 +49,10 @@ extension MountExecutor {
     }
   }
 
-  mutating func mask(_ path: Path) throws(Fault) {
+  mutating func mask(_ path: Path, label: String?) throws(Fault) {
     guard let target = try openExisting(path) else { return }
     if try status(of: target.borrowed).kind == .directory {
-      try maskDirectory(path, target.borrowed)
+      try maskDirectory(target.borrowed, label)
     } else {
       try masks.prepare()
       if let null = masks.null?.borrowed { return try attachNull(null, onto: target.borrowed) }
@@ -64,19 +64,19 @@ extension MountExecutor {
     }
   }
 
-  private mutating func maskDirectory(_ path: Path, _ target: BorrowedDescriptor) throws(Fault) {
+  private mutating func maskDirectory(_ target: BorrowedDescriptor, _ label: String?) throws(Fault) {
+    let options: [Path] = ["nr_blocks=1", "nr_inodes=1", "mode=755"] + (label.map { ["context=\($0)"] } ?? [])
     do throws(Fault) {
       if let empty = masks.empty?.borrowed { return try attachCopy(of: empty, onto: target) }
       let made = try makeFileSystem(
-        "tmpfs", source: "tmpfs", options: ["nr_blocks=1", "nr_inodes=1", "mode=755"],
-        attributes: [.readOnly, .noSetUserId, .noDevices, .noExecute])
+        "tmpfs", source: "tmpfs", options: options, attributes: [.readOnly, .noSetUserId, .noDevices, .noExecute])
       try moveMount(made.borrowed, onto: target)
       masks.empty = consume made
     } catch {
       guard error.isMissingCall else { throw error }
       try classicMount(
         source: "tmpfs", on: target, type: "tmpfs", flags: [.readOnly, .noSetUserId, .noDevices, .noExecute],
-        data: "nr_blocks=1,nr_inodes=1,mode=755")
+        data: Self.data(options))
     }
   }
 

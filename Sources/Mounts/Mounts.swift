@@ -55,7 +55,7 @@ package struct MountExecutor: ~Copyable {
     case .makeDirectory(let path, let mode):
       _ = try withRoot { (root) throws(Fault) in try root.makeDirectories(path, mode: mode) }
     case .bindConsole: try bindConsole(terminal)
-    case .mask(let path): try self.mask(path)
+    case .mask(let path, let label): try self.mask(path, label: label)
     case .makeReadOnly(let path): try makeReadOnly(path)
     case .makeRootReadOnly: try makeRootReadOnly()
     case .pivotRoot: try pivotRoot()

@@ -80,7 +80,7 @@ extension PlanCompiler {
   func closing() throws(PlanningError) -> [Step] {
     var steps = try sysctls()
     steps += linux.readonlyPaths.map { .mount(.makeReadOnly(Path($0))) }
-    steps += linux.maskedPaths.map { .mount(.mask(Path($0))) }
+    steps += linux.maskedPaths.map { .mount(.mask(Path($0), label: linux.mountLabel)) }
     steps += readOnlyMounts()
     if spec.root?.isReadOnly == true { steps.append(.mount(.makeRootReadOnly)) }
     steps.append(.mount(request.noPivot ? .moveRoot(request.rootfs) : .pivotRoot))

@@ -29,8 +29,9 @@ package enum MountStep: Hashable, Sendable {
   case makeDirectory(Path, mode: FileMode)
   /// The terminal's own end on /dev/console, by descriptor (CVE-2025-52565).
   case bindConsole
-  /// Hides a file behind a null device, a directory behind an empty read-only tmpfs. A path that is missing is fine.
-  case mask(Path)
+  /// Hides a file behind a null device, a directory behind an empty read-only tmpfs, which has the SELinux label. A path that
+  /// is missing is fine.
+  case mask(Path, label: String? = nil)
   /// Binds the path onto itself, read-only.
   case makeReadOnly(Path)
   /// The root mount itself, read-only; what is mounted below stays as it is.

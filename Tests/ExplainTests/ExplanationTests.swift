@@ -56,7 +56,8 @@ import Testing
           path: "/dev/x", kind: .blockDevice, device: DeviceNumber(major: 8, minor: 0), mode: 0o600, isBound: true))),
     .mount(.makeSymbolicLink(hostile, target: hostile)), .mount(.makeDirectory(hostile, mode: 0o755)),
     .mount(.bindConsole),
-    .mount(.mask(hostile)), .mount(.makeReadOnly(hostile)), .mount(.makeRootReadOnly), .mount(.pivotRoot),
+    .mount(.mask(hostile)), .mount(.mask(hostile, label: "u:r:t:s0:c1,c2")), .mount(.makeReadOnly(hostile)),
+    .mount(.makeRootReadOnly), .mount(.pivotRoot),
     .mount(.setRootPropagation(.private)), .mount(.moveRoot(hostile)), .mount(.openSources([], owner: nil)),
     .mount(
       .remount(
@@ -194,6 +195,12 @@ import Testing
       let answer = try ExplainTests.run(shell + ["-n", "-c", run.script])
       #expect(answer.status == 0, "\(answer.errors)")
     }
+  }
+
+  @Test func showsTheLabelOfAMask() {
+    let explanation = Explanation(of: .mount(.mask("/proc/acpi", label: "u:r:t:s0:c1,c2")))
+    #expect(explanation.calls.contains { $0.contains("\"context\", \"u:r:t:s0:c1,c2\"") })
+    #expect(explanation.shell[0].contains("mode=755,context=\"u:r:t:s0:c1,c2\"' tmpfs"))
   }
 
   @Test func showsTheCallsOfACgroupLimit() {

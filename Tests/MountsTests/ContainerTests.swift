@@ -152,6 +152,23 @@ struct ContainerTests {
     }
   }
 
+  @Test(
+    "the label of a masked directory comes to the kernel, which refuses one where it has no SELinux",
+    .disabled(if: SecurityModules.current().hasSELinux, "this kernel has SELinux"))
+  func labelOfAMask() throws {
+    try withTemporaryDirectory { directory in
+      let fixture = try Fixture(in: directory)
+      try inSandbox {
+        var executor = MountExecutor()
+        try executor.perform(.mountOverlay(fixture.overlay))
+        try executor.perform(.makeDirectory("/hidden", mode: 0o755))
+        let fault = #expect(throws: Fault.self) { try executor.perform(.mask("/hidden", label: "u:r:t:s0")) }
+        #expect(fault?.errno == .invalid)
+        #expect(throws: Never.self) { try executor.perform(.mask("/hidden")) }
+      }
+    }
+  }
+
   @Test("a fault of the overlay says why")
   func overlayFaults() throws {
     try withTemporaryDirectory { directory in

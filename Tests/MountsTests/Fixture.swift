@@ -78,5 +78,5 @@ struct Fixture: Sendable {
   ]
   static let readOnly: [Path] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
-  static var restrictions: [MountStep] { masked.map(MountStep.mask) + readOnly.map(MountStep.makeReadOnly) }
+  static var restrictions: [MountStep] { masked.map { MountStep.mask($0) } + readOnly.map(MountStep.makeReadOnly) }
 }

@@ -37,6 +37,12 @@ import Testing
     #expect(MountOptions("rrelatime").data.isEmpty)
   }
 
+  /// A label with commas is one option of mount(2)'s text.
+  @Test func aLabelStaysInOnePiece() {
+    #expect(MountExecutor.data(["size=1m", "context=u:r:t:s0:c1,c2"]) == "size=1m,context=\"u:r:t:s0:c1,c2\"")
+    #expect(MountExecutor.data(["context=u:r:t:s0", "mode=755"]) == "context=u:r:t:s0,mode=755")
+  }
+
   @Test func sysctlNames() {
     #expect(MountExecutor.sysctlPath("net.ipv4.ip_forward") == "sys/net/ipv4/ip_forward")
     #expect(MountExecutor.sysctlPath("net/ipv4/conf/eth0.1/forwarding") == "sys/net/ipv4/conf/eth0.1/forwarding")

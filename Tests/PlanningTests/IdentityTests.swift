@@ -138,6 +138,7 @@ import Testing
   @Test func mountsGetTheirLabel() throws {
     let spec = goodSpec { spec in
       spec.linux!.mountLabel = "u:r:t:s0:c1,c2"
+      spec.linux!.maskedPaths = ["/proc/acpi"]
       spec.mounts = [
         Spec.Mount(destination: "/proc", type: "proc", source: "proc"),
         Spec.Mount(destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["size=1m"]),
@@ -151,5 +152,7 @@ import Testing
       if case .mount(.mount(let mount)) = step { mount.options } else { nil }
     }
     #expect(options == [[], ["size=1m", "context=u:r:t:s0:c1,c2"]])
+    // So do the empty directories that hide what is masked, as in runc.
+    #expect(plan.finishing.contains(.mount(.mask("/proc/acpi", label: "u:r:t:s0:c1,c2"))))
   }
 }
