@@ -4,6 +4,8 @@ package import Steps
 // Links that change their network namespace (config-linux.md of the runtime specification, "Network Devices").
 //
 // The kernel closes a link that moves, and all its addresses and routes are gone. The number is kept only where nobody has it.
+// Permanent addresses are given again, and with them come the routes to their networks. Other routes stay gone, as in runc 1.4
+// and youki: routing is not the specification's, but of whoever configures the container's network.
 
 extension RouteSocket {
   /// Moves a link out of the namespace of the socket. When it cannot be made there what it was here, it is moved back.

@@ -4,8 +4,14 @@ internal import Steps
 internal import Systemd
 
 extension LaunchRequest {
-  /// The cgroupfs driver: the group that the configuration names, made by our own hand. Where a relative path starts is the
-  /// runtime's to say: at the top of each hierarchy, as in crun.
+  /// The cgroupfs driver: the group that the configuration names, made by our own hand.
+  ///
+  /// A relative path, and the container's name where there is none, starts at the top of each hierarchy, as in crun. The
+  /// specification leaves the place to the runtime, but "the runtime MUST consistently attach to the same place in the cgroups
+  /// hierarchy given the same value" (config-linux.md, "Cgroups Path"): below its own group, where runc puts it on v1, or
+  /// beside it, on v2, it would be another place for each caller, and a group of v2 that has processes hands no controllers
+  /// down. In a container the top is what its cgroup namespace shows it. Who may not write there is told so; an ordinary
+  /// user starts at the own group, see `placeDelegatedGroup`.
   package mutating func placeGroup(identifier: String) throws(PlanningError) -> GroupPlace {
     let path = spec.linux?.cgroupsPath ?? ""
     do throws(CgroupError) {
