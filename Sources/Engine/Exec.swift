@@ -55,10 +55,10 @@ extension Engine {
     for entry in request.environment { set(entry, in: &process.env) }
     process.capabilities = capabilities(of: process, privileged: request.isPrivileged)
     let host = try HostView()
-    let filter = request.isPrivileged ? nil : try self.filter(of: record, spec, on: host)
+    var exec = JoinRequest(process, in: spec, leader: pid, group: cgroupName(of: identifier), layout: host.layout)
+    exec.filter = request.isPrivileged ? nil : try filter(of: record, spec, on: host)
     do throws(PlanningError) {
-      var plan = try compileExec(
-        process, in: spec, pid: pid, group: cgroupName(of: identifier), layout: host.layout, filter: filter)
+      var plan = try compileExec(exec)
       plan.stagingTarget = stagingTarget(of: record)
       return plan
     } catch { throw Failure(.usage, "cannot execute in \(word): \(error)", hint: error.hint) }

@@ -94,11 +94,15 @@ extension OCIRuntime {
     var containerState = state.hookState
     containerState.status = .running
     let filter = try filter(of: spec, containerState, container: pid)
+    var request = JoinRequest(process, in: spec, leader: pid, group: own?.group, layout: layout)
+    request.subgroups = subgroups
+    request.filter = filter
+    request.newKeyring = state.keepsKeyring ? nil : keyring(of: state.id)
+    request.limitsAreDefaults = false
+    request.identifier = state.id
+    request.host = host
     do throws(PlanningError) {
-      var plan = try compileExec(
-        process, in: spec, pid: pid, group: own?.group, subgroups: subgroups, layout: layout, filter: filter,
-        newKeyring: state.keepsKeyring ? nil : keyring(of: state.id), limitsAreDefaults: false, identifier: state.id,
-        host: host)
+      var plan = try compileExec(request)
       plan.preservedDescriptors = options.preservedDescriptors
       return plan
     } catch { throw RuntimeFailure("exec failed: process: \(error)", hint: error.hint) }

@@ -27,6 +27,10 @@ func launchRequest(_ spec: Spec) -> LaunchRequest {
   return request
 }
 
+func joinRequest(_ process: Spec.Process, in spec: Spec) -> JoinRequest {
+  JoinRequest(process, in: spec, leader: 7, group: nil, layout: noGroups)
+}
+
 extension [Step] {
   var attributes: [ProcessAttribute] {
     compactMap { if case .process(.set(let attribute)) = $0 { attribute } else { nil } }

@@ -65,7 +65,7 @@ import Testing
     #expect(plan.wiring.suffix(2) == [.process(.setOomScoreAdjustment(-5)), .process(.allowLimits([limit]))])
     #expect(plan.finishing.contains(.process(.setResourceLimit(limit))))
     #expect(!plan.finishing.contains(.process(.setOomScoreAdjustment(-5))))
-    let exec = try compileExec(spec.process!, in: spec, pid: 7, group: nil, layout: noGroups, filter: nil)
+    let exec = try compileExec(joinRequest(spec.process!, in: spec))
     #expect(exec.joining.starts(with: [.process(.setOomScoreAdjustment(-5))]))
   }
 
@@ -102,8 +102,9 @@ import Testing
     func plan(_ initial: String?, _ final: String?) throws -> ExecPlan {
       var process = goodSpec().process!
       process.execCPUAffinity = Spec.ExecCPUAffinity(initial: initial, final: final)
-      return try compileExec(
-        process, in: goodSpec(), pid: 7, group: nil, layout: noGroups, filter: nil, newKeyring: "_ses.box")
+      var request = joinRequest(process, in: goodSpec())
+      request.newKeyring = "_ses.box"
+      return try compileExec(request)
     }
     let ring = ProcessAttribute.keyring(SessionKeyring(name: "_ses.box"))
     let (one, two) = (try NumberList(parsing: "1"), try NumberList(parsing: "0-1"))

@@ -90,9 +90,10 @@ import Testing
 
   @Test func whoEntersEntersTheGroupToo() throws {
     let spec = goodSpec { $0.linux!.intelRdt = Spec.IntelRdt() }
-    let exec = try compileExec(
-      spec.process!, in: spec, pid: 7, group: nil, layout: noGroups, filter: nil, identifier: "box",
-      host: HostFacts(resourceControl: empty))
+    var request = joinRequest(spec.process!, in: spec)
+    request.identifier = "box"
+    request.host = HostFacts(resourceControl: empty)
+    let exec = try compileExec(request)
     #expect(exec.joining.first == .cgroup(.join("/sys/fs/resctrl/box", isV2: false)))
   }
 }
