@@ -2,9 +2,10 @@ internal import Cgroups
 internal import JSON
 internal import Launching
 package import Kernel
+internal import Mounts
 internal import Planning
 internal import RuntimeSpec
-internal import Steps
+package import Steps
 
 extension OCIRuntime {
   /// Makes a container again from what `checkpoint` wrote. Its first process is a child of the caller.
@@ -20,10 +21,7 @@ extension OCIRuntime {
       try told("cannot keep the state of \(id)") { () throws(Fault) in
         try directory.write(initial)
         try directory.write(configuration: bundle.bytes)
-        // criu wants a mount point for a root. One that only this process and criu see is gone with them.
-        try unshare(.mount)
-        try mount(source: "", on: "/", flags: [.recursive, .slave])
-        try mount(source: bundle.rootfs, on: bundle.rootfs, flags: [.bind, .recursive])
+        try perform(rootSteps(of: bundle))
       }
       let process = try callRestore(bundle, options, inherited, directory)
       do throws(Fault) {
@@ -45,6 +43,22 @@ extension OCIRuntime {
         prepared.plan.host.reversed().compactMap(\.undo) + prepared.plan.wiring.reversed().compactMap(\.undo))
       try? directory.remove()
       throw error
+    }
+  }
+
+  /// criu wants a mount point for a root. One that only this process and criu see is gone with them.
+  package func rootSteps(of bundle: Bundle) -> [Step] {
+    [.process(.unshare(.mount)), .mount(.setPropagation(.slave)), .mount(.bindRoot(bundle.rootfs))]
+  }
+
+  private func perform(_ steps: [Step]) throws(Fault) {
+    var mounts = MountExecutor()
+    for step in steps {
+      switch step {
+      case .process(.unshare(let namespaces)): try unshare(namespaces)
+      case .mount(let mount): try mounts.perform(mount)
+      default: preconditionFailure("only criu changes more for a restore")
+      }
     }
   }
 

@@ -2,6 +2,7 @@ internal import Explain
 internal import Launching
 internal import OCIRuntime
 internal import Planning
+internal import Steps
 
 extension PreparedContainer {
   /// With --debug: what is about to happen, a line for each step. The sentences are made only then.
@@ -10,7 +11,7 @@ extension PreparedContainer {
       ("host", plan.host), ("container", plan.building), ("host, meanwhile", plan.wiring),
       ("container", plan.finishing),
     ] {
-      for step in steps { log.debug("\(place): \(Explanation(of: step).sentence)") }
+      log.tell(steps, in: place)
     }
   }
 
@@ -21,5 +22,11 @@ extension PreparedContainer {
       guard steps.indices.contains(timing.index) else { continue }
       log.debug("\(timing.nanoseconds / 1000) us \(timing.phase): \(Explanation(of: steps[timing.index]).sentence)")
     }
+  }
+}
+
+extension RuntimeLog {
+  func tell(_ steps: [Step], in place: String) {
+    for step in steps { debug("\(place): \(Explanation(of: step).sentence)") }
   }
 }

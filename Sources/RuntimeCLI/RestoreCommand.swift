@@ -36,6 +36,7 @@ enum RestoreCommand {
         "cannot restore a container with a terminal",
         hint: "criu hands a pseudo terminal back to programs that speak its protocol only")
     }
+    try RuntimeLog(globals: parsed).tell(runtime.rootSteps(of: bundle), in: "criu")
     var foreground = try Foreground()
     let container = try runtime.restore(parsed.positionals[0], bundle, options, pidFile: pidFile)
     if parsed.flag("detach") {
