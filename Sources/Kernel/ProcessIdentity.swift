@@ -9,18 +9,23 @@ package struct ProcessIdentity: Hashable, Sendable {
     self.startTicks = startTicks
   }
 
-  /// Reads the start time of a process that runs now.
+  /// Reads the start time of a process that is there now.
   package init(of process: ProcessIdentifier) throws(Fault) {
-    let text = try readText("/proc/\(process)/stat", limit: 4096)
+    self.init(process: process, startTicks: try Self.read(process).startTicks)
+  }
+
+  /// Field 3, a letter, and field 22 of /proc/PID/stat (proc_pid_stat(5)).
+  private static func read(_ process: ProcessIdentifier) throws(Fault) -> (state: UInt8, startTicks: UInt64) {
+    let text = try readFile("/proc/\(process)/stat", limit: 4096)
     // The name in parentheses may itself hold spaces and parentheses: fields count from the last one.
-    guard let end = text.utf8.lastIndex(of: UInt8(ascii: ")")) else {
+    var fields = ByteFields(text[(text.lastIndex(of: UInt8(ascii: ")")) ?? text.endIndex)...])
+    _ = fields.nextWord()
+    let state = fields.nextWord()?.first
+    for _ in 4..<22 { _ = fields.nextWord() }
+    guard let state, let ticks = fields.nextWord()?.decimal else {
       throw Fault("read", .badMessage, arguments: "\"/proc/\(process)/stat\"")
     }
-    let fields = text[text.utf8.index(after: end)...].split(separator: " ")
-    guard fields.count > 19, let ticks = UInt64(fields[19]) else {
-      throw Fault("read", .badMessage, arguments: "\"/proc/\(process)/stat\"")
-    }
-    self.init(process: process, startTicks: ticks)
+    return (state, ticks)
   }
 
   /// A pidfd of exactly this process, or nil when it is gone. The start time is read after the open: a number that was
@@ -33,4 +38,10 @@ package struct ProcessIdentity: Hashable, Sendable {
   }
 
   package var isAlive: Bool { (try? ProcessIdentity(of: process)) == self }
+
+  /// Whether it is there and has not ended; a zombie that nobody has reaped yet has.
+  package var isRunning: Bool {
+    guard let (state, ticks) = try? Self.read(process), ticks == startTicks else { return false }
+    return state != UInt8(ascii: "Z") && state != UInt8(ascii: "X")
+  }
 }

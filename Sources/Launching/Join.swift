@@ -29,20 +29,23 @@ package func join(
 ) throws(PlanFailure) -> JoinedProcess {
   let pair = try described(plan) { () throws(Fault) in try makeSocketPair(.sequencedPacket) }
   let early = try settle(plan)
-  let result = try described(plan) { () throws(Fault) in try cloneJoiner(plan) }
+  let own = try described(plan) { () throws(Fault) in try enterProcessNamespace(plan, container) }
+  let result = try described(plan) { () throws(Fault) in try cloneJoiner(plan, own.view) }
   switch consume result {
   case .child:
     try? Descriptor(owning: pair.first.release()).close()
     let end = BorrowedDescriptor(rawValue: pair.second.release())
     close(executable)
     Joiner(plan: plan, container: container, parent: end, streams: streams, isTimed: isTimed).run(from: early)
-  case .parent(_, let joiner):
+  case .parent(let process, let pidfd):
     let channel = pair.first
     try? Descriptor(owning: pair.second.release()).close()
     close(executable)
+    leave(own.view)
+    if plan.clonesOnce { return try listen(to: channel.borrowed, plan, process, pidfd) }
     // The joiner leaves as soon as its sibling is born or the plan has failed.
-    defer { _ = try? wait(for: .pidfd(joiner.borrowed)) }
-    return try listen(to: channel.borrowed, plan)
+    defer { _ = try? wait(for: .pidfd(pidfd.borrowed)) }
+    return try listen(to: channel.borrowed, plan, nil, nil)
   }
 }
 
@@ -60,9 +63,32 @@ private func settle(_ plan: ExecPlan) throws(PlanFailure) -> Int {
   return plan.joining.count
 }
 
+/// The caller's next children are born in the container's pid namespace.
+///
+/// - Returns: the caller's own; nil where there is nothing to enter before the clone.
+private func enterProcessNamespace(_ plan: ExecPlan, _ container: BorrowedDescriptor) throws(Fault) -> Descriptor? {
+  guard plan.clonesOnce, plan.joins(.process) else { return nil }
+  // Nobody in there may look into the child through ptrace or /proc before it is the program (CVE-2019-5736): it is born so.
+  try setDumpable(false)
+  let own = try open("/proc/self/ns/pid", .readOnly)
+  try joinNamespaces(of: container, .process)
+  return own
+}
+
+private func leave(_ own: BorrowedDescriptor?) {
+  if let own { try? joinNamespace(own, .process) }
+}
+
 /// The joiner is born in the container's group, and what it clones with it. It could not send its own child there: systemd
 /// mounts v2 with nsdelegate, and then nobody comes in from outside who is in the container's cgroup namespace (ENOENT).
-private func cloneJoiner(_ plan: ExecPlan) throws(Fault) -> CloneResult {
+private func cloneJoiner(_ plan: ExecPlan, _ own: BorrowedDescriptor?) throws(Fault) -> CloneResult {
+  do throws(Fault) { return try cloneIntoGroup(plan) } catch {
+    leave(own)
+    throw error
+  }
+}
+
+private func cloneIntoGroup(_ plan: ExecPlan) throws(Fault) -> CloneResult {
   guard let path = plan.cgroup else { return try clone(namespaces: []) }
   do throws(Fault) { return try clone(into: path) } catch {
     guard error.errno == .busy, let leader = plan.leader, let group = try CgroupLayout.detect().unifiedGroup(of: leader)
@@ -76,9 +102,12 @@ private func clone(into path: Path) throws(Fault) -> CloneResult {
   return try clone(namespaces: [], cgroup: cgroup.borrowed)
 }
 
-private func listen(to channel: BorrowedDescriptor, _ plan: ExecPlan) throws(PlanFailure) -> JoinedProcess {
-  var process: ProcessIdentifier?
-  var pidfd: Descriptor? = nil
+/// - Parameter process: who becomes the program, where that is known already.
+private func listen(
+  to channel: BorrowedDescriptor, _ plan: ExecPlan, _ process: ProcessIdentifier?, _ pidfd: consuming Descriptor?
+) throws(PlanFailure) -> JoinedProcess {
+  var process = process
+  var pidfd = pidfd
   var terminal: Descriptor? = nil
   var isStarting = false
   var timings: [StepTiming] = []
@@ -136,7 +165,7 @@ private func described<Value: ~Copyable>(
   }
 }
 
-/// The process that joins: it enters cgroups and namespaces, clones the program's process, and is gone.
+/// The process that joins: it enters cgroups and namespaces, and becomes the program or clones the one that does.
 private struct Joiner {
   let plan: ExecPlan
   /// Its number may mean another process by now; this cannot.
@@ -157,6 +186,7 @@ private struct Joiner {
         _ = try? parent.sendMessage(timing.bytes)
       }
     }
+    if plan.clonesOnce { becomeProgram() }
     do throws(Fault) { try cloneProgram() } catch { fail(.clone, 0, error) }
     exitNow(0)
   }
@@ -164,7 +194,8 @@ private struct Joiner {
   private func perform(_ step: Step) throws(Fault) {
     switch step {
     case .cgroup(let step): try Cgroups.perform(step)
-    case .process(.joinNamespaces(let namespaces, _)): try joinNamespaces(of: container, namespaces)
+    case .process(.joinNamespaces(let namespaces, _)):
+      try joinNamespaces(of: container, plan.clonesOnce ? namespaces.subtracting(.process) : namespaces)
     case .process(.set(.processors(let list))): try setProcessorAffinity(list.words)
     // What follows is inherited by the program's process, which could not do it: it is in the container's user namespace.
     case .process(.setOomScoreAdjustment(let value)): try writeControl("/proc/self/oom_score_adj", "\(value)")
@@ -174,13 +205,16 @@ private struct Joiner {
     }
   }
 
+  private func becomeProgram() -> Never {
+    var program = LaunchPlan(finishing: plan.finishing, hasTerminal: plan.hasTerminal)
+    program.stagingTarget = plan.stagingTarget
+    program.preservedDescriptors = plan.preservedDescriptors
+    ContainerProcess(plan: program, parent: parent, streams: streams, isTimed: isTimed).run()
+  }
+
   private func cloneProgram() throws(Fault) {
     switch try clone(namespaces: [], isSibling: true) {
-    case .child:
-      var program = LaunchPlan(finishing: plan.finishing, hasTerminal: plan.hasTerminal)
-      program.stagingTarget = plan.stagingTarget
-      program.preservedDescriptors = plan.preservedDescriptors
-      ContainerProcess(plan: program, parent: parent, streams: streams, isTimed: isTimed).run()
+    case .child: becomeProgram()
     case .parent(let process, let pidfd):
       _ = try parent.sendMessage(ChildMessage.process(process).bytes, descriptors: [pidfd.borrowed])
     }

@@ -74,7 +74,7 @@ extension OCIRuntime {
   private func stop(
     _ state: RuntimeState, _ directory: borrowing ContainerDirectory, force: Bool
   ) throws(RuntimeFailure) {
-    guard let process = state.process, isRunning(process) else { return }
+    guard let process = state.process, process.isRunning else { return }
     // One that was never started has run nothing yet.
     guard force || directory.waitsForStart else {
       throw RuntimeFailure(
@@ -84,7 +84,7 @@ extension OCIRuntime {
     try? sendSignal(9, to: pidfd.borrowed)
     // Not ours to reap, unless it is: a zombie that its parent has not reaped yet has ended.
     let end = monotonicNanoseconds() + 10_000_000_000
-    while isRunning(process) {
+    while process.isRunning {
       if monotonicNanoseconds() > end {
         throw RuntimeFailure("cannot delete \(state.id): process \(process.process) does not end when it is killed")
       }

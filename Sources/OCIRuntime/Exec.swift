@@ -14,10 +14,19 @@ package struct ExecOptions: Sendable {
   package var preservedDescriptors = 0
   /// Groups below the container's own: `path`, or on v1 `controller,controller:path`.
   package var subgroups: [String] = []
-  /// A process of a paused container waits until that is resumed; asked for by name only.
-  package var ignoresPaused = false
   package var isDetached = false
   package init() {}
+}
+
+/// A container in which a process is to be started: as it was when it was looked up, and a hold on its first process, whose
+/// number may come to mean another.
+package struct ExecTarget: ~Copyable {
+  let pidfd: Descriptor
+  let view: ContainerView
+  let spec: Spec
+
+  /// What the container was created with: what `exec` changes where it is asked to.
+  package var process: Spec.Process { spec.process ?? Spec.Process() }
 }
 
 /// A process that `exec` started in a container; its parent is the caller.
@@ -29,11 +38,6 @@ package struct ExecutedProcess: ~Copyable {
 }
 
 extension OCIRuntime {
-  /// The process that the container was created with: what `exec` changes where it is asked to.
-  package func process(of id: String) throws(RuntimeFailure) -> Spec.Process {
-    try store.find(id).spec().process ?? Spec.Process()
-  }
-
   /// A process as a file describes it.
   package func process(in file: Path) throws(RuntimeFailure) -> Spec.Process {
     do { return try Spec.Process(parsing: try readFile(file, limit: 8 << 20)) } catch let fault as Fault {
@@ -43,30 +47,37 @@ extension OCIRuntime {
     }
   }
 
-  /// Starts one more process in a container, and returns when its program runs.
+  /// Looks a container up in which a process is to be started.
   ///
-  /// The caller is single-threaded and runs from a sealed executable.
-  package func execute(
-    _ process: Spec.Process, in id: String, _ options: ExecOptions, streams: StandardStreams
-  ) throws(RuntimeFailure) -> ExecutedProcess {
+  /// - Parameter ignoresPaused: the process of a paused container waits until that is resumed; asked for by name only.
+  package func openToExec(_ id: String, ignoresPaused: Bool) throws(RuntimeFailure) -> ExecTarget {
     let directory = try store.find(id)
     let view = try view(of: directory)
     switch view.status {
     case .stopped: throw RuntimeFailure("cannot exec in a stopped container: \(id)")
-    case .paused where !options.ignoresPaused:
+    case .paused where !ignoresPaused:
       throw RuntimeFailure("cannot exec in a paused container (use --ignore-paused to override): \(id)")
     default: break
     }
-    try checkTerminal(process.terminal, options.consoleSocket, isDetached: options.isDetached)
     guard let identity = view.state.process, let pidfd = identity.open() else {
       throw RuntimeFailure("cannot exec in a stopped container: \(id)")
     }
-    let plan = try plan(of: process, in: try directory.spec(), view.state, identity.process, options)
+    return ExecTarget(pidfd: pidfd, view: view, spec: try directory.spec())
+  }
+
+  /// Starts one more process in a container, and returns when its program runs.
+  ///
+  /// The caller is single-threaded and runs from a sealed executable.
+  package func execute(
+    _ process: Spec.Process, in target: borrowing ExecTarget, _ options: ExecOptions, streams: StandardStreams
+  ) throws(RuntimeFailure) -> ExecutedProcess {
+    try checkTerminal(process.terminal, options.consoleSocket, isDetached: options.isDetached)
+    let plan = try plan(of: process, in: target, options)
     var joined: JoinedProcess
     do throws(PlanFailure) {
-      joined = try join(plan, container: pidfd.borrowed, streams: streams, executable: executable)
+      joined = try join(plan, container: target.pidfd.borrowed, streams: streams, executable: executable)
     } catch {
-      throw RuntimeFailure("exec failed in \(id)", error)
+      throw RuntimeFailure("exec failed in \(target.view.state.id)", error)
     }
     do throws(RuntimeFailure) {
       try hand(
@@ -82,9 +93,10 @@ extension OCIRuntime {
   }
 
   private func plan(
-    of process: Spec.Process, in spec: Spec, _ state: RuntimeState, _ pid: ProcessIdentifier, _ options: ExecOptions
+    of process: Spec.Process, in target: borrowing ExecTarget, _ options: ExecOptions
   ) throws(RuntimeFailure) -> ExecPlan {
-    let own = try cgroup(of: state)
+    let (state, spec, pid) = (target.view.state, target.spec, target.view.process)
+    let own = if let group = target.view.group { group } else { try cgroup(of: state) }
     let layout = if let own { own.layout } else { try hostLayout() }
     let subgroups = try subgroups(options.subgroups, in: layout)
     var merged = spec

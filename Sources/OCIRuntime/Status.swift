@@ -8,6 +8,8 @@ package struct ContainerView: Sendable {
   package var status: Spec.State.Status
   /// 0 when it is stopped.
   package var process: ProcessIdentifier { status == .stopped ? 0 : state.process?.process ?? 0 }
+  /// Its group, where it was looked at on the way to the status: whether what runs is frozen.
+  var group: Cgroup?
 }
 
 extension OCIRuntime {
@@ -18,18 +20,16 @@ extension OCIRuntime {
 
   func view(of directory: borrowing ContainerDirectory) throws(RuntimeFailure) -> ContainerView {
     let state = try directory.state()
-    return ContainerView(state: state, status: status(of: state, directory))
+    guard let process = state.process else {
+      return ContainerView(state: state, status: directory.isBusy ? .creating : .stopped)
+    }
+    guard process.isRunning else { return ContainerView(state: state, status: .stopped) }
+    if directory.waitsForStart {
+      return ContainerView(state: state, status: directory.isBusy ? .creating : .created)
+    }
+    let group = try? cgroup(of: state)
+    return ContainerView(state: state, status: group?.isFrozen == true ? .paused : .running, group: group)
   }
-
-  private func status(of state: RuntimeState, _ directory: borrowing ContainerDirectory) -> Spec.State.Status {
-    guard let process = state.process else { return directory.isBusy ? .creating : .stopped }
-    guard isRunning(process) else { return .stopped }
-    if directory.waitsForStart { return directory.isBusy ? .creating : .created }
-    return isFrozen(state) ? .paused : .running
-  }
-
-  /// The number means the same process as ever, and that has not ended; a zombie that nobody has reaped yet has.
-  func isRunning(_ process: ProcessIdentity) -> Bool { process.isAlive && Kernel.isRunning(process.process) }
 
   func isFrozen(_ state: RuntimeState) -> Bool { (try? cgroup(of: state))??.isFrozen ?? false }
 }

@@ -20,7 +20,7 @@ package func compileExec(_ exec: JoinRequest) throws(PlanningError) -> ExecPlan 
   var cgroup: Path?
   if let group = exec.group {
     do throws(CgroupError) {
-      // The joiner, who is only passing through, is born in cgroup v2 (CLONE_INTO_CGROUP) and enters those of v1.
+      // The one who joins is born in cgroup v2 (CLONE_INTO_CGROUP) and enters those of v1.
       joining += try exec.layout.join(group, below: exec.subgroups, includingUnified: false).map(Step.cgroup)
     } catch { throw PlanningError("", "\(error)", hint: error.hint) }
     let unified = exec.subgroups[""].map { group + "/" + $0 } ?? group
@@ -40,6 +40,7 @@ package func compileExec(_ exec: JoinRequest) throws(PlanningError) -> ExecPlan 
   // nobody's too.
   if compiler.hasUserNamespace { finishing.insert(.process(.setUser(user: 0, group: 0, supplementary: [])), at: 0) }
   var plan = ExecPlan(joining: joining, finishing: finishing, cgroup: cgroup, hasTerminal: exec.process.terminal)
+  plan.clonesOnce = !compiler.hasUserNamespace
   // Of a group that was named no other will do.
   if exec.subgroups[""] == nil { plan.leader = exec.leader }
   return plan

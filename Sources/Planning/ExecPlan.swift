@@ -4,10 +4,13 @@ package import Steps
 /// One more program in a running container.
 ///
 /// ```
+///   command ── clone into the pid namespace ─→ joining (cgroups, other namespaces), finishing ─→ the program
+///
 ///   command ── clone ─→ joining (cgroups, namespaces) ── clone into the pid namespace ─→ finishing ─→ the program
 /// ```
-/// The process that joins has to clone once more, for setns on a pid namespace counts for children only. The second one
-/// is made as its sibling, so that the command reaps it.
+/// setns on a pid namespace counts for children only. Mostly the command itself can enter it, and leave it again, around its
+/// one clone. It may not where the container has a user namespace, whose owner alone enters what belongs to it: there a
+/// process that joins clones once more, as its sibling, so that the command reaps it.
 package struct ExecPlan: Hashable, Sendable {
   package var joining: [Step]
   package var finishing: [Step]
@@ -16,6 +19,8 @@ package struct ExecPlan: Hashable, Sendable {
   /// Whose group it is instead when that has groups of its own and holds no process any more (cgroups(7), "no internal
   /// processes"); nil where another one is no answer.
   package var leader: ProcessIdentifier?
+  /// The process that the command clones becomes the program: the first of the two ways above.
+  package var clonesOnce = false
   package var hasTerminal: Bool
   /// Descriptors from 3 on that the program inherits.
   package var preservedDescriptors = 0
@@ -24,6 +29,13 @@ package struct ExecPlan: Hashable, Sendable {
 
   /// As in `LaunchPlan`.
   package var listener: FilterListener? { finishing.listener }
+
+  /// Whether it enters such a namespace of the container.
+  package func joins(_ namespace: Namespaces) -> Bool {
+    joining.contains { step in
+      if case .process(.joinNamespaces(let namespaces, _)) = step { namespaces.contains(namespace) } else { false }
+    }
+  }
 
   package init(joining: [Step], finishing: [Step], cgroup: Path?, hasTerminal: Bool) {
     self.joining = joining

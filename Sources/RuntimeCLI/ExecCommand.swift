@@ -40,30 +40,32 @@ enum ExecCommand {
     let executable = try sealExecutable(preserving: inherited)
     var runtime = try OCIRuntime(parsed)
     runtime.executable = executable
-    let process = try process(parsed, runtime)
+    let target = try runtime.openToExec(parsed.positionals[0], ignoresPaused: parsed.flag("ignore-paused"))
+    let process = try process(parsed, runtime, target)
     var options = ExecOptions()
     options.consoleSocket = parsed.string("console-socket").map { Path($0) }
     options.pidfdSocket = parsed.string("pidfd-socket").map { Path($0) }
     options.pidFile = parsed.string("pid-file").map { Path($0) }
     options.preservedDescriptors = inherited
     options.subgroups = parsed.strings("cgroup")
-    options.ignoresPaused = parsed.flag("ignore-paused")
     options.isDetached = parsed.flag("detach")
     if options.isDetached {
-      _ = try runtime.execute(process, in: parsed.positionals[0], options, streams: .own)
+      _ = try runtime.execute(process, in: target, options, streams: .own)
       return 0
     }
     var foreground = try Foreground()
-    var started = try runtime.execute(process, in: parsed.positionals[0], options, streams: .own)
+    var started = try runtime.execute(process, in: target, options, streams: .own)
     return try foreground.awaitEnd(of: started.pidfd.borrowed, terminal: started.terminal.take())
   }
 
-  private static func process(_ parsed: ParsedArguments, _ runtime: OCIRuntime) throws -> Spec.Process {
+  private static func process(
+    _ parsed: ParsedArguments, _ runtime: OCIRuntime, _ target: borrowing ExecTarget
+  ) throws -> Spec.Process {
     // crun reads `-` so too.
     if let file = parsed.string("process") { return try runtime.process(in: file == "-" ? "/dev/stdin" : Path(file)) }
     let words = Array(parsed.positionals.dropFirst())
     guard !words.isEmpty else { throw parsed.fail("requires a command, or --process") }
-    var process = try runtime.process(of: parsed.positionals[0])
+    var process = target.process
     process.args = words
     process.terminal = parsed.flag("tty")
     if let directory = parsed.string("cwd") { process.cwd = directory }
