@@ -38,7 +38,8 @@ package struct CgroupLayout: Hashable, Sendable {
 
   package var unified: Unified?
   /// In the order of the mount table, but freezer last: what is made last is taken away first, and nobody leaves a frozen
-  /// group before it thaws.
+  /// group before it thaws. And memory first: making its group takes longest, under a lock that every mount of a tmpfs takes
+  /// as well (shrinker_alloc of the kernel), so it is best done before the container mounts its own.
   package var hierarchies: [Hierarchy]
   /// Whether memory and swap are counted together (v1 memsw) or swap by itself (v2); some kernels need `swapaccount=1`.
   package var hasSwapLimit: Bool
@@ -105,32 +106,35 @@ extension CgroupLayout {
   ///   - read: a file of cgroupfs, nil when there is none by that name.
   package init(mountInformation: [UInt8], membership: [UInt8], read: (Path) -> [UInt8]?) {
     let memberships = Membership.parse(membership)
-    let known = Set(memberships.flatMap(\.controllers))
+    let known = memberships.flatMap(\.controllers)
     var unified: Unified?
     var hierarchies: [Hierarchy] = []
-    for line in mountInformation.split(separator: UInt8(ascii: "\n")) {
-      guard let mount = CgroupMountLine(line) else { continue }
-      if mount.isV2 {
+    for mount in MountInformation.parse(mountInformation) {
+      if mount.hasType("cgroup2") {
         // A second mount of the same hierarchy, such as one that a chroot has, is left aside.
         guard unified == nil else { continue }
         let own = memberships.first { $0.identifier == 0 }?.path ?? "/"
-        let controllers = read(mount.target.appending("cgroup.controllers")).map(words) ?? []
+        let controllers = read(mount.point.appending("cgroup.controllers")).map(words) ?? []
         unified = Unified(
-          mount: mount.target, own: relative(own, to: mount.root), controllers: controllers,
-          isReadOnly: mount.isReadOnly)
-        continue
+          mount: mount.point, own: relative(own, to: mount.root), controllers: controllers, isReadOnly: mount.isReadOnly
+        )
+      } else if mount.hasType("cgroup") {
+        let options = mount.superOptions
+        let controllers = options.filter(known.contains)
+        let name = options.first { $0.hasPrefix("name=") }.map { String($0.dropFirst(5)) }
+        guard !controllers.isEmpty || name != nil else { continue }
+        guard !hierarchies.contains(where: { $0.controllers == controllers && $0.name == name }) else { continue }
+        let own = memberships.first { member in
+          name.map { member.name == $0 } ?? member.controllers.contains(where: controllers.contains)
+        }
+        hierarchies.append(
+          Hierarchy(
+            mount: mount.point, own: relative(own?.path ?? "/", to: mount.root), controllers: controllers, name: name,
+            isReadOnly: mount.isReadOnly))
       }
-      let controllers = mount.options.filter(known.contains)
-      let name = mount.options.first { $0.hasPrefix("name=") }.map { String($0.dropFirst(5)) }
-      guard !controllers.isEmpty || name != nil else { continue }
-      guard !hierarchies.contains(where: { $0.controllers == controllers && $0.name == name }) else { continue }
-      let own = memberships.first { member in
-        name.map { member.name == $0 } ?? !member.controllers.isDisjoint(with: controllers)
-      }
-      hierarchies.append(
-        Hierarchy(
-          mount: mount.target, own: relative(own?.path ?? "/", to: mount.root), controllers: controllers, name: name,
-          isReadOnly: mount.isReadOnly))
+    }
+    if let memory = hierarchies.firstIndex(where: { $0.controllers.contains("memory") }) {
+      hierarchies.insert(hierarchies.remove(at: memory), at: 0)
     }
     if let freezer = hierarchies.firstIndex(where: { $0.controllers.contains("freezer") }) {
       hierarchies.append(hierarchies.remove(at: freezer))
@@ -161,21 +165,31 @@ extension CgroupLayout {
 
 /// One line of /proc/self/cgroup: `4:cpu,cpuacct:/user`, `1:name=systemd:/`, `0::/`.
 struct Membership {
-  var identifier: Int
-  var controllers: Set<String>
+  var identifier: UInt64
+  var controllers: [String] = []
   var name: String?
   var path: Path
 
   static func parse(_ bytes: [UInt8]) -> [Membership] {
-    bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
-      let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
-      guard fields.count == 3, let identifier = Int(text(fields[0])), let path = Path(bytes: fields[2]) else {
-        return nil
-      }
-      let titles = text(fields[1]).split(separator: ",").map(String.init)
-      return Membership(
-        identifier: identifier, controllers: Set(titles.filter { !$0.hasPrefix("name=") }),
-        name: titles.first { $0.hasPrefix("name=") }.map { String($0.dropFirst(5)) }, path: path)
+    var lines = ByteFields(bytes)
+    var memberships: [Membership] = []
+    while let line = lines.next("\n") {
+      if let membership = Membership(line) { memberships.append(membership) }
+    }
+    return memberships
+  }
+
+  private init?(_ line: ArraySlice<UInt8>) {
+    var fields = ByteFields(line)
+    // The path is the rest of the line, colons in it included.
+    guard let identifier = fields.next(":")?.decimal, let titles = fields.next(":"), let path = Path(bytes: fields.rest)
+    else { return nil }
+    self.identifier = identifier
+    self.path = path
+    var words = ByteFields(titles)
+    while let word = words.next(",") {
+      let title = text(word)
+      if title.hasPrefix("name=") { name = name ?? String(title.dropFirst(5)) } else { controllers.append(title) }
     }
   }
 }
@@ -191,46 +205,8 @@ extension CgroupLayout {
   }
 }
 
-/// What a line of mountinfo (proc_pid_mountinfo(5)) says of a cgroup mount.
-struct CgroupMountLine {
-  var isV2: Bool
-  /// The group of the hierarchy that the mount shows at its top.
-  var root: Path
-  var target: Path
-  var isReadOnly: Bool
-  /// Of the file system itself; v1's controllers are among them.
-  var options: [String]
-
-  /// Nil for a mount of any other kind, and for a line that is cut short.
-  init?(_ line: ArraySlice<UInt8>) {
-    // Most lines are of other kinds: they are not taken apart to find that out.
-    guard Self.mayBeCgroup(line) else { return nil }
-    let fields = line.split(separator: UInt8(ascii: " "))
-    // Optional fields such as `shared:9` end at a lone dash; type, source and options follow.
-    guard fields.count > 6, let dash = fields.dropFirst(6).firstIndex(where: { $0.elementsEqual([45]) }),
-      dash + 3 < fields.count
-    else { return nil }
-    let type = text(fields[dash + 1])
-    guard type == "cgroup" || type == "cgroup2" else { return nil }
-    guard let root = Path(bytes: unescaped(fields[3])), let target = Path(bytes: unescaped(fields[4])) else {
-      return nil
-    }
-    isV2 = type == "cgroup2"
-    self.root = root
-    self.target = target
-    options = text(fields[dash + 3]).split(separator: ",").map(String.init)
-    isReadOnly = text(fields[5]).split(separator: ",").contains("ro") || options.contains("ro")
-  }
-
-  private static let mark = Array(" - cgroup".utf8)
-
-  private static func mayBeCgroup(_ line: ArraySlice<UInt8>) -> Bool {
-    guard line.count > mark.count else { return false }
-    for start in line.startIndex...(line.endIndex - mark.count) where line[start] == mark[0] {
-      if mark.indices.allSatisfy({ line[start + $0] == mark[$0] }) { return true }
-    }
-    return false
-  }
+extension MountInformation {
+  fileprivate var isReadOnly: Bool { options.contains("ro") || superOptions.contains("ro") }
 }
 
 /// `path` as seen from `root`, without slashes around it; empty when it is the root itself or lies outside.
@@ -241,25 +217,11 @@ private func relative(_ path: Path, to root: Path) -> Path {
   return Path(parts.dropFirst(above.count).map(\.string).joined(separator: "/"))
 }
 
-/// mountinfo writes blanks, tabs, newlines and backslashes as three octal digits.
-private func unescaped(_ field: ArraySlice<UInt8>) -> [UInt8] {
-  var bytes: [UInt8] = []
-  var index = field.startIndex
-  while index < field.endIndex {
-    let digits = field[index...].dropFirst().prefix(3)
-    if field[index] == UInt8(ascii: "\\"), digits.count == 3, let code = UInt8(text(digits), radix: 8) {
-      bytes.append(code)
-      index += 4
-    } else {
-      bytes.append(field[index])
-      index += 1
-    }
-  }
-  return bytes
-}
-
 func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 
 func words(_ bytes: [UInt8]) -> [String] {
-  bytes.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }.map(text)
+  var fields = ByteFields(bytes)
+  var words: [String] = []
+  while let word = fields.nextWord() { words.append(text(word)) }
+  return words
 }

@@ -17,7 +17,7 @@ package struct ResourceControl: Hashable, Sendable {
   ///
   /// - Parameter group: its name below the mount; `/` is the mount itself.
   package static func detect(group: String) throws(Fault) -> ResourceControl? {
-    guard let mount = mountPoint(in: try readText("/proc/self/mountinfo", limit: 16 << 20)) else { return nil }
+    guard let mount = try MountInformation.own().first(where: { $0.hasType("resctrl") })?.point else { return nil }
     let file = ResourceControl(mount: mount).directory(of: group).appending("schemata")
     guard exists(file) else { return ResourceControl(mount: mount) }
     return ResourceControl(mount: mount, schemata: lines(of: try readText(file)))
@@ -25,16 +25,6 @@ package struct ResourceControl: Hashable, Sendable {
 
   /// The directory of a group.
   package func directory(of group: String) -> Path { group == "/" ? mount : mount.appending(Path(group)) }
-
-  /// The mount point of the first resctrl in a mountinfo (proc_pid_mountinfo(5)).
-  static func mountPoint(in text: String) -> Path? {
-    for line in text.split(separator: "\n") {
-      let words = line.split(separator: " ")
-      guard let dash = words.dropFirst(6).firstIndex(of: "-"), dash + 1 < words.count else { continue }
-      if words[dash + 1] == "resctrl" { return Path(String(words[4])) }
-    }
-    return nil
-  }
 
   /// Without the white space that aligns them, so that what was written can be found again.
   package static func lines(of schemata: String) -> [String] {

@@ -73,7 +73,7 @@ extension ChildMessage {
   }
 
   /// Nil when the bytes are not a message: the child is not trusted to be well.
-  package init?(bytes: some Collection<UInt8>) {
+  package init?(bytes: ArraySlice<UInt8>) {
     var reader = MessageReader(bytes)
     switch reader.byte() {
     case 1: self = .terminal
@@ -119,24 +119,19 @@ struct MessageWriter {
 }
 
 struct MessageReader {
-  private let bytes: [UInt8]
-  private var offset = 0
-  init(_ bytes: some Collection<UInt8>) { self.bytes = Array(bytes) }
-  mutating func byte() -> UInt8? {
-    guard offset < bytes.count else { return nil }
-    offset += 1
-    return bytes[offset - 1]
-  }
+  private var rest: ArraySlice<UInt8>
+  init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
+  mutating func byte() -> UInt8? { rest.popFirst() }
   mutating func word() -> UInt64? {
-    guard bytes.count - offset >= 8 else { return nil }
+    guard rest.count >= 8 else { return nil }
     var value: UInt64 = 0
-    for index in 0..<8 { value |= UInt64(bytes[offset + index]) << UInt64(8 * index) }
-    offset += 8
+    for index in 0..<8 { value |= UInt64(rest[rest.startIndex + index]) << UInt64(8 * index) }
+    rest = rest.dropFirst(8)
     return value
   }
   mutating func text() -> String? {
-    guard let count = word(), count <= UInt64(bytes.count - offset) else { return nil }
-    defer { offset += Int(count) }
-    return String(decoding: bytes[offset..<(offset + Int(count))], as: UTF8.self)
+    guard let count = word(), count <= UInt64(rest.count) else { return nil }
+    defer { rest = rest.dropFirst(Int(count)) }
+    return String(decoding: rest.prefix(Int(count)), as: UTF8.self)
   }
 }

@@ -96,7 +96,7 @@ extension MountExecutor {
   /// The mount that the directory lies on stops sending.
   private func isolate(_ directory: BorrowedDescriptor) throws(Fault) {
     let identifier = try status(of: directory).mountIdentifier
-    guard let mount = try MountTableLine.all().last(where: { $0.identifier == identifier }) else {
+    guard let mount = try MountInformation.own().last(where: { $0.identifier == identifier }) else {
       throw Fault("mount", .noSuchFile, arguments: "mount \(identifier)")
     }
     try Kernel.mount(source: "", on: mount.point, flags: .private)
@@ -147,9 +147,9 @@ extension MountExecutor {
   mutating func moveRoot(from path: Path) throws(Fault) {
     if !isIsolated { try setPropagation(.slave) }
     try masks.prepare()
-    let own = path.lexicallyNormal.components
-    for line in try MountTableLine.all().reversed() where line.type == "proc" || line.type == "sysfs" {
-      if coversRoot || line.root != "/" || line.point.components.starts(with: own) { continue }
+    let own = path.lexicallyNormal
+    for line in try MountInformation.own().reversed() where line.hasType("proc") || line.hasType("sysfs") {
+      if coversRoot || line.root != "/" || line.point.isInside(own) { continue }
       do throws(Fault) { try unmount(line.point) } catch {
         // Locked to another in a user namespace: then it is covered.
         guard error.errno == .invalid || error.errno == .notPermitted else { throw error }

@@ -29,21 +29,22 @@ package struct MountOptions: Hashable, Sendable {
   }
 
   private mutating func take(_ option: String) {
+    // The most frequent first: a switch over texts compares one after the other, some sixty options a start. Those of the
+    // mount itself are not the file system's: `ro` on a bind mount must not reach the file system below.
+    if option.utf8.contains(UInt8(ascii: "=")) { return data.append(Path(option)) }
+    if let (attribute, on) = Self.attribute(option) { return apply(attribute, on, recursively: false) }
     switch option {
-    // What is the default anyway, and what today's kernels have no switch for.
-    case "defaults", "nolazytime", "async", "loud", "silent", "nomand", "norelatime", "nostrictatime", "rnorelatime",
-      "rnostrictatime", "iversion", "noiversion", "acl", "noacl":
-      break
     case "bind": isBind = true
     case "rbind": (isBind, isRecursive) = (true, true)
     case "remount": isRemount = true
     case "tmpcopyup": copiesUp = true
-    // The mount's own word, and the file system's: `ro` on a bind mount must not reach the file system below.
+    // What is the default anyway, and what today's kernels have no switch for.
+    case "defaults", "nolazytime", "async", "loud", "silent", "nomand", "norelatime", "nostrictatime", "rnorelatime",
+      "rnostrictatime", "iversion", "noiversion", "acl", "noacl":
+      break
     default:
-      if let found = Self.propagations[option] {
+      if let found = Self.propagation(option) {
         (propagation, propagatesRecursively) = found
-      } else if let (attribute, on) = Self.attribute(option) {
-        apply(attribute, on, recursively: false)
       } else if option.first == "r", let (attribute, on) = Self.attribute(String(option.dropFirst())) {
         apply(attribute, on, recursively: true)
       } else {
@@ -57,11 +58,20 @@ package struct MountOptions: Hashable, Sendable {
   /// The options that only the file system takes: those of every file system, which mount(2) has as flags, left out.
   package var ownData: [Path] { data.filter { !["sync", "dirsync", "lazytime", "mand"].contains($0) } }
 
-  private static let propagations: [String: (Propagation, Bool)] = [
-    "private": (.private, false), "rprivate": (.private, true), "slave": (.slave, false), "rslave": (.slave, true),
-    "shared": (.shared, false), "rshared": (.shared, true), "unbindable": (.unbindable, false),
-    "runbindable": (.unbindable, true),
-  ]
+  /// The propagation, and whether it reaches the mounts below.
+  private static func propagation(_ word: String) -> (Propagation, Bool)? {
+    switch word {
+    case "private": (.private, false)
+    case "rprivate": (.private, true)
+    case "slave": (.slave, false)
+    case "rslave": (.slave, true)
+    case "shared": (.shared, false)
+    case "rshared": (.shared, true)
+    case "unbindable": (.unbindable, false)
+    case "runbindable": (.unbindable, true)
+    default: nil
+    }
+  }
 
   /// The attribute and whether the word sets or clears it.
   private static func attribute(_ word: String) -> (MountAttributes, Bool)? {

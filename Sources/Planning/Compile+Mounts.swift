@@ -96,7 +96,7 @@ extension PlanCompiler {
   }
 
   func readOnlyMounts() -> [Step] {
-    spec.mounts.filter { becomesReadOnlyLater($0, MountOptions($0.options)) }.map {
+    spec.mounts.filter { $0.options.contains("ro") && becomesReadOnlyLater($0, MountOptions($0.options)) }.map {
       .mount(.remount(Remount(target: target(of: $0), set: .readOnly)))
     }
   }
@@ -174,7 +174,7 @@ extension PlanCompiler {
   private func hierarchies(_ groups: [Path]) -> [CgroupMount.Hierarchy] {
     // Without a namespace of its own the container would see the host's groups from their top.
     func own(_ mount: Path) -> Path? {
-      has(.cgroup) ? nil : groups.first { $0.components.starts(with: mount.components) } ?? mount
+      has(.cgroup) ? nil : groups.first { $0.isInside(mount) } ?? mount
     }
     var found = request.layout.hierarchies.map {
       CgroupMount.Hierarchy(name: Path($0.mount.name), isV2: false, options: Path($0.options), source: own($0.mount))

@@ -93,10 +93,10 @@ func line(_ step: CgroupStep) -> String {
     #expect(plan.intoCgroup == nil)
     #expect(
       plan.make.map(line) == [
+        "ensure /sys/fs/cgroup/memory/skiff", "make /sys/fs/cgroup/memory/skiff/web",
         "ensure /sys/fs/cgroup/systemd/skiff", "make /sys/fs/cgroup/systemd/skiff/web",
         "ensure /sys/fs/cgroup/cpu,cpuacct/skiff", "make /sys/fs/cgroup/cpu,cpuacct/skiff/web",
         "ensure /sys/fs/cgroup/net_cls,net_prio/skiff", "make /sys/fs/cgroup/net_cls,net_prio/skiff/web",
-        "ensure /sys/fs/cgroup/memory/skiff", "make /sys/fs/cgroup/memory/skiff/web",
         "ensure /sys/fs/cgroup/blkio/skiff", "make /sys/fs/cgroup/blkio/skiff/web",
         "ensure /sys/fs/cgroup/pids/skiff", "make /sys/fs/cgroup/pids/skiff/web",
         "ensure /sys/fs/cgroup/devices/skiff", "make /sys/fs/cgroup/devices/skiff/web",

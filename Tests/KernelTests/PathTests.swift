@@ -30,6 +30,12 @@ import Testing
     #expect(path.name == name)
   }
 
+  @Test(arguments: [
+    ("/a/b", "/a", true), ("/a", "/a/b", false), ("/a/b", "/", true), ("/ab", "/a", false), ("/a", "/ab", false),
+    ("//a/./b/", "/a/b", true), ("/a/b", "./a//", true), ("/", "/", true), ("/a/../b", "/a", true), ("", "/a", false),
+  ])
+  func inside(path: String, other: String, expected: Bool) { #expect(Path(path).isInside(Path(other)) == expected) }
+
   /// Nothing that is appended leaves what it is appended to, but by `..`, which only the kernel can resolve.
   @Test(arguments: [
     ("/a", "/b", "/a/b"), ("/a/", "b", "/a/b"), ("/", "/b", "/b"), ("a", "//b", "a/b"), ("", "/b", "/b"),

@@ -143,13 +143,4 @@ struct RemountTests {
       }
     }
   }
-
-  @Test func mountTable() {
-    let text = #"36 35 98:0 /mnt1\040x /mnt2\134y rw,noatime master:1 shared:2 - ext3 /dev/root rw,errors=continue"#
-    let line = MountTableLine(Array(text.utf8)[...])
-    #expect(line?.identifier == 36 && line?.root == "/mnt1 x" && line?.point == "/mnt2\\y" && line?.type == "ext3")
-    for broken in ["", "36 35 98:0 / / rw", "x 35 98:0 / / rw - ext3 a b", "36 35 98:0 / / rw a b c -"] {
-      #expect(MountTableLine(Array(broken.utf8)[...]) == nil, "\(broken)")
-    }
-  }
 }

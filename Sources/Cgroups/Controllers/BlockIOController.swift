@@ -8,7 +8,9 @@ enum BlockIOController: Controller {
   static func purpose(in resources: Resources) -> String? {
     let io = resources.blockIO
     if io.weight != nil || io.leafWeight != nil || !io.deviceWeights.isEmpty { return "a weight of block i/o" }
-    return rates(of: io).allSatisfy(\.list.isEmpty) ? nil : "a limit of block i/o"
+    let isFree =
+      io.readRates.isEmpty && io.writeRates.isEmpty && io.readOperations.isEmpty && io.writeOperations.isEmpty
+    return isFree ? nil : "a limit of block i/o"
   }
 
   static func ignored(of resources: Resources, in version: CgroupVersion) -> [String] {
