@@ -19,7 +19,7 @@ package struct MountOptions: Hashable, Sendable {
   /// For the file system itself: `size=64m`, `mode=1777`, `sync`.
   package var data: [Path] = []
 
-  package init(_ options: some Sequence<String>) {
+  package init(_ options: [String]) {
     for option in options where !option.isEmpty { take(option) }
   }
 

@@ -20,18 +20,17 @@ extension PlanCompiler {
   /// - Parameter own: the namespaces that the container does not share with the host.
   static func check(sysctl key: String, _ value: String, has own: Namespaces) throws(PlanningError) {
     let path = "linux.sysctl.\(key)"
-    let parts = Self.parts(ofSysctl: key)
-    guard parts.count > 1, !parts.contains(""), key.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else {
+    let name = Self.dotted(key)
+    guard Self.isName(name), key.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else {
       throw PlanningError(path, "is no name of a kernel parameter", hint: "such as net.ipv4.ip_forward")
     }
     guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == UInt8(ascii: "\t") }) else {
       throw PlanningError(path, "its value holds a control character")
     }
-    let name = parts.joined(separator: ".")
     if name == "kernel.hostname" {
       throw PlanningError(path, "is the host name, which has a place of its own", hint: "use --hostname")
     }
-    guard let (namespace, word) = namespace(ofSysctl: parts, name) else {
+    guard let (namespace, word) = namespaceAndWord(of: name) else {
       throw PlanningError(
         path, "belongs to the whole host, not to a container",
         hint:
@@ -45,19 +44,31 @@ extension PlanCompiler {
 
   /// The namespace that a parameter belongs to.
   static func namespace(ofSysctl key: String) -> Namespaces? {
-    let parts = parts(ofSysctl: key)
-    return parts.count > 1 ? namespace(ofSysctl: parts, parts.joined(separator: "."))?.0 : nil
+    let name = dotted(key)
+    return isName(name) ? namespaceAndWord(of: name)?.0 : nil
   }
 
-  /// By its components, however it is spelled: `net.core.somaxconn` and `net/core/somaxconn` are the same file.
-  private static func parts(ofSysctl key: String) -> [String] {
-    key.split(omittingEmptySubsequences: false) { $0 == "." || $0 == "/" }.map(String.init)
+  /// However it is spelled: `net.core.somaxconn` and `net/core/somaxconn` are the same file.
+  private static func dotted(_ key: String) -> String {
+    String(decoding: key.utf8.map { $0 == UInt8(ascii: "/") ? UInt8(ascii: ".") : $0 }, as: UTF8.self)
   }
 
-  private static func namespace(ofSysctl parts: [String], _ name: String) -> (Namespaces, String)? {
-    if parts[0] == "net" { return (.network, "network") }
-    if parts[0] == "fs", parts[1] == "mqueue" { return (.ipc, "IPC") }
-    if ipc.contains(name) { return (.ipc, "IPC") }
+  /// At least two components, none of them empty.
+  private static func isName(_ name: String) -> Bool {
+    var (previous, dots) = (UInt8(ascii: "."), 0)
+    for byte in name.utf8 {
+      if byte == UInt8(ascii: ".") {
+        if previous == byte { return false }
+        dots += 1
+      }
+      previous = byte
+    }
+    return dots > 0 && previous != UInt8(ascii: ".")
+  }
+
+  private static func namespaceAndWord(of name: String) -> (Namespaces, String)? {
+    if name.hasPrefix("net.") { return (.network, "network") }
+    if name == "fs.mqueue" || name.hasPrefix("fs.mqueue.") || ipc.contains(name) { return (.ipc, "IPC") }
     return name == "kernel.domainname" ? (.uts, "UTS") : nil
   }
 

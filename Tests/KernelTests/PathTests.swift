@@ -55,3 +55,13 @@ import Testing
     #expect(Path(text).lexicallyNormal.string == expected)
   }
 }
+
+@Suite struct JoiningTests {
+  @Test func joinsAsTheStandardLibraryDoes() {
+    for words in [[], [""], ["a"], ["a", "b"], ["", "", "c"]] as [[String]] {
+      for separator in ["", ", ", "\u{301}"] {
+        #expect(words.joined(separator: separator) == AnyCollection(words).joined(separator: separator))
+      }
+    }
+  }
+}
