@@ -54,6 +54,7 @@ let package = Package(
     room("JSON", "Kernel"),
     room("RuntimeSpec", "JSON", "Kernel"),
     room("ImageSpec", "JSON", "Kernel"),
+    room("SPDX", "JSON", "Kernel"),
     room("Archive", "Kernel"),
     room("ELF", "Kernel"),
     room("Arguments", "Kernel"),
@@ -88,7 +89,8 @@ let package = Package(
     room("Blobs", "ImageSpec", "JSON", "Kernel"),
     room("Layers", "Blobs", "Archive", "ImageSpec", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
     room(
-      "Staging", "Layers", "Blobs", "Launching", "Inside", "ELF", "Arguments", "ImageSpec", "Rooted", "Mounts", "JSON",
+      "Staging", "Layers", "Blobs", "Launching", "Inside", "ELF", "Arguments", "SPDX", "ImageSpec", "Rooted", "Mounts",
+      "JSON",
       "Steps", "Kernel"),
     room("Networks", "Launching", "Netlink", "Firewall", "JSON", "Steps", "Kernel"),
     room("Volumes", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
@@ -110,7 +112,7 @@ let package = Package(
     room(
       "SkiffCLI", "RuntimeCLI", "Engine", "Staging", "Networks", "Layers", "Blobs", "Monitoring", "Containers",
       "Inside",
-      "Planning", "Privileges", "Cgroups", "Explain", "Arguments", "ImageSpec", "JSON", "Rooted", "Terminals",
+      "Planning", "Privileges", "Cgroups", "Explain", "Arguments", "SPDX", "ImageSpec", "JSON", "Rooted", "Terminals",
       "Steps", "Kernel"),
     [
       .executableTarget(

@@ -6,6 +6,10 @@ package struct Manifest: Hashable, Sendable {
   package var config: ContentDescriptor
   package var layers: [ContentDescriptor]
   package var annotations: [String: String]
+  /// What the content is, where it is no image: `application/spdx+json`.
+  package var artifactType: String?
+  /// The manifest that this one is about (a referrer).
+  package var subject: ContentDescriptor?
 
   package init(
     mediaType: MediaType = .ociManifest, config: ContentDescriptor, layers: [ContentDescriptor],
@@ -42,6 +46,8 @@ private struct DocumentMembers {
   var layers: [ContentDescriptor]?
   var manifests: [ContentDescriptor]?
   var annotations: [String: String] = [:]
+  var artifactType: String?
+  var subject: ContentDescriptor?
 
   init(from reader: inout JSONReader) throws(JSONError) {
     try reader.beginObject()
@@ -54,6 +60,8 @@ private struct DocumentMembers {
       case "layers": layers = try reader.list()
       case "manifests": manifests = try reader.list()
       case "annotations": if try !reader.readNull() { annotations = try reader.stringMap() }
+      case "artifactType": if try !reader.readNull() { artifactType = try reader.string() }
+      case "subject": if try !reader.readNull() { subject = try reader.value() }
       case "fsLayers", "history", "signatures":
         throw reader.error("a manifest of Docker's schema 1, which is not supported")
       default: try reader.skip()
@@ -80,14 +88,18 @@ extension Manifest: JSONReadable, JSONWritable {
       throw reader.error("a manifest without config and layers")
     }
     self.init(mediaType: mediaType, config: config, layers: layers, annotations: members.annotations)
+    artifactType = members.artifactType
+    subject = members.subject
   }
 
   package func write(to writer: inout JSONWriter) {
     writer.object {
       $0.member("schemaVersion", 2)
       $0.member("mediaType", mediaType)
+      $0.member("artifactType", artifactType)
       $0.member("config", config)
       $0.member("layers", layers)
+      $0.member("subject", subject)
       if !annotations.isEmpty { $0.member("annotations", annotations) }
     }
   }

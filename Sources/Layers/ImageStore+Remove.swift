@@ -78,7 +78,7 @@ extension ImageStore {
   private func delete(_ manifest: Digest) throws(StoreError) -> [RemovedImage] {
     try blobs.whileRemoving { () throws(StoreError) in
       try blobs.updateIndex { (index: inout Index) throws(StoreError) in
-        index.manifests.removeAll { $0.digest == manifest }
+        index.manifests.removeAll { $0.digest == manifest || isArtifact($0, about: manifest) }
       }
       return try removeUnreferenced()
     }

@@ -80,7 +80,7 @@ package struct ImageStore: Sendable {
   private func list(_ index: Index, leavesOut: (String, StoreError) -> Void = { _, _ in }) -> [Image] {
     var seen: Set<Digest> = []
     var found: [Image] = []
-    for descriptor in index.manifests where seen.insert(descriptor.digest).inserted {
+    for descriptor in index.manifests where !descriptor.isArtifact && seen.insert(descriptor.digest).inserted {
       do throws(StoreError) { found.append(try load(descriptor, index)) } catch {
         leavesOut(descriptor.annotations[Self.nameAnnotation] ?? descriptor.digest.description, error)
       }

@@ -1,5 +1,6 @@
 internal import Cgroups
 package import Kernel
+internal import Launching
 
 // criu(8) takes a container's processes down to files and makes them again from there. It is called by its command line, which
 // has every option that is needed here, and no library with it.

@@ -1,6 +1,7 @@
 internal import Arguments
 internal import JSON
 internal import Kernel
+internal import Launching
 internal import OCIRuntime
 
 enum PsCommand {

@@ -42,6 +42,7 @@ func commandTable() -> [CommandEntry] {
     UpdateCommand.entry(UpdateCommand.perform),
     NetworkCommand.entry,
     StageCommand.entry(StageCommand.perform),
+    SBOMCommand.entry(SBOMCommand.perform),
     ChrootCommand.entry(ChrootCommand.perform),
     OCICommand.entry,
     VersionCommand.entry,

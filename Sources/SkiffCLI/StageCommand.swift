@@ -83,7 +83,7 @@ extension StageCommand {
     let state = try arguments.state
     let store = try arguments.engine.images()
     let staged = try StagedImage(
-      request(arguments, Path(name), programs: 0), as: reference, in: store,
+      request(arguments, Path(name), programs: 0), as: reference, changes: arguments.strings("change"), in: store,
       buildingIn: state.root.appending("staging"))
     let glass = try Glass(arguments)
     let title = "skiff stage -t \(name) " + arguments.positionals.joined(separator: " ")

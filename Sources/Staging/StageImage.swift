@@ -1,26 +1,37 @@
 internal import Blobs
 package import ImageSpec
+internal import JSON
 package import Kernel
 package import Layers
+internal import SPDX
 
 /// A staging that ends as an image of the local store rather than as a directory.
 package struct StagedImage {
   package let reference: Reference
   package let plan: StagePlan
-  private let base: Image?
-  private let store: ImageStore
+  let base: Image?
+  let store: ImageStore
+  /// Where the files come from.
+  let host: Path
   /// A directory of this process alone.
   private let scratch: Path
-  private let built: Path
+  let built: Path
+  /// Dockerfile instructions for the image's defaults.
+  private let changes: [String]
 
   /// Reads and decides; an image that has the name already gets a layer with what it lacks.
   ///
-  /// - Parameter directory: where trees are built: on the file system of the store, so that they become layers by rename.
+  /// - Parameters:
+  ///   - changes: Dockerfile instructions for the image's defaults, as `commit --change` takes them.
+  ///   - directory: where trees are built: on the file system of the store, so that they become layers by rename.
   package init(
-    _ request: StageRequest, as reference: Reference, in store: ImageStore, buildingIn directory: Path
+    _ request: StageRequest, as reference: Reference, changes: [String] = [], in store: ImageStore,
+    buildingIn directory: Path
   ) throws(StageFailure) {
     self.reference = reference
     self.store = store
+    self.changes = changes
+    host = request.host
     scratch = directory.appending("\(processIdentifier())")
     var request = request
     request.directory = scratch.appending("root")
@@ -32,6 +43,16 @@ package struct StagedImage {
     plan.directory = Path(reference.familiar)
     self.plan = plan
     built = request.directory
+    // Before anything is built for nothing.
+    _ = try defaults(over: ContainerDefaults())
+  }
+
+  private func defaults(over defaults: ContainerDefaults) throws(StageFailure) -> ContainerDefaults {
+    var changed = defaults
+    do throws(ImageSpecError) { try changed.apply(changes: changes) } catch {
+      throw StageFailure(.unusable, "--change: \(error)")
+    }
+    return changed
   }
 
   private static func image(_ reference: Reference, in store: ImageStore) throws(StageFailure) -> Image? {
@@ -49,7 +70,7 @@ package struct StagedImage {
   ///
   /// - Parameter createdBy: the command, for the image's history.
   package func perform(createdBy: String) throws(StageFailure) -> (image: Image?, times: [UInt64]) {
-    if base != nil, plan.newFiles.isEmpty { return (nil, []) }
+    if base != nil, plan.newFiles.isEmpty, changes.isEmpty { return (nil, []) }
     sweep()
     var plan = plan
     plan.directory = built
@@ -59,19 +80,32 @@ package struct StagedImage {
     }
     defer { try? removeTree(scratch) }
     let times = try plan.perform()
+    let defaults = try defaults(over: base?.config.config ?? firstDefaults)
     do throws(StoreError) {
-      if let base {
-        var commit = Commit(base: base, upper: built)
-        commit.createdBy = createdBy
-        return (try store.commit(commit, reference: reference), times)
-      }
-      var config = ImageConfig()
-      config.config.env = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
-      config.config.cmd = command
-      return (
-        try store.createImage(fromTree: built, reference: reference, config: config, createdBy: createdBy), times
-      )
+      let files = try billedFiles()
+      let image = try publish(defaults, createdBy: createdBy)
+      try store.attach(bill(of: image, files).jsonBytes(.pretty), type: BillOfMaterials.mediaType, to: image)
+      return (image, times)
     } catch { throw StageFailure(error) }
+  }
+
+  private func publish(_ defaults: ContainerDefaults, createdBy: String) throws(StoreError) -> Image {
+    if let base {
+      var commit = Commit(base: base, upper: built)
+      commit.createdBy = createdBy
+      commit.config = defaults
+      return try store.commit(commit, reference: reference)
+    }
+    var config = ImageConfig()
+    config.config = defaults
+    return try store.createImage(fromTree: built, reference: reference, config: config, createdBy: createdBy)
+  }
+
+  private var firstDefaults: ContainerDefaults {
+    var defaults = ContainerDefaults()
+    defaults.env = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+    defaults.cmd = command
+    return defaults
   }
 
   /// What a container runs when it is told nothing else: the program that was asked for first.

@@ -6,7 +6,7 @@ struct House {
   static let floors: [[String]] = [
     ["CKernel"],
     ["Kernel"],
-    ["JSON", "RuntimeSpec", "ImageSpec", "Archive", "Compression", "ELF", "Arguments", "Steps", "Explain"],
+    ["JSON", "RuntimeSpec", "ImageSpec", "SPDX", "Archive", "Compression", "ELF", "Arguments", "Steps", "Explain"],
     ["Rooted", "Mounts", "Cgroups", "DBus", "Systemd", "Netlink", "Firewall", "Seccomp", "Privileges", "Terminals"],
     ["Planning", "Inside", "Launching", "Containers", "Monitoring"],
     ["Blobs", "Layers", "Staging", "Networks", "Volumes", "Engine", "OCIRuntime"],
@@ -16,7 +16,7 @@ struct House {
 
   /// The only ways sideways: each name may depend on those before it in its own row.
   static let arrows: [[String]] = [
-    ["JSON", "RuntimeSpec"], ["JSON", "ImageSpec"], ["Steps", "Explain"], ["JSON", "Explain"],
+    ["JSON", "RuntimeSpec"], ["JSON", "ImageSpec"], ["JSON", "SPDX"], ["Steps", "Explain"], ["JSON", "Explain"],
     ["Rooted", "Mounts"], ["Cgroups", "Systemd"], ["DBus", "Systemd"], ["Netlink", "Firewall"],
     ["Planning", "Inside", "Launching", "Containers", "Monitoring"],
     ["Blobs", "Layers", "Staging", "Engine"], ["Networks", "Engine"], ["Volumes", "Engine"],

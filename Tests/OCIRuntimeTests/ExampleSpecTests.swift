@@ -1,5 +1,6 @@
 import JSON
 import Kernel
+import Launching
 import RuntimeSpec
 import Testing
 

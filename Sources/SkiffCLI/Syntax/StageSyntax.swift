@@ -20,6 +20,10 @@ enum StageCommand {
         Option(
           "tag", short: "t", .value, value: "name[:tag]", help: "Make a local image instead of a directory",
           completion: .images),
+        Option(
+          "change", short: "c", .repeated, value: "instruction",
+          help: "With -t, a Dockerfile instruction for the image: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, USER, WORKDIR, …"
+        ),
         Option("why", help: "Show for every file who asked for it"),
         FormatOption.json,
         Option("quiet", short: "q", help: "Print no summary"),
@@ -36,6 +40,7 @@ enum StageCommand {
       examples: [
         .init("skiff stage ./rootfs bash ls ps echo nc ip", "The directory that the tour uses"),
         .init("skiff stage -t web nginx", "An image of one program"),
+        .init("skiff stage -t web -c 'ENTRYPOINT [\"nginx\"]' -c 'LABEL team=web' nginx", "… that says how it is run"),
         .init("skiff stage --why ./rootfs bash", "Who asked for which file"),
       ])
   }

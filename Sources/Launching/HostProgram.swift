@@ -51,7 +51,7 @@ package struct HostProgram: Sendable {
   }
 
   /// Starts it, in a session of its own; the caller reaps it.
-  func start(
+  package func start(
     _ arguments: [String], inheriting inherited: [BorrowedDescriptor] = [], output: BorrowedDescriptor
   ) throws(Fault) -> ProcessIdentifier {
     let null = try open("/dev/null", .readOnly)
