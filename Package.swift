@@ -88,6 +88,7 @@ let package = Package(
     // 5 engine
     room("Blobs", "ImageSpec", "JSON", "Kernel"),
     room("Layers", "Blobs", "Archive", "ImageSpec", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
+    room("Archives", "Layers", "Blobs", "Archive", "ImageSpec", "Rooted", "JSON", "Kernel"),
     room(
       "Staging", "Layers", "Blobs", "Launching", "Inside", "ELF", "Arguments", "SPDX", "ImageSpec", "Rooted", "Mounts",
       "JSON",
@@ -95,7 +96,7 @@ let package = Package(
     room("Networks", "Launching", "Netlink", "Firewall", "JSON", "Steps", "Kernel"),
     room("Volumes", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
     room(
-      "Engine", "Networks", "Volumes", "Layers", "Blobs", "Monitoring", "Containers", "Launching", "Inside",
+      "Engine", "Networks", "Volumes", "Archives", "Layers", "Blobs", "Monitoring", "Containers", "Launching", "Inside",
       "Planning", "Privileges", "Seccomp", "Cgroups", "RuntimeSpec", "ImageSpec", "JSON", "Arguments", "Rooted",
       "Steps", "Kernel"),
 
@@ -110,7 +111,8 @@ let package = Package(
       "RuntimeSpec", "Explain",
       "Arguments", "JSON", "Steps", "Kernel"),
     room(
-      "SkiffCLI", "RuntimeCLI", "Engine", "Staging", "Networks", "Layers", "Blobs", "Monitoring", "Containers",
+      "SkiffCLI", "RuntimeCLI", "Engine", "Staging", "Networks", "Archives", "Layers", "Blobs", "Monitoring",
+      "Containers",
       "Inside",
       "Planning", "Privileges", "Cgroups", "Explain", "Arguments", "SPDX", "ImageSpec", "JSON", "Rooted", "Terminals",
       "Steps", "Kernel"),

@@ -30,6 +30,17 @@ package struct BlobStore: Sendable {
 
   package func contains(_ digest: Digest) -> Bool { exists(path(of: digest)) }
 
+  /// Bytes of a blob that is here, nil for one that is not.
+  package func size(of digest: Digest) throws(StoreError) -> Int64? {
+    do throws(Fault) {
+      let status = try status(of: path(of: digest), followLinks: false)
+      return status.kind == .regular ? Int64(status.size) : nil
+    } catch {
+      if error.errno == .noSuchFile { return nil }
+      throw StoreError("cannot look at blob \(digest)", error)
+    }
+  }
+
   // MARK: Reading
 
   /// The blob, its size checked; whoever reads it all checks the digest.
@@ -59,6 +70,30 @@ package struct BlobStore: Sendable {
       throw StoreError(.damaged, "blob \(blob.digest) is damaged: its contents have another digest")
     }
     return bytes
+  }
+
+  /// Hands out the whole blob piece by piece. Only its return proves that the pieces were what the descriptor says.
+  package func copy(
+    _ blob: ContentDescriptor, to write: (ArraySlice<UInt8>) throws(Fault) -> Void
+  ) throws(StoreError) {
+    let file = try open(blob)
+    var hash = SHA256()
+    var rest = Int(blob.size)
+    var buffer = [UInt8](repeating: 0, count: 1 << 18)
+    while rest > 0 {
+      let count = try storing("cannot read blob \(blob.digest)") { () throws(Fault) in
+        min(rest, try file.borrowed.read(into: &buffer))
+      }
+      if count == 0 { break }
+      hash.update(buffer[..<count])
+      try storing("cannot copy blob \(blob.digest)") { () throws(Fault) in try write(buffer[..<count]) }
+      rest -= count
+    }
+    guard rest == 0, hash.finish() == blob.digest else {
+      throw StoreError(
+        .damaged, "blob \(blob.digest) is damaged: its contents have another digest",
+        hint: "skiff image verify tells which images it belongs to")
+    }
   }
 
   /// All that is here, named or not.
@@ -98,6 +133,17 @@ package struct BlobStore: Sendable {
   /// Nobody adds meanwhile, so what no image refers to belongs to nobody.
   package func whileRemoving<Result>(_ body: () throws(StoreError) -> Result) throws(StoreError) -> Result {
     try holding(try lock("removal.lock", .exclusive), body)
+  }
+
+  /// The same unless somebody adds just now; then nil, and `body` does not run.
+  package func whileRemovingIfFree<Result>(
+    _ body: () throws(StoreError) -> Result
+  ) throws(StoreError) -> Result? {
+    let file = try storing("cannot lock the image store \(root)") { () throws(Fault) in
+      try Kernel.open(root.appending("removal.lock"), [.readWrite, .create, .noFollow], mode: 0o600)
+    }
+    guard (try? file.borrowed.tryLock(.exclusive)) == true else { return nil }
+    return try holding(file, body)
   }
 
   func lock(_ name: String, _ kind: LockKind) throws(StoreError) -> Descriptor {

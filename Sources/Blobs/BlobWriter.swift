@@ -56,6 +56,16 @@ package struct BlobWriter: ~Copyable {
     }
     return blob
   }
+
+  /// The blob waits in the spool, by its digest, until it is kept.
+  package consuming func finish(in spool: borrowing Spool) throws(StoreError) -> SpooledBlob {
+    try flush()
+    let blob = SpooledBlob(digest: hash.finish(), size: size)
+    try storing("cannot write blob \(blob.digest)") { () throws(Fault) in
+      try rename(file.name, to: spool.path(of: blob.digest))
+    }
+    return blob
+  }
 }
 
 /// A new file that its maker holds the lock of. Healing takes away what is not locked, perhaps between our two calls: then
@@ -94,7 +104,7 @@ extension BlobStore {
     for entry in names {
       let path = root.appending("ingest").appending(entry.name)
       guard let file = try? Kernel.open(path, [.readOnly, .noFollow]) else { continue }
-      if (try? file.borrowed.tryLock(.exclusive)) == true { try? removeFile(path) }
+      if (try? file.borrowed.tryLock(.exclusive)) == true { try? removeTree(path) }
     }
     healIndex()
   }

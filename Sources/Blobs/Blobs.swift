@@ -53,7 +53,7 @@ extension StoreError: CustomStringConvertible {
 
 /// Runs what throws a Fault and says what it was for.
 @inline(__always)
-package func storing<Result>(
+package func storing<Result: ~Copyable>(
   _ doing: @autoclosure () -> String, _ body: () throws(Fault) -> Result
 ) throws(StoreError) -> Result {
   do throws(Fault) { return try body() } catch { throw StoreError(doing(), error) }

@@ -96,6 +96,7 @@ extension Engine {
       let config = image.config.config
       return [
         "Id": .string(image.id.description), "RepoTags": .array(image.tags.map(JSONValue.string)),
+        "Digest": .string(image.manifestDigest.description),
         "Created": .string(image.config.created ?? ""), "Architecture": .string(image.config.platform.architecture),
         "Os": .string(image.config.platform.os), "Size": .number(.integer(image.size)),
         "Author": .string(image.config.author ?? ""),

@@ -7,6 +7,8 @@ package struct Image: Hashable, Sendable {
   package var id: Digest
   package var manifestDigest: Digest
   package var manifest: Manifest
+  /// Points at the manifest, as the list of images does, without annotations.
+  package var descriptor: ContentDescriptor
   package var config: ImageConfig
   /// Its names, familiar and sorted; none for an image that another took the name of.
   package var tags: [String]

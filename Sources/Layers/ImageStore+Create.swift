@@ -95,19 +95,31 @@ extension ImageStore {
   }
 
   private func name(_ descriptor: ContentDescriptor, _ reference: Reference?) throws(StoreError) {
-    if let digest = reference?.digest {
+    try register([(descriptor, reference)])
+  }
+
+  /// Puts manifests, whose blobs are all here, into the list, each under a name or without one: in one step, so that of
+  /// several images there are all or none. Under `whileAdding` only.
+  package func register(
+    _ images: [(descriptor: ContentDescriptor, reference: Reference?)]
+  ) throws(StoreError) {
+    for case let digest? in images.map({ $0.reference?.digest }) {
       throw StoreError(.invalid, "an image cannot be named by a digest (\(digest.short)…): give it a tag")
     }
     try blobs.updateIndex { (index: inout Index) throws(StoreError) in
-      if let reference { Self.unname(reference.familiar, in: &index) }
-      var named = descriptor
-      named.annotations = reference.map { [Self.nameAnnotation: $0.familiar] } ?? [:]
-      if reference != nil {
-        index.manifests.removeAll { $0.digest == descriptor.digest && $0.annotations[Self.nameAnnotation] == nil }
-        index.manifests.append(named)
-      } else if !index.manifests.contains(where: { $0.digest == descriptor.digest }) {
-        index.manifests.append(named)
-      }
+      for (descriptor, reference) in images { Self.add(descriptor, reference, to: &index) }
+    }
+  }
+
+  private static func add(_ descriptor: ContentDescriptor, _ reference: Reference?, to index: inout Index) {
+    if let reference { unname(reference.familiar, in: &index) }
+    var named = descriptor
+    named.annotations = reference.map { [nameAnnotation: $0.familiar] } ?? [:]
+    if reference != nil {
+      index.manifests.removeAll { $0.digest == descriptor.digest && $0.annotations[nameAnnotation] == nil }
+      index.manifests.append(named)
+    } else if !index.manifests.contains(where: { $0.digest == descriptor.digest }) {
+      index.manifests.append(named)
     }
   }
 

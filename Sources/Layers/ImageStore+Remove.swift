@@ -8,14 +8,15 @@ extension ImageStore {
   /// - Parameters:
   ///   - text: a name, or an identifier, which stands for all names of the image.
   ///   - force: also several names at once, and an image that stopped containers use; that one only loses its names.
+  ///   - kept: layers that containers stand on although no image of this store has them.
   ///   - users: the containers that were made from an image.
   package func remove(
-    _ text: String, force: Bool, users: (Digest) throws(StoreError) -> [ImageUser]
+    _ text: String, force: Bool, keeping kept: Set<Digest> = [], users: (Digest) throws(StoreError) -> [ImageUser]
   ) throws(StoreError) -> [RemovedImage] {
     let image: Image
     do throws(StoreError) { image = try find(text) } catch {
       guard let descriptor = try unreadable(text) else { throw error }
-      return try remove(unreadable: descriptor, named: text, force: force, because: error, users: users)
+      return try remove(unreadable: descriptor, named: text, force: force, because: error, keeping: kept, users: users)
     }
     let name = nameMeant(by: text, image)
     if let name, image.tags.count > 1 {
@@ -42,7 +43,7 @@ extension ImageStore {
       }
       return untagged
     }
-    return try untagged + delete(image.manifestDigest)
+    return try untagged + delete(image.manifestDigest, keeping: kept)
   }
 
   /// What the list has by this name, or manifest's digest, although it cannot be read.
@@ -56,7 +57,7 @@ extension ImageStore {
   /// A damaged image can still be got rid of; whether a container needs it is known only while its manifest can be read.
   private func remove(
     unreadable descriptor: ContentDescriptor, named text: String, force: Bool, because error: StoreError,
-    users: (Digest) throws(StoreError) -> [ImageUser]
+    keeping kept: Set<Digest>, users: (Digest) throws(StoreError) -> [ImageUser]
   ) throws(StoreError) -> [RemovedImage] {
     let manifest: Manifest? = try? parse(descriptor, "manifest")
     let user = try manifest.flatMap { (manifest) throws(StoreError) in try users(manifest.config.digest).first }
@@ -65,7 +66,7 @@ extension ImageStore {
       refusal.hint = user.map { "remove container \($0.container) first" } ?? "remove the damaged image with --force"
       throw refusal
     }
-    return try [.untagged(text)] + delete(descriptor.digest)
+    return try [.untagged(text)] + delete(descriptor.digest, keeping: kept)
   }
 
   private func nameMeant(by text: String, _ image: Image) -> String? {
@@ -75,34 +76,12 @@ extension ImageStore {
 
   /// First out of the list, then the bytes: a crash between the two leaves blobs that nobody names, which the next removal
   /// takes away.
-  private func delete(_ manifest: Digest) throws(StoreError) -> [RemovedImage] {
+  private func delete(_ manifest: Digest, keeping kept: Set<Digest>) throws(StoreError) -> [RemovedImage] {
     try blobs.whileRemoving { () throws(StoreError) in
       try blobs.updateIndex { (index: inout Index) throws(StoreError) in
         index.manifests.removeAll { $0.digest == manifest || isArtifact($0, about: manifest) }
       }
-      return try removeUnreferenced()
+      return try removeUnreferenced(keeping: kept)
     }
-  }
-
-  /// Removes blobs and layers that no image of the list refers to.
-  private func removeUnreferenced() throws(StoreError) -> [RemovedImage] {
-    var needed: Set<Digest> = []
-    var neededLayers: Set<Digest> = []
-    for descriptor in try blobs.index().manifests {
-      needed.insert(descriptor.digest)
-      // Of an image that is damaged, what can still be told stays.
-      guard let manifest: Manifest = try? parse(descriptor, "manifest") else { continue }
-      let stack = manifest.layers.map(\.digest)
-      needed.formUnion(stack + [manifest.config.digest])
-      let config: ImageConfig? = try? parse(manifest.config, "config")
-      neededLayers.formUnion(config?.diffIDs ?? stack)
-    }
-    var removed: [RemovedImage] = []
-    for digest in try blobs.digests() where !needed.contains(digest) {
-      try blobs.remove(digest)
-      removed.append(.deleted(digest))
-    }
-    for diffID in try layers.digests() where !neededLayers.contains(diffID) { try layers.remove(diffID) }
-    return removed
   }
 }

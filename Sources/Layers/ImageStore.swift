@@ -1,5 +1,5 @@
 package import Blobs
-internal import ImageSpec
+package import ImageSpec
 internal import JSON
 package import Kernel
 
@@ -91,10 +91,9 @@ package struct ImageStore: Sendable {
   }
 
   private func load(_ descriptor: ContentDescriptor, _ index: Index) throws(StoreError) -> Image {
-    guard descriptor.mediaType.isManifest else {
-      throw StoreError(.damaged, "\(descriptor.digest) in the list of images is no manifest")
-    }
-    let manifest: Manifest = try parse(descriptor, "manifest")
+    var chosen = try self.manifest(of: descriptor)
+    let manifest: Manifest = try parse(chosen, "manifest")
+    chosen.annotations = [:]
     guard manifest.config.mediaType.isImageConfig else {
       throw StoreError(.invalid, "\(descriptor.digest) is no image: its config is \(manifest.config.mediaType)")
     }
@@ -108,8 +107,24 @@ package struct ImageStore: Sendable {
       $0.annotations[Self.nameAnnotation]
     }
     return Image(
-      id: manifest.config.digest, manifestDigest: descriptor.digest, manifest: manifest, config: config,
-      tags: names.sorted(), lowerdirs: layers.lowerdirs(of: config.diffIDs))
+      id: manifest.config.digest, manifestDigest: descriptor.digest, manifest: manifest, descriptor: chosen,
+      config: config, tags: names.sorted(), lowerdirs: layers.lowerdirs(of: config.diffIDs))
+  }
+
+  /// The manifest of an image for one platform; of an index, as another tool may have written it here, the one for this
+  /// machine.
+  private func manifest(of descriptor: ContentDescriptor) throws(StoreError) -> ContentDescriptor {
+    if descriptor.mediaType.isManifest { return descriptor }
+    guard descriptor.mediaType.isIndex else {
+      throw StoreError(.damaged, "\(descriptor.digest) in the list of images is no manifest")
+    }
+    let index: Index = try parse(descriptor, "index")
+    guard let chosen = index.manifest(for: .host) else {
+      throw StoreError(
+        .notFound, "\(descriptor.digest) has no image for \(Platform.host)",
+        hint: "it has \(index.platforms.map(\.description).joined(separator: ", "))")
+    }
+    return chosen
   }
 
   func parse<Document: JSONReadable>(
@@ -119,6 +134,11 @@ package struct ImageStore: Sendable {
     do throws(JSONError) { return try Document(parsing: bytes) } catch {
       throw StoreError(.invalid, "\(what) \(descriptor.digest) is refused: \(error)")
     }
+  }
+
+  /// Unpacks the layers of a manifest whose blobs are here, though no name leads to it yet.
+  package func unpackLayers(of manifest: ContentDescriptor) throws(StoreError) {
+    try unpackLayers(of: try load(manifest, Index()))
   }
 
   private func unpackLayers(of image: Image) throws(StoreError) {

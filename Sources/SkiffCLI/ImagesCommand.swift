@@ -16,7 +16,7 @@ extension ImagesCommand {
     }
     var rows = rows(images)
     if let pattern = arguments.positionals.first { rows = rows.filter(matcher(reference: pattern)) }
-    for filter in arguments.strings("filter") { rows = rows.filter(try matcher(filter, arguments)) }
+    for filter in arguments.strings("filter") { rows = rows.filter(try matcher(filter, arguments, store)) }
     let isShort = !arguments.flag("no-trunc")
     return try printing { out in
       if arguments.flag("quiet") {
@@ -79,7 +79,9 @@ extension ImagesCommand {
     return rows.sorted { ($0.created ?? beginning) > ($1.created ?? beginning) }
   }
 
-  private static func matcher(_ filter: String, _ arguments: ParsedArguments) throws -> (Row) -> Bool {
+  private static func matcher(
+    _ filter: String, _ arguments: ParsedArguments, _ store: ImageStore
+  ) throws -> (Row) -> Bool {
     let parts = filter.split(separator: "=", maxSplits: 1).map(String.init)
     guard parts.count == 2 else { throw arguments.bad("filter", filter, "a filter is NAME=VALUE") }
     let value = parts[1]
@@ -91,9 +93,23 @@ extension ImagesCommand {
       return { $0.image.tags.isEmpty == wanted }
     case "reference": return matcher(reference: value)
     case "label":
-      let label = value.split(separator: "=", maxSplits: 1).map(String.init)
-      return { row in row.image.config.config.labels[label[0]].map { label.count == 1 || $0 == label[1] } ?? false }
-    default: throw arguments.bad("filter", filter, "no such filter; there are dangling, reference and label")
+      let condition = LabelCondition(value, isWanted: true)
+      return { condition.holds($0.image.config.config.labels) }
+    case "before", "since":
+      let mark = try telling { () throws(StoreError) in try store.find(value) }
+      guard let time = Row(image: mark).created else {
+        throw arguments.bad("filter", filter, "nobody knows when image \(value) was made")
+      }
+      let isBefore = parts[0] == "before"
+      return { row in row.created.map { isBefore ? $0 < time : $0 > time } ?? false }
+    case "until":
+      guard let time = PruneFilter.time(value) else {
+        throw arguments.bad("filter", filter, "until is a time such as 2026-11-26T10:00:00Z, or an age such as 24h")
+      }
+      return { row in row.created.map { $0 < time } ?? false }
+    default:
+      throw arguments.bad(
+        "filter", filter, "no such filter; there are dangling, reference, label, before, since and until")
     }
   }
 

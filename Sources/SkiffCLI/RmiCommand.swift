@@ -9,7 +9,9 @@ extension RmiCommand {
     let store = try engine.images()
     return forEach(arguments.positionals) { word in
       let removed = try telling { () throws(StoreError) in
-        try store.remove(word, force: arguments.flag("force")) { engine.users(of: $0) }
+        try store.remove(word, force: arguments.flag("force"), keeping: engine.layersInUse()) {
+          engine.users(of: $0)
+        }
       }
       _ = try printing { out in
         for step in removed {

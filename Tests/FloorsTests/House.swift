@@ -9,7 +9,7 @@ struct House {
     ["JSON", "RuntimeSpec", "ImageSpec", "SPDX", "Archive", "Compression", "ELF", "Arguments", "Steps", "Explain"],
     ["Rooted", "Mounts", "Cgroups", "DBus", "Systemd", "Netlink", "Firewall", "Seccomp", "Privileges", "Terminals"],
     ["Planning", "Inside", "Launching", "Containers", "Monitoring"],
-    ["Blobs", "Layers", "Staging", "Networks", "Volumes", "Engine", "OCIRuntime"],
+    ["Blobs", "Layers", "Archives", "Staging", "Networks", "Volumes", "Engine", "OCIRuntime"],
     ["RuntimeCLI", "SkiffCLI"],
     ["skiff"],
   ]
@@ -19,7 +19,8 @@ struct House {
     ["JSON", "RuntimeSpec"], ["JSON", "ImageSpec"], ["JSON", "SPDX"], ["Steps", "Explain"], ["JSON", "Explain"],
     ["Rooted", "Mounts"], ["Cgroups", "Systemd"], ["DBus", "Systemd"], ["Netlink", "Firewall"],
     ["Planning", "Inside", "Launching", "Containers", "Monitoring"],
-    ["Blobs", "Layers", "Staging", "Engine"], ["Networks", "Engine"], ["Volumes", "Engine"],
+    ["Blobs", "Layers", "Archives", "Engine"], ["Blobs", "Layers", "Staging", "Engine"], ["Networks", "Engine"],
+    ["Volumes", "Engine"],
     ["RuntimeCLI", "SkiffCLI"],
   ]
 

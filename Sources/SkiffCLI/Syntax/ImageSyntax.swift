@@ -37,6 +37,42 @@ enum RmiCommand {
   }
 }
 
+enum TagCommand {
+  static let summary = "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE"
+
+  static func entry(_ perform: @escaping Perform) -> CommandEntry {
+    CommandEntry("tag", summary: summary, group: CommandGroup.images, .run(syntax: syntax, perform))
+  }
+
+  static func syntax() -> Command {
+    Command(
+      "tag", summary: summary, usage: ["SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]"],
+      discussion: ["An image that had the name goes on without it."],
+      positionals: Positionals(2, 2, first: .images, rest: .images),
+      examples: [.init("skiff tag web:patched web:latest", "web, without a tag, now means the patched one")])
+  }
+}
+
+enum HistoryCommand {
+  static let summary = "Show the history of an image"
+
+  static func entry(_ perform: @escaping Perform) -> CommandEntry {
+    CommandEntry("history", summary: summary, group: CommandGroup.images, .run(syntax: syntax, perform))
+  }
+
+  static func syntax() -> Command {
+    Command(
+      "history", summary: summary, usage: ["[OPTIONS] IMAGE"],
+      discussion: ["The newest step first. A size is that of the layer as it is kept: compressed, if it came so."],
+      options: [
+        FormatOption.templated,
+        Option(
+          "human", short: "H", help: "Print sizes and dates in human readable format (default true)"),
+        ProcessOptions.noTruncation, Option("quiet", short: "q", help: "Only show image IDs"),
+      ], positionals: .exactly(1, .images))
+  }
+}
+
 enum DiffCommand {
   static let summary = "Inspect changes to files or directories on a container's filesystem"
 

@@ -1,0 +1,10 @@
+/// Images on their way in and out: docker-archive, oci-archive, and OCI image layouts in a directory.
+///
+/// ```
+/// load   tar (stdin: no seeking) → spool in `ingest` → which images? → blobs kept → layers unpacked → named, all at once
+///        directory               →                     which images? → blobs copied → …
+/// save   blobs → tar or directory, each byte as it is kept, so that no digest changes
+/// ```
+/// It may know tars of images, their documents and the store; it may not know containers. Everything that it reads is
+/// hostile: paths, links, digests and sizes are believed only after they were checked, and until the last one was, nothing
+/// has a name.

@@ -1,0 +1,28 @@
+internal import Blobs
+package import ImageSpec
+
+/// An image that an archive or a layout holds, checked as far as its documents go.
+struct FoundImage {
+  var manifest: ContentDescriptor
+  /// Of a docker-archive without OCI documents: the manifest is made here, from what the archive says.
+  var manifestBytes: [UInt8]?
+  var blobs: [SpooledBlob]
+  var config: Digest
+  var names: [Reference]
+}
+
+/// What a directory or an archive is asked for.
+package struct ImageChoice: Sendable {
+  /// Of an image for several.
+  package var platform: Platform
+  /// Whether the platform was asked for: then nothing else will do.
+  package var isExact: Bool
+  /// `org.opencontainers.image.ref.name` of the one that is meant, as it stands there; nil for all.
+  package var name: String?
+
+  package init(platform: Platform? = nil, name: String? = nil) {
+    self.platform = platform ?? .host
+    isExact = platform != nil
+    self.name = name
+  }
+}

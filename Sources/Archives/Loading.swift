@@ -1,0 +1,120 @@
+package import Blobs
+package import ImageSpec
+internal import JSON
+package import Kernel
+package import Layers
+
+/// What `load` tells of one image.
+package struct LoadedImage: Hashable, Sendable {
+  package var id: Digest
+  /// Familiar; none for an image that came without a name.
+  package var names: [String]
+  /// Names that meant another image before, and that image.
+  package var displaced: [DisplacedName]
+}
+
+package struct DisplacedName: Hashable, Sendable {
+  package var name: String
+  package var id: Digest
+  package init(name: String, id: Digest) {
+    self.name = name
+    self.id = id
+  }
+}
+
+extension ImageStore {
+  /// Reads a docker-archive or an oci-archive, front to back, and takes over its images: all of them, or none.
+  ///
+  /// - Parameters:
+  ///   - file: also a pipe.
+  ///   - kept: layers that containers stand on although no image of this store has them.
+  package func load(
+    archive file: BorrowedDescriptor, _ choice: ImageChoice = ImageChoice(), keeping kept: Set<Digest> = []
+  ) throws(StoreError) -> [LoadedImage] {
+    try takingOver(keeping: kept) { () throws(StoreError) in
+      var input = try ArchiveInput(file)
+      try refuseCompressed(input.head)
+      let members = try ArchiveMembers.read(&input, into: blobs)
+      return try register(try images(of: members, choice), from: members)
+    }
+  }
+
+  /// The same from an OCI image layout in a directory.
+  package func load(
+    layout path: Path, _ choice: ImageChoice = ImageChoice(), keeping kept: Set<Digest> = []
+  ) throws(StoreError) -> [LoadedImage] {
+    try takingOver(keeping: kept) { () throws(StoreError) in
+      let directory = try LayoutDirectory(path, store: blobs)
+      return try register(try LayoutImages(directory, choice).images, from: directory)
+    }
+  }
+
+  private func refuseCompressed(_ head: ArraySlice<UInt8>) throws(StoreError) {
+    let magic: [(bytes: [UInt8], name: String)] = [
+      ([0x1f, 0x8b], "gzip"), ([0x28, 0xb5, 0x2f, 0xfd], "zstd"), ([0xfd, 0x37, 0x7a, 0x58, 0x5a], "xz"),
+      ([0x42, 0x5a, 0x68], "bzip2"),
+    ]
+    guard let found = magic.first(where: { head.starts(with: $0.bytes) }) else { return }
+    throw StoreError(
+      .invalid, "the archive is compressed by \(found.name)", hint: "\(found.name) -dc FILE | skiff load")
+  }
+
+  private func images(
+    of members: borrowing ArchiveMembers, _ choice: ImageChoice
+  ) throws(StoreError) -> [FoundImage] {
+    let docker = try members.document("manifest.json", limit: DockerManifest.jsonLimits.length)
+    let isLayout = try members.blob(at: "index.json") != nil
+    guard let docker else {
+      guard isLayout else {
+        throw StoreError(
+          .invalid, "the archive is refused: it has neither manifest.json nor index.json",
+          hint: "a root file system in a tar is taken in by skiff import")
+      }
+      return try LayoutImages(members, choice).images
+    }
+    let manifest: DockerManifest = try members.parse(docker, "manifest.json")
+    if isLayout { return try manifest.named(LayoutImages(members, choice).images) }
+    if manifest.items.isEmpty { throw StoreError(.invalid, "the archive is refused: manifest.json names no image") }
+    var images: [FoundImage] = []
+    for item in manifest.items { images.append(try item.image(in: members)) }
+    return images
+  }
+
+  /// What was kept for images that then proved bad goes again, unless somebody else is adding: then the next removal has it.
+  private func takingOver<Result>(
+    keeping kept: Set<Digest>, _ body: () throws(StoreError) -> Result
+  ) throws(StoreError) -> Result {
+    do throws(StoreError) { return try blobs.whileAdding(body) } catch {
+      let failure = error
+      _ = try? removeUnreferencedIfFree(keeping: kept)
+      throw failure
+    }
+  }
+
+  /// Blobs, then unpacked layers, then all names in one step.
+  private func register(
+    _ images: [FoundImage], from source: borrowing some ImageSource & ~Copyable
+  ) throws(StoreError) -> [LoadedImage] {
+    var named: [(descriptor: ContentDescriptor, reference: Reference?)] = []
+    for image in images {
+      for blob in image.blobs { try source.keep(blob) }
+      if let bytes = image.manifestBytes { _ = try blobs.put(bytes, mediaType: image.manifest.mediaType) }
+      passKillSwitch("load", 1)
+      try unpackLayers(of: image.manifest)
+      passKillSwitch("load", 2)
+      named += image.names.isEmpty ? [(image.manifest, nil)] : image.names.map { (image.manifest, $0) }
+    }
+    let before = Dictionary(
+      try self.images().flatMap { image in image.tags.map { ($0, image.id) } }, uniquingKeysWith: { first, _ in first })
+    try register(named)
+    passKillSwitch("load", 3)
+    return images.map { image in
+      let names = image.names.map(\.familiar)
+      return LoadedImage(
+        id: image.config, names: names,
+        displaced: names.compactMap { name in
+          before[name].flatMap { $0 == image.config ? nil : DisplacedName(name: name, id: $0) }
+        })
+    }
+  }
+}

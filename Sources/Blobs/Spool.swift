@@ -1,0 +1,77 @@
+package import ImageSpec
+internal import Kernel
+
+/// A blob that waits in a spool: its digest is that of its bytes, whatever was said of it.
+package struct SpooledBlob: Hashable, Sendable {
+  package var digest: Digest
+  package var size: Int64
+  package init(digest: Digest, size: Int64) {
+    self.digest = digest
+    self.size = size
+  }
+}
+
+/// Blobs that came before it was known whether they are wanted: a locked directory in `ingest`. What is not kept goes with
+/// it, so an archive that turns out to be bad leaves nothing.
+package struct Spool: ~Copyable {
+  private let store: BlobStore
+  private let directory: Path
+  private let lock: Descriptor
+
+  package init(store: BlobStore) throws(StoreError) {
+    self.store = store
+    let ingest = store.root.appending("ingest")
+    do throws(Fault) {
+      for attempt in 1... {
+        let path = ingest.appending("\(processIdentifier()).\(monotonicNanoseconds()).\(attempt).spool")
+        do throws(Fault) { try makeDirectory(path, mode: 0o700) } catch {
+          if error.errno == .exists && attempt < 1000 { continue }
+          throw error
+        }
+        // Healing may have taken it away between the two calls; then it is made again.
+        guard let lock = try? open(path, [.readOnly, .directory, .noFollow]),
+          try lock.borrowed.tryLock(.exclusive), exists(path)
+        else { continue }
+        directory = path
+        self.lock = lock
+        return
+      }
+      throw Fault("mkdir", .exists, arguments: ingest.quoted)
+    } catch { throw StoreError("cannot write to the image store", error) }
+  }
+
+  deinit { try? removeTree(directory) }
+
+  func path(of digest: Digest) -> Path { directory.appending(digest.hex) }
+
+  /// All of a small one.
+  package func read(_ blob: SpooledBlob, limit: Int) throws(StoreError) -> [UInt8] {
+    guard blob.size <= limit else {
+      throw StoreError(.invalid, "a document of \(blob.size) bytes; at most \(limit) are read")
+    }
+    return try storing("cannot read blob \(blob.digest)") { () throws(Fault) in
+      let file = try open(path(of: blob.digest), [.readOnly, .noFollow])
+      return try file.borrowed.readAll(limit: limit)
+    }
+  }
+
+  /// The first bytes, which tell how it is compressed.
+  package func head(of digest: Digest, _ count: Int) throws(StoreError) -> [UInt8] {
+    try storing("cannot read blob \(digest)") { () throws(Fault) in
+      let file = try open(path(of: digest), [.readOnly, .noFollow])
+      return try file.borrowed.read(count, at: 0)
+    }
+  }
+
+  /// Makes it a blob of the store: on the disk, then in its place. It may have been kept before.
+  package func keep(_ digest: Digest) throws(StoreError) {
+    if store.contains(digest) { return }
+    try storing("cannot write blob \(digest)") { () throws(Fault) in
+      let file = try open(path(of: digest), [.readOnly, .noFollow])
+      try file.borrowed.synchronize()
+      try rename(path(of: digest), to: store.path(of: digest))
+      let blobs = try open(store.root.appending("blobs/sha256"), [.readOnly, .directory])
+      try blobs.borrowed.synchronize()
+    }
+  }
+}

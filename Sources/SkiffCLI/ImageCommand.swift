@@ -1,0 +1,37 @@
+internal import Arguments
+internal import Engine
+internal import JSON
+
+extension ImageCommand {
+  /// `skiff image …`: docker's group. What is also a command of its own is the same command.
+  static let entry = entry([
+    .init("ls", aliases: ["list"], ImagesCommand.entry(ImagesCommand.perform)),
+    .init("rm", aliases: ["remove"], RmiCommand.entry(RmiCommand.perform)),
+    .init("inspect", inspectEntry(inspect)),
+    .init("tag", TagCommand.entry(TagCommand.perform)),
+    .init("history", HistoryCommand.entry(HistoryCommand.perform)),
+    .init("load", LoadCommand.entry(LoadCommand.perform)),
+    .init("save", SaveCommand.entry(SaveCommand.perform)),
+    .init("prune", ImagePrune.entry(ImagePrune.perform)),
+  ])
+
+  static let inspect: Perform = { arguments in
+    let engine = try arguments.engine
+    let template = try arguments.string("format").map { try Template($0) }
+    var found: [JSONValue] = []
+    let code = forEach(arguments.positionals) { word in
+      guard let image = try engine.imageInspection(of: word) else {
+        throw Failure(.notFound, "no such image: \(word)", hint: "skiff images lists them")
+      }
+      found.append(image)
+    }
+    _ = try printing { out in
+      if let template {
+        for value in found { out.line(try template.text(value)) }
+      } else {
+        out.print(JSONValue.array(found).jsonString(.pretty))
+      }
+    }
+    return code
+  }
+}

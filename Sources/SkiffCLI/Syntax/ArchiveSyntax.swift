@@ -1,0 +1,64 @@
+internal import Arguments
+
+/// Options of what goes in and out in one file.
+enum ArchiveOptions {
+  static let output = Option(
+    "output", short: "o", .value, help: "Write to a file, instead of STDOUT", completion: .files)
+  static let platform = Option(
+    "platform", .value, value: "os/arch", help: "Choose this platform of an image for several (linux/arm64)")
+}
+
+enum LoadCommand {
+  static let summary = "Load images from a tar archive or STDIN"
+
+  static func entry(_ perform: @escaping Perform) -> CommandEntry {
+    CommandEntry("load", summary: summary, group: CommandGroup.images, .run(syntax: syntax, perform))
+  }
+
+  static func syntax() -> Command {
+    Command(
+      "load", summary: summary, usage: ["[OPTIONS]"],
+      discussion: [
+        "Reads what docker, podman, skopeo, buildah and umoci write: docker-archive, oci-archive, and an OCI image layout "
+          + "in a directory. All images of it are taken over, or none."
+      ],
+      options: [
+        Option(
+          "input", short: "i", .value, help: "Read from a file or a layout's directory, instead of STDIN",
+          completion: .files),
+        ArchiveOptions.platform,
+        Option("quiet", short: "q", help: "Print only what was loaded"),
+      ],
+      examples: [
+        .init("docker save web | skiff load", "An image of docker's"),
+        .init("skiff load -i web.tar", "An archive in a file"),
+      ])
+  }
+}
+
+enum SaveCommand {
+  static let summary = "Save one or more images to a tar archive (streamed to STDOUT by default)"
+
+  static func entry(_ perform: @escaping Perform) -> CommandEntry {
+    CommandEntry("save", summary: summary, group: CommandGroup.images, .run(syntax: syntax, perform))
+  }
+
+  static func syntax() -> Command {
+    Command(
+      "save", summary: summary, usage: ["[OPTIONS] IMAGE [IMAGE...]"],
+      discussion: [
+        "A docker-archive holds the OCI documents too, so digests are the same after a load. The same images are the same "
+          + "bytes, whenever and wherever they are saved. A name without a tag means all its tags."
+      ],
+      options: [
+        Option(
+          "format", .value, help: "docker-archive, oci-archive, or oci-dir (a directory)", initial: "docker-archive",
+          completion: .words(["docker-archive", "oci-archive", "oci-dir"])),
+        ArchiveOptions.output,
+      ], positionals: .atLeast(1, .images),
+      examples: [
+        .init("skiff save web | docker load", "Give an image to docker"),
+        .init("skiff save --format oci-dir -o web web", "A layout that skopeo and umoci read"),
+      ])
+  }
+}

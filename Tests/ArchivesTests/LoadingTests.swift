@@ -1,0 +1,174 @@
+import Archive
+import Archives
+import Blobs
+import Foundation
+import ImageSpec
+import JSON
+import Kernel
+import Layers
+import Testing
+
+@Suite(.enabled(if: isRoot, needsRoot)) struct LoadingTests {
+  @Test func aDockerArchiveOfTheOldLayoutIsRead() throws {
+    try withStore { store, _ in
+      let layers = [layer("a", "1"), layer("b", "2"), layer("a", "1")]
+      let archive = dockerArchive(layers, names: ["web:1", "localhost:5000/web:2"])
+      let loaded = try store.load(bytes: archive.bytes)
+      #expect(loaded.map(\.names) == [["web:1", "localhost:5000/web:2"]])
+      let image = try store.resolve("web:1")
+      #expect(image.id == digest(config(layers)) && loaded.map(\.id) == [image.id])
+      #expect(image.manifest.layers.map(\.digest) == layers.map(digest))
+      #expect(try store.find("localhost:5000/web:2").manifestDigest == image.manifestDigest)
+      #expect(try readText(store.layers.path(of: digest(layers[1])).appending("b")) == "2")
+      // What nobody asked for (`repositories`) is not kept.
+      #expect(try store.blobs.digests().count == 4)
+      #expect(try entries(of: store.blobs.root.appending("ingest")).isEmpty)
+      // The manifest that is made for it is the same each time.
+      #expect(try store.load(bytes: archive.bytes).first?.displaced == [])
+      #expect(try store.images().map(\.manifestDigest) == [image.manifestDigest])
+    }
+  }
+
+  @Test func aHardLinkIsALayerToo() throws {
+    try withStore { store, _ in
+      let bytes = layer("a", "1")
+      var archive = dockerArchive([bytes, bytes], names: ["x"])
+      archive.entries.removeAll { $0.0.path == "1/layer.tar" }
+      archive.entries.append((TarEntry(path: "./1/layer.tar", kind: .hardLink(target: "0/layer.tar"), mode: 0o644), []))
+      let again = try store.load(bytes: archive.bytes)
+      #expect(again.map(\.names) == [["x:latest"]])
+    }
+  }
+
+  @Test func anOCIArchiveKeepsItsDigests() throws {
+    try withStore { store, _ in
+      let layers = [layer("a", "1"), layer("b", "2")]
+      let archive = ociArchive(layers, name: "docker.io/library/web:1")
+      let loaded = try store.load(bytes: archive.bytes)
+      #expect(loaded.map(\.names) == [["web:1"]])
+      var parts = Parts()
+      #expect(try store.find("web:1").manifestDigest == digest(manifest(layers, into: &parts)))
+    }
+  }
+
+  @Test func anImageWithoutAName() throws {
+    try withStore { store, _ in
+      for parts in [ociArchive([layer("a", "1")], name: nil), dockerArchive([layer("a", "2")], names: [])] {
+        let loaded = try store.load(bytes: parts.bytes)
+        #expect(loaded.map(\.names) == [[]])
+        #expect(try store.find(loaded[0].id.description).tags == [])
+      }
+    }
+  }
+
+  @Test func severalImagesShareWhatTheyShare() throws {
+    try withStore { store, _ in
+      let base = layer("a", "1")
+      var parts = Parts()
+      let images = [[base], [base, layer("b", "2")]].map { manifest($0, into: &parts) }
+      var seen: Set<String> = []
+      parts.entries.removeAll { !seen.insert($0.0.path.string).inserted }
+      parts.add(
+        "index.json",
+        Index(
+          manifests: [
+            descriptor(images[0], .ociManifest, name: "one"), descriptor(images[1], .ociManifest, name: "two"),
+            descriptor(images[1], .ociManifest, name: "three"),
+          ]
+        ).jsonBytes())
+      let loaded = try store.load(bytes: parts.bytes)
+      #expect(loaded.map(\.names) == [["one:latest"], ["two:latest", "three:latest"]])
+      #expect(try store.layers.digests().count == 2)
+      // One of them by its name.
+      let again = try store.load(bytes: parts.bytes, ImageChoice(name: "three"))
+      #expect(again.map(\.names) == [["three:latest"]])
+      #expect(throws: StoreError.self) { try store.load(bytes: parts.bytes, ImageChoice(name: "four")) }
+    }
+  }
+
+  @Test func aNameThatMeantAnotherImageIsTold() throws {
+    try withStore { store, _ in
+      let first = try store.load(bytes: ociArchive([layer("a", "1")], name: "web").bytes)
+      let second = try store.load(bytes: ociArchive([layer("a", "2")], name: "web").bytes)
+      #expect(second[0].displaced == [DisplacedName(name: "web:latest", id: first[0].id)])
+      #expect(try store.find(first[0].id.description).tags == [])
+    }
+  }
+
+  @Test func thePlatformIsChosen() throws {
+    try withStore { store, _ in
+      let foreign = Platform(architecture: "riscv64", os: "linux")
+      var parts = Parts()
+      let own = manifest([layer("a", "own")], into: &parts)
+      let other = manifest([layer("a", "other")], foreign, into: &parts)
+      let index = Index(manifests: [
+        descriptor(other, .ociManifest, platform: foreign), descriptor(own, .ociManifest, platform: .host),
+      ]).jsonBytes()
+      parts.add(blob: index)
+      parts.add("index.json", Index(manifests: [descriptor(index, .ociIndex, name: "both")]).jsonBytes())
+      #expect(try store.load(bytes: parts.bytes).map(\.id) == [digest(config([layer("a", "own")]))])
+      let chosen = try store.load(bytes: parts.bytes, ImageChoice(platform: Platform("linux/riscv64")))
+      #expect(chosen.map(\.id) == [digest(config([layer("a", "other")], foreign))])
+      #expect(throws: StoreError.self) { try store.load(bytes: parts.bytes, ImageChoice(platform: Platform("s390x"))) }
+    }
+  }
+
+  @Test func anArchiveThatIsBothKinds() throws {
+    try withStore { store, _ in
+      let bytes = layer("a", "1")
+      var parts = ociArchive([bytes], name: nil)
+      let config = config([bytes])
+      let list: JSONValue = [
+        [
+          "Config": .string("blobs/sha256/\(digest(config).hex)"), "RepoTags": ["both:1"],
+          "Layers": [.string("blobs/sha256/\(digest(bytes).hex)")],
+        ]
+      ]
+      parts.add("manifest.json", list.jsonBytes())
+      let again = try store.load(bytes: parts.bytes)
+      #expect(again.map(\.names) == [["both:1"]])
+    }
+  }
+
+  @Test func aLayoutInADirectoryIsRead() throws {
+    try withStore { store, scratch in
+      let layout = scratch.appending("layout")
+      try write(ociArchive([layer("a", "1")], name: "web:1"), to: layout)
+      let again = try store.load(layout: layout)
+      #expect(again.map(\.names) == [["web:1"]])
+      #expect(try store.resolve("web:1").tags == ["web:1"])
+      #expect(throws: StoreError.self) { try store.load(layout: scratch.appending("missing")) }
+    }
+  }
+
+  /// Whoever wrote the directory does not choose files of the host, nor makes us wait.
+  @Test(arguments: ["link to the index", "link to a blob", "fifo", "damaged blob"])
+  func aHostileDirectory(attack: String) throws {
+    try withStore { store, scratch in
+      let layout = scratch.appending("layout")
+      let bytes = layer("a", "1")
+      try write(ociArchive([bytes], name: "web:1"), to: layout)
+      let index = layout.appending("index.json")
+      let blob = layout.appending("blobs/sha256/\(digest(bytes).hex)")
+      switch attack {
+      case "link to the index":
+        try rename(index, to: scratch.appending("outside"))
+        try makeSymbolicLink(index, to: scratch.appending("outside"))
+      case "link to a blob":
+        try rename(blob, to: scratch.appending("outside"))
+        try makeSymbolicLink(blob, to: scratch.appending("outside"))
+      case "fifo":
+        try removeFile(index)
+        try makeNode(index, kind: .fifo, mode: 0o644)
+      default: try replaceFile(blob, with: [UInt8](repeating: 7, count: bytes.count))
+      }
+      #expect(throws: StoreError.self) { try store.load(layout: layout) }
+      #expect(try store.isEmpty())
+    }
+  }
+
+  private func write(_ parts: Parts, to directory: Path) throws {
+    try makeDirectories(directory.appending("blobs/sha256"), mode: 0o755)
+    for (entry, bytes) in parts.entries { try replaceFile(directory.appending(entry.path), with: bytes) }
+  }
+}
