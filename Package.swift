@@ -47,7 +47,9 @@ let package = Package(
   products: [.executable(name: "skiff", targets: ["skiff"])],
   targets: [
     // 0 C · 1 kernel
-    [.target(name: "CKernel")],
+    [
+      .target(name: "CKernel"), .target(name: "CSHA256"), .systemLibrary(name: "CZlib"), .systemLibrary(name: "CZstd"),
+    ],
     room("Kernel", "CKernel"),
 
     // 2 formats: pure, no system calls
@@ -56,6 +58,7 @@ let package = Package(
     room("ImageSpec", "JSON", "Kernel"),
     room("SPDX", "JSON", "Kernel"),
     room("Archive", "Kernel"),
+    room("Compression", "CZlib", "CZstd"),
     room("ELF", "Kernel"),
     room("Arguments", "Kernel"),
     room("Steps", "Kernel"),
@@ -86,8 +89,8 @@ let package = Package(
     room("Monitoring", "Inside", "Terminals", "JSON", "Kernel"),
 
     // 5 engine
-    room("Blobs", "ImageSpec", "JSON", "Kernel"),
-    room("Layers", "Blobs", "Archive", "ImageSpec", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
+    room("Blobs", "CSHA256", "ImageSpec", "JSON", "Kernel"),
+    room("Layers", "Blobs", "Archive", "Compression", "ImageSpec", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
     room("Archives", "Layers", "Blobs", "Archive", "ImageSpec", "Rooted", "JSON", "Kernel"),
     room(
       "Staging", "Layers", "Blobs", "Launching", "Inside", "ELF", "Arguments", "SPDX", "ImageSpec", "Rooted", "Mounts",

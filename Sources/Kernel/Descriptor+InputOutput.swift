@@ -63,6 +63,17 @@ extension BorrowedDescriptor {
     }
   }
 
+  package func write(_ bytes: RawSpan) throws(Fault) {
+    var done = 0
+    while done < bytes.byteCount {
+      done += try unsafe bytes.withUnsafeBytes { (buffer) throws(Fault) in
+        try systemCall(
+          "write", Int(SYS_write), argument, Int(bitPattern: buffer.baseAddress) + done, buffer.count - done,
+          arguments: "\(rawValue), \(buffer.count - done) bytes")
+      }
+    }
+  }
+
   package func write(_ text: String) throws(Fault) { try write(Array(text.utf8)) }
 
   /// One write(2), which may be short: for pipes and sockets that do not block. Returns the count.

@@ -63,14 +63,16 @@ import Testing
   @Test(arguments: [
     ("Kernel", "Steps"), ("Steps", "Mounts"), ("Mounts", "Planning"), ("Launching", "Monitoring"),
     ("Mounts", "Cgroups"), ("Rooted", "Mounts"), ("Planning", "Inside"), ("Layers", "Staging"), ("JSON", "Explain"),
-    ("Engine", "SkiffCLI"), ("Planning", "CKernel"), ("skiff", "Engine"), ("Engine", "NIO"), ("Steps", "Steps"),
+    ("Engine", "SkiffCLI"), ("Planning", "CKernel"), ("skiff", "Engine"), ("Engine", "NIO"), ("Layers", "CZlib"),
+    ("Kernel", "CZstd"), ("Steps", "Steps"),
   ])
   func refusesWaysUpAndSideways(target: String, dependency: String) {
     #expect(!House.allows(target, dependency))
   }
 
   @Test(arguments: [
-    ("Kernel", "CKernel"), ("Explain", "Steps"), ("Mounts", "Rooted"), ("Monitoring", "Planning"),
+    ("Kernel", "CKernel"), ("Compression", "CZlib"), ("Layers", "Compression"), ("Explain", "Steps"),
+    ("Mounts", "Rooted"), ("Monitoring", "Planning"),
     ("Engine", "Blobs"), ("Engine", "Kernel"), ("SkiffCLI", "Explain"), ("skiff", "SkiffCLI"),
   ])
   func allowsWaysDown(target: String, dependency: String) {
