@@ -124,8 +124,7 @@ package func poll(
 package func poll(
   _ watched: [(BorrowedDescriptor, PollEvents)], milliseconds: Int? = nil
 ) throws(Fault) -> [PollEvents] {
-  // struct pollfd: int fd, short events, short revents.
-  var requests = watched.map { UInt64(UInt32(bitPattern: $0.0.rawValue)) | UInt64($0.1.rawValue & 0xffff) << 32 }
+  var requests = pollRequests(watched)
   // The kernel writes back what is left of the time, so that a retry after EINTR does not start over.
   var time = [(milliseconds ?? 0) / 1000, (milliseconds ?? 0) % 1000 * 1_000_000]
   let count = requests.count
@@ -135,6 +134,26 @@ package func poll(
     }
   }
   return requests.map { PollEvents(rawValue: UInt32($0 >> 48)) }
+}
+
+/// The same without an end, for a process that may wait for months: once nothing has come for a while it gives back the
+/// memory that it can have again (CKernel/Rest.c), and goes on waiting. One with more than one thread only waits.
+package func pollAtRest(
+  _ watched: [(BorrowedDescriptor, PollEvents)], after milliseconds: Int = 1000
+) throws(Fault) -> [PollEvents] {
+  let ready = try poll(watched, milliseconds: milliseconds)
+  guard ready.allSatisfy(\.isEmpty) else { return ready }
+  var requests = pollRequests(watched)
+  let count = requests.count
+  let result = requests.withMutableAddress { ckernel_poll_at_rest($0, count) }
+  // EINTR, or what `poll` has words for.
+  if result < 0 { return try poll(watched) }
+  return requests.map { PollEvents(rawValue: UInt32($0 >> 48)) }
+}
+
+/// struct pollfd: int fd, short events, short revents.
+private func pollRequests(_ watched: [(BorrowedDescriptor, PollEvents)]) -> [UInt64] {
+  watched.map { UInt64(UInt32(bitPattern: $0.0.rawValue)) | UInt64($0.1.rawValue & 0xffff) << 32 }
 }
 
 /// timerfd_create(2) on CLOCK_MONOTONIC: readable when the time has come.

@@ -104,10 +104,14 @@ package struct Supervisor: ~Copyable {
   package mutating func run(renewal: Renewal? = nil) throws(Fault) -> ExitStatus {
     var renewal = renewal
     while true {
-      let reports = try poller.wait(milliseconds: renewal == nil ? nil : 1000)
-      if let wanted = renewal, reports.isEmpty {
-        renewal = nil
-        renew(wanted)
+      let reports = try poller.wait(milliseconds: 1000)
+      if reports.isEmpty {
+        if let wanted = renewal {
+          renewal = nil
+          renew(wanted)
+        }
+        _ = try pollAtRest([(poller.borrowed, .readable)], after: 0)
+        continue
       }
       for report in reports {
         switch report.token {

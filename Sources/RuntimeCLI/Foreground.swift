@@ -31,7 +31,7 @@ struct Foreground: ~Copyable {
     while true {
       var sources: [(BorrowedDescriptor, PollEvents)] = [(process, .readable), (signals.borrowed, .readable)]
       if let socket = relay.view { sources.append((socket, .readable)) }
-      let ready = try poll(sources)
+      let ready = try pollAtRest(sources)
       // This process is the service's main one: its end is the container's.
       if ready.count > 2, !ready[2].isEmpty, try relay.pass(mainProcess: processIdentifier()) { relay = nil }
       while let report = try signals.next() {

@@ -45,7 +45,7 @@ package struct TerminalRelay: ~Copyable {
       ]
       // A container that does not read stops the typing, not our memory's growth.
       if inputIsOpen && pending.count < 65_536 { watched.append((input, .readable)) }
-      let ready = try poll(watched)
+      let ready = try pollAtRest(watched)
       if !ready[1].isEmpty {
         while let report = try signals.next() {
           if report.signal != Signal.windowChange { return .interrupted(signal: report.signal) }

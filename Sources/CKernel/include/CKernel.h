@@ -61,3 +61,6 @@ char **ckernel_environment(void);
 
 /// The level of the x86-64 psABI, 1 to 4, that this processor has (and the kernel lets programs use); 1 on other machines.
 int ckernel_processor_level(void);
+
+/// ppoll(2) without an end, of `count` struct pollfd at an address. Before it, the process gives back what it can have again.
+long ckernel_poll_at_rest(long requests, long count);

@@ -58,16 +58,26 @@ final class RuntimeSandbox {
       shell = try Shell("exec \(line) </dev/null >\(files).out 2>\(files).err")
     }
 
+    var process: ProcessIdentifier { shell.process }
+
+    /// What it has printed so far.
+    var output: String { text(".out") }
+
     func finish() -> Sandbox.Result {
       let status = shell.waitForExit()
-      func text(_ file: String) -> String { (try? String(contentsOfFile: file, encoding: .utf8)) ?? "" }
-      return Sandbox.Result(code: status?.code ?? -1, output: text(files + ".out"), errors: text(files + ".err"))
+      return Sandbox.Result(code: status?.code ?? -1, output: output, errors: text(".err"))
+    }
+
+    private func text(_ stream: String) -> String {
+      (try? String(contentsOfFile: files + stream, encoding: .utf8)) ?? ""
     }
   }
 
-  func start(_ words: [String], environment: [String: String] = [:]) throws -> Call {
+  func start(
+    _ words: [String], environment: [String: String] = [:], program: String = Sandbox.skiff
+  ) throws -> Call {
     let variables = environment.map { "\($0)='\($1)'" }
-    let line = (["env"] + variables + [Sandbox.skiff, "oci", "--root", root] + words.map { "'\($0)'" }).joined(
+    let line = (["env"] + variables + [program, "oci", "--root", root] + words.map { "'\($0)'" }).joined(
       separator: " ")
     return try Call(line, files: base.folder.path + "/call-" + UUID().uuidString)
   }
