@@ -23,9 +23,15 @@ struct ArchiveInput {
   mutating func take(atMost count: Int) throws(StoreError) -> ArraySlice<UInt8> {
     if position == end { try fill() }
     if isAtEnd { throw StoreError(.invalid, "the archive ends in the middle of a file") }
-    let piece = buffer[position..<min(end, position + count)]
+    let piece = buffer[position..<position + min(end - position, count)]
     position += piece.count
     return piece
+  }
+
+  /// What comes next, nil at the end.
+  mutating func takeAny() throws(StoreError) -> ArraySlice<UInt8>? {
+    if position == end { try fill() }
+    return isAtEnd ? nil : try take(atMost: .max)
   }
 
   /// Exactly `count`.
@@ -61,5 +67,18 @@ struct ArchiveInput {
     position = 0
     end = count
     isAtEnd = count == 0
+  }
+}
+
+extension ArchiveInput {
+  /// - Parameter reader: what reads it once it is decompressed.
+  func refuseCompressed(by reader: String) throws(StoreError) {
+    let magic: [(bytes: [UInt8], name: String)] = [
+      ([0x1f, 0x8b], "gzip"), ([0x28, 0xb5, 0x2f, 0xfd], "zstd"), ([0xfd, 0x37, 0x7a, 0x58, 0x5a], "xz"),
+      ([0x42, 0x5a, 0x68], "bzip2"),
+    ]
+    guard let found = magic.first(where: { head.starts(with: $0.bytes) }) else { return }
+    throw StoreError(
+      .invalid, "the archive is compressed by \(found.name)", hint: "\(found.name) -dc FILE | \(reader)")
   }
 }

@@ -33,7 +33,7 @@ extension ImageStore {
   ) throws(StoreError) -> [LoadedImage] {
     try takingOver(keeping: kept) { () throws(StoreError) in
       var input = try ArchiveInput(file)
-      try refuseCompressed(input.head)
+      try input.refuseCompressed(by: "skiff load")
       let members = try ArchiveMembers.read(&input, into: blobs)
       return try register(try images(of: members, choice), from: members)
     }
@@ -47,16 +47,6 @@ extension ImageStore {
       let directory = try LayoutDirectory(path, store: blobs)
       return try register(try LayoutImages(directory, choice).images, from: directory)
     }
-  }
-
-  private func refuseCompressed(_ head: ArraySlice<UInt8>) throws(StoreError) {
-    let magic: [(bytes: [UInt8], name: String)] = [
-      ([0x1f, 0x8b], "gzip"), ([0x28, 0xb5, 0x2f, 0xfd], "zstd"), ([0xfd, 0x37, 0x7a, 0x58, 0x5a], "xz"),
-      ([0x42, 0x5a, 0x68], "bzip2"),
-    ]
-    guard let found = magic.first(where: { head.starts(with: $0.bytes) }) else { return }
-    throw StoreError(
-      .invalid, "the archive is compressed by \(found.name)", hint: "\(found.name) -dc FILE | skiff load")
   }
 
   private func images(
@@ -81,7 +71,7 @@ extension ImageStore {
   }
 
   /// What was kept for images that then proved bad goes again, unless somebody else is adding: then the next removal has it.
-  private func takingOver<Result>(
+  func takingOver<Result>(
     keeping kept: Set<Digest>, _ body: () throws(StoreError) -> Result
   ) throws(StoreError) -> Result {
     do throws(StoreError) { return try blobs.whileAdding(body) } catch {

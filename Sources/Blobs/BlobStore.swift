@@ -26,6 +26,9 @@ package struct BlobStore: Sendable {
     }
   }
 
+  /// A layout that somebody else made, and that nothing is written to.
+  package init(reading root: Path) { self.root = root }
+
   package func path(of digest: Digest) -> Path { root.appending("blobs/sha256/\(digest.hex)") }
 
   package func contains(_ digest: Digest) -> Bool { exists(path(of: digest)) }

@@ -1,5 +1,5 @@
 package import ImageSpec
-internal import Kernel
+package import Kernel
 
 /// A blob that waits in a spool: its digest is that of its bytes, whatever was said of it.
 package struct SpooledBlob: Hashable, Sendable {
@@ -29,7 +29,7 @@ package struct Spool: ~Copyable {
           throw error
         }
         // Healing may have taken it away between the two calls; then it is made again.
-        guard let lock = try? open(path, [.readOnly, .directory, .noFollow]),
+        guard let lock = try? Kernel.open(path, [.readOnly, .directory, .noFollow]),
           try lock.borrowed.tryLock(.exclusive), exists(path)
         else { continue }
         directory = path
@@ -50,15 +50,22 @@ package struct Spool: ~Copyable {
       throw StoreError(.invalid, "a document of \(blob.size) bytes; at most \(limit) are read")
     }
     return try storing("cannot read blob \(blob.digest)") { () throws(Fault) in
-      let file = try open(path(of: blob.digest), [.readOnly, .noFollow])
+      let file = try Kernel.open(path(of: blob.digest), [.readOnly, .noFollow])
       return try file.borrowed.readAll(limit: limit)
+    }
+  }
+
+  /// To be read from its start.
+  package func open(_ blob: SpooledBlob) throws(StoreError) -> Descriptor {
+    try storing("cannot read blob \(blob.digest)") { () throws(Fault) in
+      try Kernel.open(path(of: blob.digest), [.readOnly, .noFollow])
     }
   }
 
   /// The first bytes, which tell how it is compressed.
   package func head(of digest: Digest, _ count: Int) throws(StoreError) -> [UInt8] {
     try storing("cannot read blob \(digest)") { () throws(Fault) in
-      let file = try open(path(of: digest), [.readOnly, .noFollow])
+      let file = try Kernel.open(path(of: digest), [.readOnly, .noFollow])
       return try file.borrowed.read(count, at: 0)
     }
   }
@@ -67,10 +74,10 @@ package struct Spool: ~Copyable {
   package func keep(_ digest: Digest) throws(StoreError) {
     if store.contains(digest) { return }
     try storing("cannot write blob \(digest)") { () throws(Fault) in
-      let file = try open(path(of: digest), [.readOnly, .noFollow])
+      let file = try Kernel.open(path(of: digest), [.readOnly, .noFollow])
       try file.borrowed.synchronize()
       try rename(path(of: digest), to: store.path(of: digest))
-      let blobs = try open(store.root.appending("blobs/sha256"), [.readOnly, .directory])
+      let blobs = try Kernel.open(store.root.appending("blobs/sha256"), [.readOnly, .directory])
       try blobs.borrowed.synchronize()
     }
   }

@@ -1,8 +1,9 @@
+internal import Archives
 package import Blobs
 internal import Containers
 package import ImageSpec
 package import JSON
-internal import Kernel
+package import Kernel
 package import Layers
 
 // Containers and the images that they are made from.
@@ -23,10 +24,12 @@ extension Engine {
         config: ContainerDefaults().overridden(by: request.overrides), overrides: request.overrides)
     case .image(let text):
       let store = try images()
-      do throws(StoreError) { return ImageDefaults(try store.resolve(text), reference: text, request.overrides) } catch
-      {
-        throw Failure(error)
-      }
+      do throws(StoreError) {
+        if let layout = LayoutReference(text, from: "/") {
+          return ImageDefaults(try store.resolve(layout), reference: text, request.overrides)
+        }
+        return ImageDefaults(try store.resolve(text), reference: text, request.overrides)
+      } catch { throw Failure(error) }
     }
   }
 
@@ -59,7 +62,7 @@ extension Engine {
     passKillSwitch("commit", 0)
     do {
       let name = try reference.map { try Reference($0) }
-      var commit = Commit(base: try store.resolve(record.imageIdentifier), upper: files.upper)
+      var commit = Commit(base: try base(of: record, in: store), upper: files.upper)
       // As docker: what the container runs with becomes the image's, and what --change says comes last.
       commit.config = commit.config.overridden(by: record.overrides)
       try commit.config.apply(changes: changes)
@@ -73,6 +76,24 @@ extension Engine {
     } catch {
       throw Failure(.usage, "\(error)")
     }
+  }
+
+  /// An image that runs where it lies has to be in the store before another is made of it.
+  private func base(of record: ContainerRecord, in store: ImageStore) throws(StoreError) -> Image {
+    do throws(StoreError) { return try store.resolve(record.imageIdentifier) } catch {
+      guard error.kind == .notFound, let layout = LayoutReference(record.image, from: "/") else { throw error }
+      throw StoreError(
+        .notFound, "the image of \(record.name) is in \(layout.path), and not in the store",
+        hint: "skiff load -i \(layout.path) takes it in; then commit again")
+    }
+  }
+
+  /// The layers of what a container's root shows, topmost first, its own changes included: what `export` packs.
+  package func rootLayers(of word: String) throws(Failure) -> [Path] {
+    let identifier = try find(word)
+    let record = try record(of: identifier)
+    if record.lower.isEmpty { return [Path(record.rootDirectory)] }
+    return [store.files(of: identifier).upper] + record.lower.map { Path($0) }
   }
 
   private func layered(

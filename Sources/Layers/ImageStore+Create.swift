@@ -67,8 +67,8 @@ extension ImageStore {
     }
   }
 
-  /// Writes config and manifest and names them. Who had the name before goes on without it.
-  func publish(
+  /// Writes config and manifest and names them. Under `whileAdding` only. Who had the name before goes on without it.
+  package func publish(
     _ config: ImageConfig, layers stack: [ContentDescriptor], as reference: Reference?
   ) throws(StoreError) -> Image {
     passKillSwitch("commit", 2)

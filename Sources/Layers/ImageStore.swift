@@ -15,6 +15,14 @@ package struct ImageStore: Sendable {
     layers = try LayerStore(root: root)
   }
 
+  private init(blobs: BlobStore, layers: LayerStore) {
+    self.blobs = blobs
+    self.layers = layers
+  }
+
+  /// The same unpacked layers over the blobs of another layout, which is only read.
+  package func reading(blobs: BlobStore) -> ImageStore { ImageStore(blobs: blobs, layers: layers) }
+
   /// Takes away what commands that were killed left half done.
   package func heal() {
     blobs.heal()
@@ -32,7 +40,16 @@ package struct ImageStore: Sendable {
     return resolved
   }
 
-  /// The same without unpacking.
+  /// The image of a manifest that no list needs to name, its layers unpacked.
+  package func resolve(manifest: ContentDescriptor) throws(StoreError) -> Image {
+    let image = try load(manifest, Index())
+    try unpackLayers(of: image)
+    var resolved = image
+    resolved.lowerdirs = layers.lowerdirs(of: image.config.diffIDs)
+    return resolved
+  }
+
+  /// The image by any of its names, its layers not unpacked.
   package func find(_ text: String) throws(StoreError) -> Image {
     let index = try blobs.index()
     let digest = (try? Digest(text)) ?? Digest(hex: text)

@@ -1,6 +1,8 @@
 package import Blobs
 package import ImageSpec
 package import Kernel
+internal import Mounts
+internal import Rooted
 
 /// The unpacked trees.
 package struct LayerStore: Sendable {
@@ -114,6 +116,16 @@ package struct LayerStore: Sendable {
       over: lowers, mountPoints: mountPoints, usesUserAttributes: usesUserAttributes)
     let count = try TreePacker.pack(upper, as: purpose, into: &writer)
     return count == 0 ? nil : try writer.finish(mediaType: .ociLayer)
+  }
+
+  /// Packs what layers show together, topmost first, as they are merged: marks of overlayfs do not show.
+  package func pack(
+    view lowers: [Path], in spool: borrowing Spool, of blobs: BlobStore
+  ) throws(StoreError) -> SpooledBlob {
+    let view = try storing("cannot look into the layers") { () throws(Fault) in try openLayers(lowers) }
+    var writer = try BlobWriter(store: blobs)
+    try TreePacker.pack(view, into: &writer)
+    return try writer.finish(in: spool)
   }
 
   /// Nothing is a layer before all of it is on the disk: whoever finds it by its name never looks at its contents again.

@@ -40,6 +40,13 @@ struct TreePacker: ~Copyable {
     return packer.entryCount
   }
 
+  /// Packs a whole tree that has no name: a mount of its own.
+  static func pack(_ tree: consuming Root, into writer: inout BlobWriter) throws(StoreError) {
+    var packer = TreePacker(tree)
+    try packer.pack(into: &writer)
+    try writer.write(Tar.end[...])
+  }
+
   private init(_ root: consuming Root, _ overlay: OverlayAttributes? = nil, _ mountPoints: MountPoints? = nil) {
     self.root = root
     self.overlay = overlay

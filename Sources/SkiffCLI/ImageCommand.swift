@@ -12,6 +12,7 @@ extension ImageCommand {
     .init("history", HistoryCommand.entry(HistoryCommand.perform)),
     .init("load", LoadCommand.entry(LoadCommand.perform)),
     .init("save", SaveCommand.entry(SaveCommand.perform)),
+    .init("import", ImportCommand.entry(ImportCommand.perform)),
     .init("prune", ImagePrune.entry(ImagePrune.perform)),
   ])
 

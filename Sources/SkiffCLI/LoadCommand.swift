@@ -38,7 +38,7 @@ extension LoadCommand {
   }
 
   /// An archive that is refused is no mistake in the words of the command: it exits with 1, as docker does.
-  private static func taking<Result>(_ body: () throws(StoreError) -> Result) throws(Failure) -> Result {
+  static func taking<Result>(_ body: () throws(StoreError) -> Result) throws(Failure) -> Result {
     do throws(StoreError) { return try body() } catch {
       var failure = Failure(error)
       if failure.kind == .usage { failure.kind = .conflict }
@@ -58,7 +58,7 @@ extension LoadCommand {
     for name in image.names { out.line("Loaded image: \(name)") }
   }
 
-  private static func openInput(_ path: Path) throws -> Descriptor {
+  static func openInput(_ path: Path) throws -> Descriptor {
     do throws(Fault) { return try open(path, .readOnly) } catch {
       throw Failure("cannot read the archive \(path)", error)
     }

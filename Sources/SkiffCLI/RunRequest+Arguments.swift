@@ -1,3 +1,4 @@
+internal import Archives
 internal import Arguments
 internal import Engine
 internal import Kernel
@@ -53,7 +54,8 @@ extension RunRequest {
       self.init(
         root: .directory(directory.hasPrefix("/") ? Path(directory) : path.appending(directory).lexicallyNormal))
     } else if let image = positionals.popFirst(), !image.isEmpty {
-      self.init(root: .image(image))
+      // What lies in a directory is kept in full: the supervisor starts from `/`.
+      self.init(root: .image(LayoutReference(image, from: words.startDirectory)?.text ?? image))
     } else {
       throw words.fail("it needs an image, or a directory by --rootfs", suggestion: "'skiff images' lists the images")
     }

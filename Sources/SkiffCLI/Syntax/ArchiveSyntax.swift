@@ -62,3 +62,60 @@ enum SaveCommand {
       ])
   }
 }
+
+enum ImportCommand {
+  static let summary = "Import the contents from a tarball to create a filesystem image"
+
+  static func entry(_ perform: @escaping Perform) -> CommandEntry {
+    CommandEntry("import", summary: summary, group: CommandGroup.images, .run(syntax: syntax, perform))
+  }
+
+  static func syntax() -> Command {
+    Command(
+      "import", summary: summary, usage: ["[OPTIONS] FILE|- [REPOSITORY[:TAG]]"],
+      options: [
+        Option(
+          "change", short: "c", .repeated, value: "list", help: "Apply Dockerfile instruction to the created image"),
+        Option("message", short: "m", .value, help: "Set commit message for imported image"),
+        Option("platform", .value, value: "os/arch", help: "Set platform of the image (linux/arm64)"),
+      ], positionals: Positionals(1, 2, first: .files, rest: .images),
+      examples: [.init("tar -C root -c . | skiff import -c 'CMD [\"/bin/sh\"]' - mine", "A directory as an image")])
+  }
+}
+
+enum ExportCommand {
+  static let summary = "Export a container's filesystem as a tar archive"
+
+  static func entry(_ perform: @escaping Perform) -> CommandEntry {
+    CommandEntry("export", summary: summary, group: CommandGroup.life, .run(syntax: syntax, perform))
+  }
+
+  static func syntax() -> Command {
+    Command(
+      "export", summary: summary, usage: ["[OPTIONS] CONTAINER"],
+      discussion: ["The files of its image and what it changed, in one tree; volumes are not among them."],
+      options: [ArchiveOptions.output], positionals: .exactly(1, .containers),
+      examples: [.init("skiff export web | tar t", "The names of all its files")])
+  }
+}
+
+enum ManifestCommand {
+  static let summary = "Manage image manifests"
+
+  static func entry(inspect: @escaping Perform) -> CommandEntry {
+    CommandEntry(
+      "manifest", summary: summary, group: CommandGroup.images,
+      .commands {
+        [
+          CommandEntry("inspect", summary: "Display an image manifest", .run(syntax: inspectSyntax, inspect))
+        ]
+      })
+  }
+
+  static func inspectSyntax() -> Command {
+    Command(
+      "manifest inspect", summary: "Display an image manifest", usage: ["IMAGE"],
+      discussion: ["The document that the image's digest is of, of an image that is here."],
+      positionals: .exactly(1, .images))
+  }
+}
