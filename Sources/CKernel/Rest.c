@@ -9,6 +9,7 @@
 #define IS_FILES (1ULL << 61)
 #define IS_SWAPPED (1ULL << 62)
 #define IS_PRESENT (1ULL << 63)
+#define PIECE (1UL << 16)
 
 // Unmaps the pages from `begin` to `end` that are still as the file has them: the next access finds them in the page cache.
 // One that was written to is nowhere else. In the text that is one with a debugger's breakpoint.
@@ -32,35 +33,35 @@ static void drop_unwritten(int pagemap, unsigned long begin, unsigned long end, 
 static int drop_object(struct dl_phdr_info *object, size_t length, void *pagemap)
 {
     unsigned long size = (unsigned long)sysconf(_SC_PAGESIZE);
-    (void)length;
     for (int i = object->dlpi_phnum - 1; i >= 0; i--) {
         const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
-        unsigned long start = object->dlpi_addr + segment->p_vaddr;
         if (segment->p_type != PT_LOAD) continue;
-        drop_unwritten(*(int *)pagemap, start & -size, (start + segment->p_filesz + size - 1) & -size, size);
+        unsigned long start = object->dlpi_addr + segment->p_vaddr, end = (start + segment->p_filesz + size - 1) & -size;
+        unsigned long begin = start & -size;
+        // Advice that differs splits a mapping, and no fault maps beyond its piece. It would be all of a folio otherwise (seen
+        // on Linux 6.18): 2 MiB, where the file was written at once.
+        for (unsigned long piece = begin; piece < end; piece += 2 * PIECE)
+            syscall(SYS_madvise, piece, end - piece < PIECE ? end - piece : PIECE, MADV_RANDOM);
+        drop_unwritten(*(int *)pagemap, begin, end, size);
     }
     return 0;
 }
 
-// The stack that earlier calls were deep in. No other mapping is near: the kernel keeps a gap of 256 pages below a stack.
+// The stack below this frame and the call's. No other mapping is near: the kernel keeps a gap of 256 pages there.
 static void drop_stack(void)
 {
     unsigned long size = (unsigned long)sysconf(_SC_PAGESIZE), depth = 1 << 17;
-    // This frame and the one of the call lie in the pages that are left out.
     unsigned long end = ((unsigned long)__builtin_frame_address(0) - size) & -size;
     syscall(SYS_madvise, end - depth, depth, MADV_DONTNEED);
 }
 
 long ckernel_poll_at_rest(long requests, long count)
 {
-    int pagemap = -1;
     // A second thread might write at any time, and has a stack elsewhere.
-    if (__libc_single_threaded) {
+    int pagemap = __libc_single_threaded ? open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC) : -1;
+    if (pagemap >= 0) {
         malloc_trim(0);
         drop_stack();
-        pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    }
-    if (pagemap >= 0) {
         dl_iterate_phdr(drop_object, &pagemap);
         syscall(SYS_close, pagemap);
     }
