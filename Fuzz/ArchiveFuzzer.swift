@@ -21,25 +21,39 @@ private func read(_ archive: [UInt8]) {
     return true
   }
   while rest.count >= Tar.blockSize {
-    guard let event = try? reader.read(header: rest.prefix(Tar.blockSize)) else { return }
+    guard var event = try? reader.read(header: rest.prefix(Tar.blockSize)) else { return }
     rest = rest.dropFirst(Tar.blockSize)
-    switch event {
-    case .nothing: continue
-    case .end: return
-    case .metadata(let length):
+    while case .metadata(let length) = event {
       precondition(length >= 0 && length <= limits.metadataLength)
-      guard length <= rest.count, (try? reader.read(metadata: rest.prefix(length))) != nil else { return }
+      guard length <= rest.count, let next = try? reader.read(metadata: rest.prefix(length)) else { return }
       guard skip(length), skip(Tar.padding(after: length)) else { return }
+      event = next
+    }
+    switch event {
+    case .nothing, .metadata: continue
+    case .end: return
     case .entry(let entry):
       precondition(!entry.path.isEmpty && entry.path.bytes.count <= limits.pathLength && entry.size >= 0)
       precondition(entry.attributes.count <= limits.attributes)
-      total += entry.size
-      precondition(total <= limits.totalSize)
+      total += entry.storedSize
+      precondition(total <= limits.totalSize && entry.size <= limits.totalSize)
+      expectOrder(of: entry)
       _ = entry.path.components.last.flatMap { try? Whiteout(name: $0) }
-      expectSameAgain(entry)
-      guard skip(entry.size), skip(Tar.padding(after: entry.size)) else { return }
+      // A writer of ours makes no sparse files.
+      if entry.sparse == nil { expectSameAgain(entry) }
+      guard skip(entry.storedSize), skip(Tar.padding(after: entry.storedSize)) else { return }
     }
   }
+}
+
+/// The parts of a sparse file follow one another inside of it.
+private func expectOrder(of entry: TarEntry) {
+  var end = 0
+  for extent in entry.sparse ?? [] {
+    precondition(extent.offset >= end && extent.size >= 0)
+    end = extent.offset + extent.size
+  }
+  precondition(entry.sparse == nil || end <= entry.size)
 }
 
 /// What was read can be written, and reads the same.

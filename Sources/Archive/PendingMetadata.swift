@@ -9,6 +9,7 @@ struct PendingMetadata: Sendable {
   var group: UInt32?
   var modified: Timestamp?
   var attributes: [ExtendedAttribute] = []
+  var sparse = PaxSparse()
 
   /// Records of `length key=value\n` (pax(1), "pax Extended Header"). The length is the frame: a value may hold newlines.
   mutating func readPax(_ bytes: ArraySlice<UInt8>, limits: TarLimits) throws(ArchiveError) {
@@ -40,8 +41,16 @@ struct PendingMetadata: Sendable {
     case "gid": group = value.isEmpty ? nil : try number(value, key)
     case "mtime": modified = value.isEmpty ? nil : try time(value)
     case _ where key.hasPrefix(xattr): try take(attribute: Array(key.utf8.dropFirst(xattr.utf8.count)), value, limits)
-    case _ where key.hasPrefix("GNU.sparse."):
-      throw ArchiveError("a sparse file in GNU's format, which is not supported", entry: path)
+    case "GNU.sparse.name": sparse.path = value.isEmpty ? nil : try name(value, key)
+    case "GNU.sparse.size", "GNU.sparse.realsize": sparse.size = try number(value, key)
+    case "GNU.sparse.major": sparse.major = try number(value, key)
+    case "GNU.sparse.minor": sparse.minor = try number(value, key)
+    // 0.0 has a record for every number, 0.1 one list of all.
+    case "GNU.sparse.offset", "GNU.sparse.numbytes": try sparse.add(try number(value, key), limits)
+    case "GNU.sparse.map":
+      for part in value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: value.isEmpty) {
+        try sparse.add(try number(part, key), limits)
+      }
     // atime, ctime, uname, comment, …: a layer keeps none of them.
     default: break
     }
@@ -92,5 +101,23 @@ struct PendingMetadata: Sendable {
     return nanoseconds == 0
       ? Timestamp(seconds: -seconds, nanoseconds: 0)
       : Timestamp(seconds: -seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds)
+  }
+}
+
+/// GNU's sparse files in PAX headers, formats 0.0, 0.1 and 1.0.
+struct PaxSparse: Sendable {
+  /// The true name; the header's is for those who know nothing of all this.
+  var path: Path?
+  /// Of the whole file, holes included.
+  var size: Int?
+  var major = 0
+  var minor = 0
+  private(set) var map: SparseMap?
+
+  mutating func add(_ number: Int, _ limits: TarLimits) throws(ArchiveError) {
+    var changed = map ?? SparseMap()
+    map = nil
+    try changed.add(number, limits)
+    map = changed
   }
 }

@@ -21,6 +21,8 @@ package struct TarEntry: Hashable, Sendable {
   package var modified: Timestamp
   /// Bytes of contents; zero unless it is a regular file.
   package var size: Int
+  /// What the archive holds of a sparse file, in order; all else in it is zeros. Nil where nothing is left out.
+  package var sparse: [TarExtent]?
   /// Sorted by name.
   package var attributes: [ExtendedAttribute]
 
@@ -37,6 +39,11 @@ package struct TarEntry: Hashable, Sendable {
     self.size = size
     self.attributes = attributes
   }
+}
+
+extension TarEntry {
+  /// Bytes of contents that stand in the archive, padding aside.
+  package var storedSize: Int { sparse.map { $0.reduce(0) { $0 + $1.size } } ?? size }
 }
 
 /// One attribute of xattr(7): `security.capability`, `user.mime_type`.

@@ -11,6 +11,8 @@ struct TarHeader {
   private let modified: Int64
   private let link: Path
   private let device: DeviceNumber
+  /// Of a header of type `S`, GNU's first format of sparse files.
+  private(set) var sparse: OldSparseHeader?
 
   init(_ block: ArraySlice<UInt8>) throws(ArchiveError) {
     let block = Array(block)
@@ -48,6 +50,11 @@ struct TarHeader {
         major: try identifier(329..<337, "device number"), minor: try identifier(337..<345, "device number"))
     } else {
       device = DeviceNumber(major: 0, minor: 0)
+    }
+    if typeFlag == UInt8(ascii: "S") {
+      guard block[257..<265].elementsEqual("ustar  \u{0}".utf8), let size = Int(exactly: try number(483..<495, "size"))
+      else { throw ArchiveError("a sparse file in a format that is not known", entry: path) }
+      sparse = OldSparseHeader(size: size, extents: block[386..<482], isContinued: block[482] != 0)
     }
   }
 
@@ -110,11 +117,33 @@ struct TarHeader {
     case UInt8(ascii: "4"): entry.kind = .blockDevice(device)
     case UInt8(ascii: "5"): entry.kind = .directory
     case UInt8(ascii: "6"): entry.kind = .fifo
-    case UInt8(ascii: "S"): throw ArchiveError("a sparse file in GNU's format, which is not supported", entry: path)
+    case UInt8(ascii: "S"): entry.size = metadata.size ?? size
     default:
       let type = typeFlag > 0x20 && typeFlag < 0x7f ? "'\(Character(Unicode.Scalar(typeFlag)))'" : "\(typeFlag)"
       throw ArchiveError("unknown type \(type)", entry: path)
     }
     return entry
+  }
+}
+
+/// What stands behind the ordinary fields of a header of type `S`.
+struct OldSparseHeader {
+  /// Of the whole file, holes included.
+  let size: Int
+  /// Four offsets and sizes of twelve bytes each, like those of the blocks that may follow.
+  let extents: ArraySlice<UInt8>
+  let isContinued: Bool
+
+  /// - Throws: for what is no number. The first offset or size that is empty ends the list.
+  static func read(_ fields: ArraySlice<UInt8>, into map: inout SparseMap, _ limits: TarLimits) throws(ArchiveError) {
+    for start in stride(from: fields.startIndex, to: fields.endIndex, by: 24) {
+      if fields[start] == 0 || fields[start + 12] == 0 { return }
+      for field in [start, start + 12] {
+        guard let number = TarHeader.number(fields[field..<field + 12]), let value = Int(exactly: number) else {
+          throw ArchiveError("a sparse file whose map is not made of numbers")
+        }
+        try map.add(value, limits)
+      }
+    }
   }
 }

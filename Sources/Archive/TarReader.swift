@@ -10,6 +10,8 @@ package struct TarLimits: Hashable, Sendable {
   /// A PAX header, or a GNU long name.
   package var metadataLength = 1 << 20
   package var attributes = 256
+  /// Parts of one sparse file.
+  package var extents = 1 << 20
   package init() {}
   package static let standard = TarLimits()
 }
@@ -17,11 +19,12 @@ package struct TarLimits: Hashable, Sendable {
 /// Reads the headers of a tar. It does no input itself: the caller feeds it blocks and is told what comes next.
 ///
 /// ```
-/// loop: switch try reader.read(header: next 512 bytes) {
-/// case .metadata(let length): try reader.read(metadata: next `length` bytes), then skip the padding
-/// case .entry(let entry): take `entry.size` bytes, then skip the padding
-/// case .nothing: continue
+/// var event = try reader.read(header: next 512 bytes)
+/// while case .metadata(let length) = event { event = try reader.read(metadata: next `length` bytes); skip the padding }
+/// switch event {
+/// case .entry(let entry): take `entry.storedSize` bytes, then skip the padding
 /// case .end: stop; what follows has no meaning
+/// default: continue
 /// }
 /// ```
 package struct TarReader: Sendable {
@@ -36,7 +39,7 @@ package struct TarReader: Sendable {
 
   private let limits: TarLimits
   private var pending = PendingMetadata()
-  private var metadataKind: MetadataKind?
+  private var awaited: Awaited?
   private var sawEmptyBlock = false
   private var entryCount = 0
   private var totalSize = 0
@@ -45,7 +48,7 @@ package struct TarReader: Sendable {
 
   /// - Parameter block: the 512 bytes where a header is due.
   package mutating func read(header block: ArraySlice<UInt8>) throws(ArchiveError) -> Event {
-    precondition(block.count == Tar.blockSize && metadataKind == nil, "a header is one block")
+    precondition(block.count == Tar.blockSize && awaited == nil, "a header is one block")
     if block.allSatisfy({ $0 == 0 }) {
       if sawEmptyBlock { return .end }
       sawEmptyBlock = true
@@ -58,25 +61,74 @@ package struct TarReader: Sendable {
         throw ArchiveError(
           "a header of \(header.size) bytes; at most \(limits.metadataLength) are read", entry: header.name)
       }
-      metadataKind = kind
+      awaited = .metadata(kind)
       return .metadata(length: header.size)
     }
     defer { pending = PendingMetadata() }
-    return .entry(try checked(header.entry(with: pending)))
+    var entry = try header.entry(with: pending)
+    if let sparse = header.sparse {
+      var map = SparseMap()
+      try OldSparseHeader.read(sparse.extents, into: &map, limits)
+      return try finish(entry, map, size: sparse.size, isContinued: sparse.isContinued)
+    }
+    guard entry.kind == .regular else { return .entry(try checked(entry)) }
+    entry.path = pending.sparse.path ?? entry.path
+    if pending.sparse.major == 1, pending.sparse.minor == 0 {
+      awaited = .mapText(SparseMapText(), entry, size: pending.sparse.size)
+      return .metadata(length: Tar.blockSize)
+    }
+    if pending.sparse.major > 0 {
+      throw ArchiveError("a sparse file in a format that is not known", entry: entry.path)
+    }
+    if let map = pending.sparse.map {
+      try map.apply(to: &entry, size: pending.sparse.size, stored: entry.size)
+    } else if pending.sparse.size != nil, pending.sparse.size != entry.size {
+      // A file that is one hole has no map.
+      try SparseMap().apply(to: &entry, size: pending.sparse.size, stored: entry.size)
+    }
+    return .entry(try checked(entry))
   }
 
   /// What `.metadata` asked for, without padding.
-  package mutating func read(metadata bytes: ArraySlice<UInt8>) throws(ArchiveError) {
-    guard let kind = metadataKind else { preconditionFailure("no metadata is due") }
-    metadataKind = nil
-    switch kind {
-    case .pax: try pending.readPax(bytes, limits: limits)
+  ///
+  /// - Returns: `.nothing` when a header is due next; an entry, or another piece of metadata, where a map was read.
+  @discardableResult
+  package mutating func read(metadata bytes: ArraySlice<UInt8>) throws(ArchiveError) -> Event {
+    guard let due = awaited else { preconditionFailure("no metadata is due") }
+    awaited = nil
+    // Consumed, so that a map grows in its place: a copy for each of its blocks would cost a hostile archive little and us much.
+    switch consume due {
+    case .metadata(.pax): try pending.readPax(bytes, limits: limits)
     // GNU's names end in a NUL.
-    case .longName: pending.path = try name(bytes.prefix { $0 != 0 })
-    case .longLink: pending.link = try name(bytes.prefix { $0 != 0 })
+    case .metadata(.longName): pending.path = try name(bytes.prefix { $0 != 0 })
+    case .metadata(.longLink): pending.link = try name(bytes.prefix { $0 != 0 })
     // Defaults for all entries; git writes its commit there, and no builder of layers anything that counts.
-    case .global: break
+    case .metadata(.global): break
+    case .oldMap(var map, let entry, let size):
+      try OldSparseHeader.read(bytes.prefix(504), into: &map, limits)
+      return try finish(entry, map, size: size, isContinued: bytes[bytes.startIndex + 504] != 0)
+    case .mapText(var text, var entry, let size):
+      try text.read(bytes, limits)
+      guard text.isComplete else {
+        awaited = .mapText(text, entry, size: size)
+        return .metadata(length: Tar.blockSize)
+      }
+      try text.map.apply(to: &entry, size: size, stored: entry.size - text.length)
+      return .entry(try checked(entry))
     }
+    return .nothing
+  }
+
+  private mutating func finish(
+    _ entry: TarEntry, _ map: SparseMap, size: Int, isContinued: Bool
+  ) throws(ArchiveError) -> Event {
+    if isContinued {
+      awaited = .oldMap(map, entry, size: size)
+      return .metadata(length: Tar.blockSize)
+    }
+    var entry = entry
+    try map.apply(to: &entry, size: size, stored: entry.size)
+    return .entry(try checked(entry))
   }
 
   private func name(_ bytes: ArraySlice<UInt8>) throws(ArchiveError) -> Path {
@@ -100,12 +152,21 @@ package struct TarReader: Sendable {
     default: break
     }
     // Compared by what is left: a size near the end of the numbers must not be added to anything.
-    guard entry.size <= limits.totalSize - totalSize else {
+    guard entry.storedSize <= limits.totalSize - totalSize, entry.size <= limits.totalSize else {
       throw ArchiveError("contents of more than \(limits.totalSize) bytes", entry: entry.path)
     }
-    totalSize += entry.size
+    totalSize += entry.storedSize
     return entry
   }
+}
+
+/// What the next call of `read(metadata:)` brings.
+private enum Awaited: Sendable {
+  case metadata(MetadataKind)
+  /// Blocks that go on with the map of a header of type `S`.
+  case oldMap(SparseMap, TarEntry, size: Int)
+  /// Blocks of contents that are the map of format 1.0.
+  case mapText(SparseMapText, TarEntry, size: Int?)
 }
 
 /// Headers that speak about the next entry.

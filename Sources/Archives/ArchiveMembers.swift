@@ -34,18 +34,22 @@ struct ArchiveMembers: ~Copyable {
   private mutating func addAll(from input: inout ArchiveInput) throws(StoreError) {
     var reader = TarReader()
     while let block = try input.takeHeader() {
-      let event: TarReader.Event
+      var event: TarReader.Event
       do throws(ArchiveError) { event = try reader.read(header: block[...]) } catch { throw refusal(error) }
+      while case .metadata(let length) = event {
+        let bytes = try input.take(length)
+        try input.skip(Tar.padding(after: length))
+        do throws(ArchiveError) { event = try reader.read(metadata: bytes[...]) } catch { throw refusal(error) }
+      }
       switch event {
-      case .nothing: continue
+      case .nothing, .metadata: continue
       case .end:
         try input.drain()
         return
-      case .metadata(let length):
-        let bytes = try input.take(length)
-        do throws(ArchiveError) { try reader.read(metadata: bytes[...]) } catch { throw refusal(error) }
-        try input.skip(Tar.padding(after: length))
       case .entry(let entry):
+        if entry.sparse != nil {
+          throw refusal(ArchiveError("a sparse file, which no image archive holds", entry: entry.path))
+        }
         try add(entry, from: &input)
         try input.skip(Tar.padding(after: entry.size))
       }

@@ -33,6 +33,15 @@ package struct BlobWriter: ~Copyable {
   /// Bytes so far.
   package var count: Int64 { size }
 
+  /// What was written must have this digest.
+  package func expect(_ digest: Digest?) throws(StoreError) {
+    let written = hash
+    let found = written.finish()
+    if let digest, digest != found {
+      throw StoreError(.damaged, "blob \(digest) is damaged: its contents have another digest, \(found)")
+    }
+  }
+
   private mutating func flush() throws(StoreError) {
     try put(buffer[...])
     buffer.removeAll(keepingCapacity: true)

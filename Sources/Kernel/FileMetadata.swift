@@ -93,3 +93,11 @@ package func setExtendedAttribute(
     }
   }
 }
+
+package func removeExtendedAttribute(_ name: Path, of descriptor: BorrowedDescriptor) throws(Fault) {
+  _ = try name.withAddress { (name_) throws(Fault) in
+    try systemCall(
+      "fremovexattr", Int(SYS_fremovexattr), descriptor.argument, name_,
+      arguments: "\(descriptor.description), \(name.quoted)")
+  }
+}

@@ -45,6 +45,19 @@ package struct Thread: ~Copyable, Sendable {
   package consuming func join() {}
 }
 
+/// Runs `body` in so many threads at once, the calling one among them, and returns when all of them are done.
+package func performConcurrently(_ count: Int, _ name: String, _ body: @escaping @Sendable () -> Void) throws(Fault) {
+  /// An array cannot own a value that cannot be copied.
+  final class Owner {
+    let thread: Thread
+    init(_ thread: consuming Thread) { self.thread = thread }
+  }
+  var owners: [Owner] = []
+  for _ in 1..<max(1, count) { owners.append(Owner(try Thread(name, body))) }
+  body()
+  owners.removeAll()
+}
+
 private final class Start: Sendable {
   let name: Path
   let identifier: Monitor<Int32?>
@@ -104,6 +117,7 @@ package func usableProcessorCount() -> Int {
   }
 
   /// Changes the value.
+  @discardableResult
   package func update<Result>(_ body: (inout State) -> Result) -> Result {
     unsafe pthread_mutex_lock(mutex)
     defer {
@@ -114,6 +128,7 @@ package func usableProcessorCount() -> Int {
   }
 
   /// Waits until `body` has an answer; it may change the value when it gives one, and only then.
+  @discardableResult
   package func wait<Result>(until body: (inout State) -> Result?) -> Result {
     unsafe pthread_mutex_lock(mutex)
     defer {

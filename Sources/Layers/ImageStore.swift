@@ -10,9 +10,9 @@ package struct ImageStore: Sendable {
   static let nameAnnotation = "org.opencontainers.image.ref.name"
 
   /// - Parameter root: `/var/lib/skiff`; what is missing below it is made, for root's eyes only.
-  package init(root: Path) throws(StoreError) {
+  package init(root: Path, options: UnpackOptions = .standard) throws(StoreError) {
     blobs = try BlobStore(root: root.appending("images"))
-    layers = try LayerStore(root: root)
+    layers = try LayerStore(root: root, options: options)
   }
 
   private init(blobs: BlobStore, layers: LayerStore) {
@@ -159,8 +159,15 @@ package struct ImageStore: Sendable {
   }
 
   private func unpackLayers(of image: Image) throws(StoreError) {
+    var missing: [(layer: ContentDescriptor, diffID: Digest)] = []
     for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs) {
-      try layers.unpack(layer, diffID: diffID, from: blobs)
+      if layers.contains(diffID) {
+        try layers.unpack(layer, diffID: diffID, from: blobs)
+      } else if !missing.contains(where: { $0.diffID == diffID }) {
+        missing.append((layer, diffID))
+      }
     }
+    // No thread is made for an image whose layers are there.
+    if !missing.isEmpty { try layers.unpack(missing, from: blobs) }
   }
 }

@@ -1,65 +1,72 @@
 internal import Archive
 internal import Blobs
-internal import ImageSpec
 internal import Kernel
 
-/// Reads a tar from a file piece by piece and hashes all that goes by.
-struct TarStream {
-  private let file: BorrowedDescriptor
-  private var unread: Int
-  private var buffer = [UInt8](repeating: 0, count: 1 << 18)
+/// The blocks of a ring as one run of bytes.
+@safe struct TarStream: ~Copyable {
+  private let ring: BlockRing
+  private let consumer: Int
+  private var block: UnsafeRawBufferPointer?
   private var position = 0
-  private var end = 0
-  private var hash = SHA256()
 
-  /// - Parameter size: what the file must have; more is not read, less is an error.
-  init(_ file: BorrowedDescriptor, size: Int) {
-    self.file = file
-    unread = size
+  init(_ ring: BlockRing, consumer: Int) {
+    self.ring = ring
+    self.consumer = consumer
   }
 
-  /// Of everything; only once `drain` has read to the end.
-  var digest: Digest { hash.finish() }
+  /// Waits for more bytes; false when there are none.
+  private mutating func hasMore() throws(StoreError) -> Bool {
+    if let block = unsafe block {
+      if position < block.count { return true }
+      ring.release(consumer)
+    }
+    position = 0
+    unsafe block = nil
+    unsafe block = try ring.next(consumer)
+    return unsafe block != nil
+  }
 
-  var isAtEnd: Bool { unread == 0 && position == end }
+  mutating func isAtEnd() throws(StoreError) -> Bool { try !hasMore() }
 
-  /// At least one byte and at most `count`.
-  mutating func take(atMost count: Int) throws(StoreError) -> ArraySlice<UInt8> {
-    if position == end { try fill() }
-    let piece = buffer[position..<min(end, position + count)]
-    position += piece.count
-    return piece
+  /// At least one byte and at most `count`, valid until the next call.
+  private mutating func take(atMost count: Int) throws(StoreError) -> UnsafeRawBufferPointer {
+    guard try hasMore(), let block = unsafe block else {
+      throw StoreError(.invalid, "the layer is refused: the archive ends in the middle of an entry")
+    }
+    let end = min(block.count, position + count)
+    defer { position = end }
+    return unsafe UnsafeRawBufferPointer(rebasing: block[position..<end])
   }
 
   /// Exactly `count`.
   mutating func take(_ count: Int) throws(StoreError) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(count)
-    while bytes.count < count { bytes += try take(atMost: count - bytes.count) }
+    while bytes.count < count { unsafe bytes.append(contentsOf: try take(atMost: count - bytes.count)) }
     return bytes
+  }
+
+  /// The next `count` bytes go to the file, from the place where it stands.
+  ///
+  /// - Parameter doing: what a failed write is told with.
+  mutating func copy(
+    _ count: Int, to file: BorrowedDescriptor, doing: @autoclosure () -> String
+  ) throws(StoreError) {
+    var rest = count
+    while rest > 0 {
+      let piece = unsafe try take(atMost: rest)
+      do throws(Fault) { try file.write(unsafe piece.bytes) } catch { throw StoreError(doing(), error) }
+      rest -= piece.count
+    }
   }
 
   mutating func skip(_ count: Int) throws(StoreError) {
     var rest = count
-    while rest > 0 { rest -= try take(atMost: rest).count }
+    while rest > 0 { unsafe rest -= try take(atMost: rest).count }
   }
 
   /// What stands behind the end of an archive has no meaning, but it is part of what the digest is of.
   mutating func drain() throws(StoreError) {
-    while !isAtEnd { _ = try take(atMost: buffer.count) }
-  }
-
-  private mutating func fill() throws(StoreError) {
-    guard unread > 0 else { throw StoreError(.invalid, "the archive ends in the middle of an entry") }
-    var piece = buffer
-    buffer = []
-    defer { buffer = piece }
-    let count: Int
-    do throws(Fault) { count = try file.read(into: &piece) } catch { throw StoreError("cannot read a layer", error) }
-    guard count > 0, count <= unread else { throw StoreError(.damaged, "a layer has not the size that it should have") }
-    hash.update(piece[..<count])
-    unread -= count
-    position = 0
-    end = count
+    while try hasMore() { position = unsafe block?.count ?? 0 }
   }
 }

@@ -6,80 +6,95 @@ internal import Rooted
 /// Writes the entries of a layer's tar below a directory that is new and nobody else's.
 ///
 /// Every name is hostile: it is resolved by Rooted, on descriptors, so that links in the archive lead nowhere but into the
-/// tree itself (SECURITY.md, "Layer escape").
+/// tree itself (SECURITY.md, "Layer escape"). A file costs four calls: openat with its mode, write, futimens, close; owner and
+/// mode are set only where they are not what a new file has.
 struct TreeUnpacker: ~Copyable {
-  let root: Root
+  private let root: Root
   private let overlay = OverlayAttributes()
-  /// Set at the end, for everything that is made in a directory changes its time.
-  private var directoryTimes: [(path: Path, time: Timestamp)] = []
+  /// Open directories, by their path from the top.
+  private var directories = OpenDirectories()
+  /// What a new file is owned by.
+  private let user = effectiveUser()
+  private let group = effectiveGroup()
+  private var pending = PendingDirectories()
 
   private init(_ tree: Path) throws(StoreError) {
-    do throws(Fault) { root = try Root(at: tree) } catch { throw StoreError("cannot unpack a layer", error) }
+    let root: Root
+    do throws(Fault) {
+      try Self.inheritNothing(tree)
+      root = try Root(at: tree)
+    } catch { throw StoreError("cannot unpack a layer", error) }
+    self.root = root
   }
 
+  /// Whoever made the store may have given it a group or access control lists for what is made in it.
+  private static func inheritNothing(_ tree: Path) throws(Fault) {
+    let top = try open(tree, [.readOnly, .directory])
+    for name in try extendedAttributeNames(of: top.borrowed) where name.string.hasPrefix("system.posix_acl_") {
+      try removeExtendedAttribute(name, of: top.borrowed)
+    }
+    try setOwner(of: "", at: top.borrowed, user: effectiveUser(), group: effectiveGroup())
+    try setMode(of: top.borrowed, to: 0o755)
+  }
+
+  /// The calling thread's file mode mask must be empty.
   static func unpack(
     _ stream: inout TarStream, into tree: Path, limits: TarLimits = .standard
   ) throws(StoreError) {
-    // Modes come from the archive, not from whoever runs us.
-    let mask = setFileModeMask([])
-    defer { setFileModeMask(mask) }
     var unpacker = try TreeUnpacker(tree)
     var reader = TarReader(limits: limits)
-    while !stream.isAtEnd {
+    while try !stream.isAtEnd() {
       let block = try stream.take(Tar.blockSize)
-      let event: TarReader.Event
+      var event: TarReader.Event
       do throws(ArchiveError) { event = try reader.read(header: block[...]) } catch { throw StoreError(error) }
-      if event == .end { break }
-      if case .metadata(let length) = event {
+      while case .metadata(let length) = event {
         let bytes = try stream.take(length)
-        do throws(ArchiveError) { try reader.read(metadata: bytes[...]) } catch { throw StoreError(error) }
         try stream.skip(Tar.padding(after: length))
+        do throws(ArchiveError) { event = try reader.read(metadata: bytes[...]) } catch { throw StoreError(error) }
       }
+      if event == .end { break }
       if case .entry(let entry) = event {
         try unpacker.unpack(entry, from: &stream)
-        try stream.skip(Tar.padding(after: entry.size))
+        try stream.skip(Tar.padding(after: entry.storedSize))
       }
     }
     try stream.drain()
-    unpacker.setDirectoryTimes()
+    try unpacker.finishDirectories()
   }
 
   private mutating func unpack(_ entry: TarEntry, from stream: inout TarStream) throws(StoreError) {
-    let components = entry.path.components
-    if components.contains("..") { throw StoreError(ArchiveError("a path with \"..\"", entry: entry.path)) }
+    let place = try EntryName(of: entry.path)
     if entry.owner == .max || entry.group == .max {
       throw StoreError(ArchiveError("an owner that stands for none", entry: entry.path))
     }
-    guard let name = components.last else { return try unpack(top: entry) }
-    let whiteout: Whiteout?
-    do throws(ArchiveError) { whiteout = try Whiteout(name: name) } catch { throw StoreError(error) }
-    if whiteout == nil && entry.kind == .regular { return try unpack(file: entry, from: &stream) }
-    do throws(Fault) {
-      let parent = try root.openParent(of: entry.path, making: 0o755)
-      if let whiteout {
-        try make(whiteout, in: parent.directory.borrowed)
-      } else {
-        try make(entry, name, in: parent.directory.borrowed)
+    if place.name.isEmpty {
+      guard entry.kind == .directory else {
+        throw StoreError(ArchiveError("the top of a layer that is no directory", entry: entry.path))
       }
-    } catch { throw StoreError("cannot unpack \(entry.path.quoted)", error) }
-    try stream.skip(entry.size)
+      return pending.add(entry, at: ".")
+    }
+    let whiteout: Whiteout?
+    do throws(ArchiveError) { whiteout = try Whiteout(name: place.name) } catch { throw StoreError(error) }
+    let doing = "cannot unpack \(entry.path.quoted)"
+    if whiteout == nil && entry.kind == .regular {
+      let parent = try storing(doing) { () throws(Fault) in try directories.parent(of: place, in: root) }
+      return try unpack(file: entry, place, in: parent, from: &stream)
+    }
+    try storing(doing) { () throws(Fault) in
+      let parent = try directories.parent(of: place, in: root)
+      if let whiteout {
+        try make(whiteout, in: parent.borrowed)
+      } else {
+        try make(entry, place, in: parent.borrowed)
+      }
+    }
+    try stream.skip(entry.storedSize)
   }
 }
 
 // MARK: - Kinds of entries
 
 extension TreeUnpacker {
-  /// The directory that the whole layer is.
-  private mutating func unpack(top entry: TarEntry) throws(StoreError) {
-    guard entry.kind == .directory else {
-      throw StoreError(ArchiveError("the top of a layer that is no directory", entry: entry.path))
-    }
-    do throws(Fault) { try finish(directory: try root.open(".", [.readOnly, .directory]), entry) } catch {
-      throw StoreError("cannot unpack \(entry.path.quoted)", error)
-    }
-    directoryTimes.append((".", entry.modified))
-  }
-
   private func make(_ whiteout: Whiteout, in parent: BorrowedDescriptor) throws(Fault) {
     guard case .removes(let name) = whiteout else {
       return try markOpaque(".", in: parent)
@@ -99,73 +114,111 @@ extension TreeUnpacker {
   }
 
   /// Everything but regular files.
-  private mutating func make(_ entry: TarEntry, _ name: Path, in parent: BorrowedDescriptor) throws(Fault) {
+  private mutating func make(_ entry: TarEntry, _ place: EntryName, in parent: BorrowedDescriptor) throws(Fault) {
+    let name = place.name
     switch entry.kind {
     case .regular: break
-    case .directory: try make(directory: entry, name, in: parent)
+    case .directory: try make(directory: entry, place, in: parent)
     case .symbolicLink(let target):
-      _ = try clear(name, in: parent)
-      try makeSymbolicLink(name, to: target, at: parent)
+      try replacing(place, in: parent) { () throws(Fault) in try makeSymbolicLink(name, to: target, at: parent) }
       try finish(name, entry, in: parent)
-    case .hardLink(let target):
-      let source = try root.openParent(of: target)
-      _ = try clear(name, in: parent)
-      try makeHardLink(from: source.name, at: source.directory.borrowed, to: name, at: parent)
+    case .hardLink(let target): try link(place, to: target, in: parent)
     case .fifo:
-      _ = try clear(name, in: parent)
-      try makeNode(name, kind: .fifo, mode: entry.mode, at: parent)
+      try replacing(place, in: parent) { () throws(Fault) in
+        try makeNode(name, kind: .fifo, mode: entry.mode, at: parent)
+      }
       try finish(name, entry, in: parent)
     case .characterDevice(let device), .blockDevice(let device):
       let kind: FileKind = if case .blockDevice = entry.kind { .blockDevice } else { .characterDevice }
       guard kind == .blockDevice || device != DeviceNumber(major: 0, minor: 0) else {
         throw Fault("unpack", .invalid, arguments: entry.path.quoted, hint: "overlayfs would take it for a whiteout")
       }
-      _ = try clear(name, in: parent)
-      try makeNode(name, kind: kind, mode: entry.mode, device: device, at: parent)
+      try replacing(place, in: parent) { () throws(Fault) in
+        try makeNode(name, kind: kind, mode: entry.mode, device: device, at: parent)
+      }
       try finish(name, entry, in: parent)
     }
   }
 
-  private mutating func make(
-    directory entry: TarEntry, _ name: Path, in parent: BorrowedDescriptor
-  ) throws(Fault) {
-    var hidesBelow = false
-    if (try? status(of: name, at: parent, followLinks: false))?.kind != .directory {
-      hidesBelow = try clear(name, in: parent)
-      try makeDirectory(name, mode: 0o700, at: parent)
+  private mutating func link(_ place: EntryName, to target: Path, in parent: BorrowedDescriptor) throws(Fault) {
+    let source: EntryName
+    do throws(StoreError) { source = try EntryName(of: target) } catch {
+      throw Fault("link", .invalid, arguments: target.quoted, hint: error.message)
     }
-    let directory = try open(name, [.readOnly, .directory, .noFollow], at: parent)
+    let directory = try root.openParent(of: target)
+    try replacing(place, in: parent) { () throws(Fault) in
+      try makeHardLink(from: source.name, at: directory.directory.borrowed, to: place.name, at: parent)
+    }
+  }
+
+  private mutating func make(directory entry: TarEntry, _ place: EntryName, in parent: BorrowedDescriptor) throws(Fault)
+  {
+    var hidesBelow = false
+    do throws(Fault) { try makeDirectory(place.name, mode: 0o700, at: parent) } catch {
+      guard error.errno == .exists else { throw error }
+      if try status(of: place.name, at: parent, followLinks: false).kind != .directory {
+        hidesBelow = try clear(place, in: parent)
+        try makeDirectory(place.name, mode: 0o700, at: parent)
+      }
+    }
     // A directory in the place of a whiteout would show through it what the whiteout hides.
-    if hidesBelow { try overlay.markOpaque(directory.borrowed) }
-    try finish(directory: directory, entry)
-    directoryTimes.append((entry.path, entry.modified))
+    if hidesBelow { try markOpaque(place.name, in: parent) }
+    pending.add(entry, at: place.path)
+  }
+
+  /// Makes a name; what an earlier entry put there goes first.
+  private mutating func replacing<Result: ~Copyable>(
+    _ place: EntryName, in parent: BorrowedDescriptor, _ body: () throws(Fault) -> Result
+  ) throws(Fault) -> Result {
+    do throws(Fault) { return try body() } catch {
+      guard error.errno == .exists else { throw error }
+      _ = try clear(place, in: parent)
+      return try body()
+    }
   }
 
   /// Takes away what an earlier entry put there; whether that was a whiteout.
-  private func clear(_ name: Path, in parent: BorrowedDescriptor) throws(Fault) -> Bool {
-    guard let existing = try? status(of: name, at: parent, followLinks: false) else { return false }
-    try removeTree(name, at: parent)
+  private mutating func clear(_ place: EntryName, in parent: BorrowedDescriptor) throws(Fault) -> Bool {
+    guard let existing = try? status(of: place.name, at: parent, followLinks: false) else { return false }
+    try removeTree(place.name, at: parent)
+    // Paths that led through it lead elsewhere now.
+    if existing.kind == .directory || existing.kind == .symbolicLink {
+      directories.removeAll()
+      pending.remove(place.path)
+    }
     return OverlayAttributes.isWhiteout(existing)
   }
 
-  private func unpack(file entry: TarEntry, from stream: inout TarStream) throws(StoreError) {
-    do throws(Fault) {
-      let parent = try root.openParent(of: entry.path, making: 0o755)
-      _ = try clear(parent.name, in: parent.directory.borrowed)
-      let file = try open(
-        parent.name, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600, at: parent.directory.borrowed)
-      var rest = entry.size
-      while rest > 0 {
-        let piece: ArraySlice<UInt8>
-        do throws(StoreError) { piece = try stream.take(atMost: rest) } catch {
-          throw error.fault ?? Fault("read", .badMessage, arguments: entry.path.quoted, hint: error.message)
-        }
-        try file.borrowed.write(piece)
-        rest -= piece.count
+  private mutating func unpack(
+    file entry: TarEntry, _ place: EntryName, in parent: OpenDirectory, from stream: inout TarStream
+  ) throws(StoreError) {
+    let doing = "cannot unpack \(entry.path.quoted)"
+    // write(2) and chown(2) take set-id bits away, and attributes may stand for less than the mode.
+    let isPlain =
+      entry.owner == user && entry.group == group && entry.mode.rawValue & 0o6000 == 0
+      && entry.attributes.isEmpty
+    let file = try storing(doing) { () throws(Fault) in
+      try replacing(place, in: parent.borrowed) { () throws(Fault) in
+        try open(
+          place.name, [.writeOnly, .create, .exclusive, .noFollow], mode: isPlain ? entry.mode : 0o600,
+          at: parent.borrowed)
       }
-      try finish(file: file.borrowed, entry)
-      try setModified(of: parent.name, at: parent.directory.borrowed, to: entry.modified)
-    } catch { throw StoreError("cannot unpack \(entry.path.quoted)", error) }
+    }
+    if let extents = entry.sparse {
+      for extent in extents where extent.size > 0 {
+        try storing(doing) { () throws(Fault) in try file.borrowed.seek(to: extent.offset) }
+        try stream.copy(extent.size, to: file.borrowed, doing: doing)
+      }
+      try storing(doing) { () throws(Fault) in try file.borrowed.truncate(to: entry.size) }
+    } else {
+      try stream.copy(entry.size, to: file.borrowed, doing: doing)
+    }
+    try storing(doing) { () throws(Fault) in
+      if !isPlain { try finish(file: file.borrowed, entry) }
+      try setModified(of: file.borrowed, to: entry.modified)
+    }
+    // Where a network's disk is full, only this says so.
+    do throws(Fault) { try file.close() } catch { throw StoreError(doing, error) }
   }
 }
 
@@ -174,7 +227,9 @@ extension TreeUnpacker {
 extension TreeUnpacker {
   /// The owner first: chown(2) takes away set-id bits and capabilities, so both come after it.
   private func finish(file: BorrowedDescriptor, _ entry: TarEntry) throws(Fault) {
-    try setOwner(of: "", at: file, user: entry.owner, group: entry.group)
+    if entry.owner != user || entry.group != group {
+      try setOwner(of: "", at: file, user: entry.owner, group: entry.group)
+    }
     for attribute in entry.attributes where OverlayAttributes.isPortable(attribute.name) {
       do throws(Fault) { try setExtendedAttribute(attribute.name, to: attribute.value, of: file) } catch {
         // A file system without attributes loses them, as it does for everyone.
@@ -184,21 +239,23 @@ extension TreeUnpacker {
     try setMode(of: file, to: entry.mode)
   }
 
-  private func finish(directory: consuming Descriptor, _ entry: TarEntry) throws(Fault) {
-    try finish(file: directory.borrowed, entry)
-  }
-
   /// For what cannot be opened without side effects; its mode was given when it was made.
   private func finish(_ name: Path, _ entry: TarEntry, in parent: BorrowedDescriptor) throws(Fault) {
-    try setOwner(of: name, at: parent, user: entry.owner, group: entry.group)
+    if entry.owner != user || entry.group != group {
+      try setOwner(of: name, at: parent, user: entry.owner, group: entry.group)
+    }
     try setModified(of: name, at: parent, to: entry.modified)
   }
 
-  /// A directory that a later entry replaced has no time to set.
-  private func setDirectoryTimes() {
-    for (path, time) in directoryTimes.reversed() {
-      guard let directory = try? root.open(path, [.path, .directory, .noFollow]) else { continue }
-      try? setModified(of: ".", at: directory.borrowed, to: time)
+  /// At the end: what is made in a directory changes its time and inherits its group bit and its default access control
+  /// list, and its mode may keep everyone out.
+  private func finishDirectories() throws(StoreError) {
+    for (path, entry) in pending.entries {
+      try storing("cannot unpack \(path.quoted)") { () throws(Fault) in
+        let directory = try root.open(path, [.readOnly, .directory, .noFollow])
+        try finish(file: directory.borrowed, entry)
+        try setModified(of: directory.borrowed, to: entry.modified)
+      }
     }
   }
 }

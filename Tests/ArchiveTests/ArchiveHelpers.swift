@@ -18,15 +18,18 @@ func list(_ bytes: [UInt8], limits: TarLimits = .standard) throws(ArchiveError) 
   }
   var found: [Listed] = []
   while !rest.isEmpty {
-    switch try reader.read(header: try take(Tar.blockSize)) {
-    case .nothing: continue
-    case .end: return found
-    case .metadata(let length):
-      try reader.read(metadata: try take(length))
+    var event = try reader.read(header: try take(Tar.blockSize))
+    while case .metadata(let length) = event {
+      let bytes = try take(length)
       _ = try take(Tar.padding(after: length))
+      event = try reader.read(metadata: bytes)
+    }
+    switch event {
+    case .nothing, .metadata: continue
+    case .end: return found
     case .entry(let entry):
-      found.append(Listed(entry: entry, contents: Array(try take(entry.size))))
-      _ = try take(Tar.padding(after: entry.size))
+      found.append(Listed(entry: entry, contents: Array(try take(entry.storedSize))))
+      _ = try take(Tar.padding(after: entry.storedSize))
     }
   }
   return found

@@ -1,0 +1,135 @@
+import Archive
+import Blobs
+import Compression
+import Foundation
+import ImageSpec
+import Kernel
+import Layers
+import Testing
+
+/// A blob in the store from the standard output of a shell script.
+func blob(_ script: String, _ type: MediaType, in store: ImageStore) throws -> ContentDescriptor {
+  try withScratch(inMemory: true) { scratch in
+    try sh("{ \(script); } > \(scratch)/out")
+    return try store.blobs.put(try readFile(scratch.appending("out"), limit: 1 << 28), mediaType: type)
+  }
+}
+
+/// Threads of this process that work on layers.
+func layerThreads() -> [String] {
+  ((try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []).compactMap {
+    (try? readText(Path("/proc/self/task/\($0)/comm")))?.trimmingCharacters(in: .newlines)
+  }.filter { ["skiff-inflate", "skiff-hash", "skiff-write", "skiff-layer"].contains($0) }
+}
+
+@Suite(.enabled(if: isRoot, needsRoot), .serialized) struct CompressedLayerTests {
+  private static let fill = """
+    mkdir -p a/b; printf hello > a/b/hello; ln a/b/hello same; ln -s a/b link; seq 200000 > numbers
+    head -c 3000000 /dev/urandom > random; : > empty; mkfifo pipe; touch -d @1000000000.123456789 a/b/hello a .
+    """
+
+  private func withTree(_ body: (ImageStore, Path, Digest) throws -> Void) throws {
+    try withScratch(inMemory: true) { scratch in
+      try sh(
+        "mkdir \(scratch)/tree; cd \(scratch)/tree; \(Self.fill); tar --format=posix --sort=name --pax-option=delete=atime,delete=ctime -cf ../tree.tar ."
+      )
+      let digest = SHA256.digest(of: try readFile(scratch.appending("tree.tar"), limit: 1 << 28))
+      try body(try ImageStore(root: scratch.appending("state")), scratch, digest)
+    }
+  }
+
+  @Test(arguments: [
+    ("cat", MediaType.ociLayer), ("gzip -c", .ociLayerGzip), ("zstd -qc", .ociLayerZstd), ("gzip -c", .dockerLayerGzip),
+    // Types that lie are common in registries; the bytes count.
+    ("zstd -qc", .ociLayerGzip), ("cat", .dockerLayerGzip), ("gzip -c", .dockerLayer),
+  ])
+  func everyCompressionGivesTheSameTree(_ program: String, _ type: MediaType) throws {
+    guard program != "zstd -qc" || FileManager.default.isExecutableFile(atPath: "/usr/bin/zstd") else { return }
+    try withTree { store, scratch, diffID in
+      let layer = try blob("\(program) < \(scratch)/tree.tar", type, in: store)
+      try store.layers.unpack(layer, diffID: diffID, from: store.blobs)
+      #expect(try listing(store.layers.path(of: diffID)) == listing(scratch.appending("tree")))
+      #expect(layerThreads() == [])
+    }
+  }
+
+  @Test func aLayerMayBeManyMembers() throws {
+    try withTree { store, scratch, diffID in
+      let layer = try blob(
+        "head -c 1000000 \(scratch)/tree.tar | gzip -c; tail -c +1000001 \(scratch)/tree.tar | gzip -c", .ociLayerGzip,
+        in: store)
+      try store.layers.unpack(layer, diffID: diffID, from: store.blobs)
+      #expect(try listing(store.layers.path(of: diffID)) == listing(scratch.appending("tree")))
+    }
+  }
+
+  /// Whatever is wrong with it: an error that says so, no thread, no file.
+  @Test(arguments: [
+    ("head -c 1000000", "too early"), ("cat - /etc/passwd", "behind the gzip data"),
+    ("{ head -c 900000; head -c 100 >/dev/null; cat; }", "damaged"),
+    ("zcat | head -c 100000 | gzip -c", "middle of an entry"),
+    ("zcat | { cat; printf x; } | gzip -c", "another digest"),
+    ("{ zcat | head -c 1024; head -c 600 /dev/zero | tr '\\0' x; } | gzip -c", "checksum"),
+  ])
+  func aBadLayerLeavesNothing(_ damage: String, _ words: String) throws {
+    try withTree { store, scratch, diffID in
+      let layer = try blob("gzip -c < \(scratch)/tree.tar | \(damage)", .ociLayerGzip, in: store)
+      let error = #expect(throws: StoreError.self) {
+        try store.layers.unpack(layer, diffID: diffID, from: store.blobs)
+      }
+      #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
+      #expect(try entries(of: scratch.appending("state/layers/.work")).isEmpty)
+      #expect(!store.layers.contains(diffID))
+      #expect(layerThreads() == [])
+    }
+  }
+
+  @Test func aBombEndsWithWhatItIs() throws {
+    try withTree { _, scratch, _ in
+      var options = UnpackOptions()
+      options.decompression.ratioGrace = 10 << 20
+      let store = try ImageStore(root: scratch.appending("careful"), options: options)
+      let bomb = try blob(
+        "python3 -c 'import sys,tarfile; t=tarfile.open(fileobj=sys.stdout.buffer,mode=\"w|gz\"); i=tarfile.TarInfo(\"zeros\"); i.size=60<<20; t.addfile(i,open(\"/dev/zero\",\"rb\")); t.close()'",
+        .ociLayerGzip, in: store)
+      let error = #expect(throws: StoreError.self) {
+        try store.layers.unpack(bomb, diffID: bomb.digest, from: store.blobs)
+      }
+      #expect(error?.message.contains("it is a bomb") == true, "\(error?.message ?? "")")
+      options = UnpackOptions()
+      options.tar.totalSize = 50 << 20
+      let other = try ImageStore(root: scratch.appending("careful"), options: options)
+      let declared = #expect(throws: StoreError.self) {
+        try other.layers.unpack(bomb, diffID: bomb.digest, from: other.blobs)
+      }
+      #expect(declared?.message.contains("contents of more than") == true, "\(declared?.message ?? "")")
+      #expect(try entries(of: scratch.appending("careful/layers/.work")).isEmpty)
+    }
+  }
+
+  @Test func manyLayersAtOnceAreAllThere() throws {
+    try withScratch(inMemory: true) { scratch in
+      let store = try ImageStore(root: scratch.appending("state"))
+      var wanted: [(layer: ContentDescriptor, diffID: Digest)] = []
+      for index in 0..<12 {
+        let tar = archive((directory("d"), ""), (file("d/\(index)"), String(repeating: "\(index)", count: 300_000)))
+        let layer = try store.blobs.put(tar, mediaType: .ociLayer)
+        wanted.append((layer, layer.digest))
+      }
+      try store.layers.unpack(wanted, from: store.blobs)
+      for (index, (_, diffID)) in wanted.enumerated() {
+        #expect(
+          try readText(store.layers.path(of: diffID).appending("d/\(index)"), limit: 1 << 20).hasPrefix("\(index)"))
+      }
+      #expect(layerThreads() == [])
+      // One that is bad fails the whole, and says which.
+      let bad = try store.blobs.put(Array("no tar".utf8), mediaType: .ociLayer)
+      for (_, diffID) in wanted { try store.layers.remove(diffID) }
+      #expect(throws: StoreError.self) {
+        try store.layers.unpack(wanted + [(bad, bad.digest)], from: store.blobs)
+      }
+      #expect(try entries(of: scratch.appending("state/layers/.work")).isEmpty)
+      #expect(layerThreads() == [])
+    }
+  }
+}
