@@ -91,7 +91,7 @@ let package = Package(
     // 5 engine
     room("Blobs", "CSHA256", "ImageSpec", "JSON", "Kernel"),
     room("Layers", "Blobs", "Archive", "Compression", "ImageSpec", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
-    room("Archives", "Layers", "Blobs", "Archive", "ImageSpec", "Rooted", "JSON", "Kernel"),
+    room("Archives", "Layers", "Blobs", "Archive", "Compression", "ImageSpec", "Rooted", "JSON", "Kernel"),
     room(
       "Staging", "Layers", "Blobs", "Launching", "Inside", "ELF", "Arguments", "SPDX", "ImageSpec", "Rooted", "Mounts",
       "JSON",

@@ -14,8 +14,7 @@ extension ImageStore {
     keeping kept: Set<Digest> = []
   ) throws(StoreError) -> Image {
     try takingOver(keeping: kept) { () throws(StoreError) in
-      var input = try ArchiveInput(file)
-      try input.refuseCompressed(by: "skiff import -")
+      var input = try ArchiveInput(file, for: "skiff import -")
       var writer = try BlobWriter(store: blobs)
       while let piece = try input.takeAny() { try writer.write(piece) }
       let layer = try writer.finish(mediaType: .ociLayer)

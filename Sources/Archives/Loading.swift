@@ -32,8 +32,7 @@ extension ImageStore {
     archive file: BorrowedDescriptor, _ choice: ImageChoice = ImageChoice(), keeping kept: Set<Digest> = []
   ) throws(StoreError) -> [LoadedImage] {
     try takingOver(keeping: kept) { () throws(StoreError) in
-      var input = try ArchiveInput(file)
-      try input.refuseCompressed(by: "skiff load")
+      var input = try ArchiveInput(file, for: "skiff load")
       let members = try ArchiveMembers.read(&input, into: blobs)
       return try register(try images(of: members, choice), from: members)
     }

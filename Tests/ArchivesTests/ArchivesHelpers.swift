@@ -121,6 +121,27 @@ func dockerArchive(_ layers: [[UInt8]], names: [String]) -> Parts {
 
 // MARK: - In and out
 
+/// By gzip(1), zstd(1): what other programs wrote.
+func filter(_ bytes: [UInt8], through program: String) -> [UInt8] {
+  let process = Process()
+  process.executableURL = URL(filePath: "/usr/bin/env")
+  process.arguments = [program, "-c"]
+  let (input, output) = (Pipe(), Pipe())
+  process.standardInput = input
+  process.standardOutput = output
+  guard (try? process.run()) != nil else { return [] }
+  let writer = input.fileHandleForWriting
+  Thread.detachNewThread {
+    try? writer.write(contentsOf: Data(bytes))
+    try? writer.close()
+  }
+  let result = (try? output.fileHandleForReading.readToEnd()) ?? nil
+  process.waitUntilExit()
+  return Array(result ?? Data())
+}
+
+func gzip(_ bytes: [UInt8]) -> [UInt8] { filter(bytes, through: "gzip") }
+
 extension ImageStore {
   /// From a pipe, as `load` reads standard input.
   func load(bytes: [UInt8], _ choice: ImageChoice = ImageChoice()) throws -> [LoadedImage] {

@@ -203,6 +203,8 @@ import Testing
     Attack("not a tar", "refused") { [UInt8](repeating: 0x41, count: 4096) },
     Attack("empty", "is empty") { [] },
     Attack("xz", "compressed by xz") { [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] + [UInt8](repeating: 0, count: 600) },
+    Attack("gzip that is cut", "too early") { Array(gzip(oci { _ in }).dropLast(20)) },
+    Attack("gzip and something else", "behind the gzip data") { gzip(oci { _ in }) + [0x41] },
     Attack("a layer that leads out", "..") {
       ociArchive([layer("../evil", "1")], name: "evil").bytes
     },

@@ -51,6 +51,22 @@ import Testing
     }
   }
 
+  @Test(arguments: ["gzip", "zstd"])
+  func aCompressedArchive(program: String) throws {
+    try withStore { store, _ in
+      // Larger than what is read at once, and not to be compressed to nothing.
+      let text = (0..<200_000).map { String($0 &* 2_654_435_761 % 1_000_003) }.joined()
+      let archive = ociArchive([layer("a", text)], name: "web:1").bytes
+      let packed = filter(archive, through: program)
+      #expect(packed.count < archive.count && packed.count > 300_000)
+      // Several members are one file.
+      let loaded = try store.load(bytes: packed)
+      #expect(loaded.map(\.names) == [["web:1"]])
+      let parted = filter(Array(archive[..<5000]), through: program) + filter(Array(archive[5000...]), through: program)
+      #expect(try store.load(bytes: parted).count == 1)
+    }
+  }
+
   @Test func anImageWithoutAName() throws {
     try withStore { store, _ in
       for parts in [ociArchive([layer("a", "1")], name: nil), dockerArchive([layer("a", "2")], names: [])] {
