@@ -107,7 +107,7 @@ package struct ImageStore: Sendable {
     }
   }
 
-  private func load(_ descriptor: ContentDescriptor, _ index: Index) throws(StoreError) -> Image {
+  func load(_ descriptor: ContentDescriptor, _ index: Index) throws(StoreError) -> Image {
     var chosen = try self.manifest(of: descriptor)
     let manifest: Manifest = try parse(chosen, "manifest")
     chosen.annotations = [:]

@@ -13,6 +13,7 @@ extension ImageCommand {
     .init("load", LoadCommand.entry(LoadCommand.perform)),
     .init("save", SaveCommand.entry(SaveCommand.perform)),
     .init("import", ImportCommand.entry(ImportCommand.perform)),
+    .init("verify", ImageVerify.entry(ImageVerify.perform)),
     .init("prune", ImagePrune.entry(ImagePrune.perform)),
   ])
 

@@ -141,4 +141,26 @@ struct ImageArchivesTests {
       #expect(blobs.isEmpty)
     }
   }
+
+  /// Whatever happened to a blob on the disk: it is found, the image that it belongs to is named, and no other.
+  @Test(arguments: ["truncate -s -1", "truncate -s 0", "rm", "printf X | dd bs=1 count=1 seek=300 conv=notrunc of="])
+  func damageIsFound(by command: String) throws {
+    try withHandMadeImage { sandbox in
+      let blob = try sandbox.shell("ls -S \(sandbox.state)/images/blobs/sha256/* | head -1").output.dropLast()
+      let other = try sandbox.skiff(["import", sandbox.folder.path + "/none"])
+      #expect(other.code != 0)
+      #expect(try sandbox.shell("tar -C \(sandbox.rootfs) -c etc | \"$0\" import - small").code == 0)
+      let whole = try sandbox.skiff(["image", "verify"])
+      #expect(whole.code == 0 && whole.output == "hand:made: whole\nsmall:latest: whole\n", "\(whole)")
+      let line = command.hasSuffix("=") ? "\(command)\(blob) 2> /dev/null" : "\(command) \(blob)"
+      #expect(try sandbox.shell(line).code == 0)
+      let found = try sandbox.skiff(["image", "verify"])
+      #expect(found.code == 1 && found.output == "small:latest: whole\n", "\(found)")
+      #expect(found.errors.contains("hand:made: blob sha256:\(blob.suffix(64))"), "\(found)")
+      #expect(found.errors.contains("1 of 2 images is damaged"))
+      #expect(try sandbox.skiff(["image", "verify", "small"]).code == 0)
+      #expect(try sandbox.skiff(["image", "verify", "hand:made"]).code == 1)
+      #expect(try sandbox.skiff(["image", "verify", "nothing"]).errors.contains("no such image"))
+    }
+  }
 }

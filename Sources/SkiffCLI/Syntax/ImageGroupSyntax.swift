@@ -77,3 +77,21 @@ enum ImagePrune {
       examples: [.init("skiff image prune -a --filter until=24h", "What is older than a day and has no container")])
   }
 }
+
+enum ImageVerify {
+  static let summary = "Compare every blob of images with its size and digest"
+
+  static func entry(_ perform: @escaping Perform) -> CommandEntry {
+    CommandEntry("verify", summary: summary, .run(syntax: syntax, perform))
+  }
+
+  static func syntax() -> Command {
+    Command(
+      "image verify", summary: summary, usage: ["[IMAGE...]"],
+      discussion: [
+        "Without an image, all. One line for each that is whole; what is wrong with another goes to standard error, and "
+          + "the exit code is 1."
+      ],
+      positionals: .atLeast(0, .images))
+  }
+}
