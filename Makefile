@@ -19,12 +19,14 @@ run: ## build a release, then walk the tour on it
 	@$(MAKE) --no-print-directory build
 	@$(SUDO) $(BUILD)/skiff tour
 
-build: ## the release: one static executable, .build/release/skiff
+PROGRAMS := skiff skiff-registry
+build: ## the release: one static executable, .build/release/skiff, and skiff-registry, which speaks with registries
 	@Scripts/setup build
 	swift build -c release --static-swift-stdlib --product skiff
+	swift build -c release --static-swift-stdlib --product skiff-registry
 	@# As a package manager lays it down. The linker writes page by page, and what the kernel caches in single pages it also
 	@# maps by single pages: 45 page faults and a quarter of a start more than with the large folios of a copy.
-	@cp $(BUILD)/skiff $(BUILD)/skiff.copy && mv $(BUILD)/skiff.copy $(BUILD)/skiff
+	@for each in $(PROGRAMS); do cp $(BUILD)/$$each $(BUILD)/$$each.copy && mv $(BUILD)/$$each.copy $(BUILD)/$$each; done
 
 test: ## every test, those that need root included (of the release too, which the tests of the whole program run)
 	@Scripts/setup build tour test
@@ -60,11 +62,13 @@ bench: ## ratios beside the peers that this machine has (crun, runc, podman, doc
 	@$(MAKE) --no-print-directory build
 	$(SUDO) Benchmarks/run $(BENCH)
 
-install: ## into PREFIX (/usr/local): skiff, skiff-runtime for those who call an OCI runtime, man pages, completions
-	@[ -x $(BUILD)/skiff ] || $(MAKE) --no-print-directory build
+install: ## into PREFIX (/usr/local): skiff, its helper, skiff-runtime for those who call an OCI runtime, man pages, completions
+	@[ -x $(BUILD)/skiff ] && [ -x $(BUILD)/skiff-registry ] || $(MAKE) --no-print-directory build
 	install -d "$(DESTDIR)$(PREFIX)/bin"
 	install -m 0755 $(BUILD)/skiff "$(DESTDIR)$(PREFIX)/bin/skiff"
 	ln -sf skiff "$(DESTDIR)$(PREFIX)/bin/skiff-runtime"
+	install -d "$(DESTDIR)$(PREFIX)/libexec/skiff"
+	install -m 0755 $(BUILD)/skiff-registry "$(DESTDIR)$(PREFIX)/libexec/skiff/skiff-registry"
 	install -d $(addprefix "$(DESTDIR)$(PREFIX)"/share/,man/man1 $(dir $(COMPLETIONS)))
 	$(BUILD)/skiff man --all "$(DESTDIR)$(PREFIX)/share/man/man1"
 	$(BUILD)/skiff completion bash > "$(DESTDIR)$(PREFIX)/share/$(word 1,$(COMPLETIONS))"
@@ -77,6 +81,8 @@ install: ## into PREFIX (/usr/local): skiff, skiff-runtime for those who call an
 
 uninstall: ## takes away what install put
 	rm -f "$(DESTDIR)$(PREFIX)/bin/skiff" "$(DESTDIR)$(PREFIX)/bin/skiff-runtime"
+	rm -f "$(DESTDIR)$(PREFIX)/libexec/skiff/skiff-registry"
+	-rmdir "$(DESTDIR)$(PREFIX)/libexec/skiff" 2>/dev/null
 	rm -f $(addprefix "$(DESTDIR)$(PREFIX)"/share/,$(COMPLETIONS) $(RUNTIME_COMPLETIONS))
 	rm -f "$(DESTDIR)$(PREFIX)"/share/man/man1/skiff-*.1 "$(DESTDIR)$(PREFIX)"/share/man/man1/skiff.1
 

@@ -29,9 +29,19 @@ let strict: [SwiftSetting] = [
 /// Tests import what they name; the strictness that guards production code would only hide what they assert.
 let testing: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
 
+/// What the registry's helper alone takes from other packages: HTTP and TLS over an event loop. `skiff` links none of it.
+let network: [Target.Dependency] = [
+  .product(name: "AsyncHTTPClient", package: "async-http-client"),
+  .product(name: "NIOCore", package: "swift-nio"),
+  .product(name: "NIOPosix", package: "swift-nio"),
+  .product(name: "NIOHTTP1", package: "swift-nio"),
+  .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
+
 /// A room and, where Tests/<name>Tests holds any, its tests. The tests see what the room sees.
-func room(_ name: String, _ dependencies: String...) -> [Target] {
-  let target = Target.target(name: name, dependencies: dependencies.map { .byName(name: $0) }, swiftSettings: strict)
+func room(_ name: String, _ dependencies: String..., foreign: [Target.Dependency] = []) -> [Target] {
+  let target = Target.target(
+    name: name, dependencies: dependencies.map { .byName(name: $0) } + foreign, swiftSettings: strict)
   return [target] + tests(name + "Tests", seeing: [name] + dependencies)
 }
 
@@ -44,7 +54,15 @@ func tests(_ name: String, seeing dependencies: [String]) -> [Target] {
 
 let package = Package(
   name: "skiff",
-  products: [.executable(name: "skiff", targets: ["skiff"])],
+  products: [
+    .executable(name: "skiff", targets: ["skiff"]),
+    .executable(name: "skiff-registry", targets: ["skiff-registry"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+  ],
   targets: [
     // 0 C · 1 kernel
     [
@@ -97,6 +115,7 @@ let package = Package(
       "JSON",
       "Steps", "Kernel"),
     room("Networks", "Launching", "Netlink", "Firewall", "JSON", "Steps", "Kernel"),
+    room("RegistryRequests", "JSON", "Kernel"),
     room("Volumes", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
     room(
       "Engine", "Networks", "Volumes", "Archives", "Layers", "Blobs", "Monitoring", "Containers", "Launching", "Inside",
@@ -114,7 +133,8 @@ let package = Package(
       "RuntimeSpec", "Explain",
       "Arguments", "JSON", "Steps", "Kernel"),
     room(
-      "SkiffCLI", "RuntimeCLI", "Engine", "Staging", "Networks", "Archives", "Layers", "Blobs", "Monitoring",
+      "SkiffCLI", "RuntimeCLI", "Engine", "RegistryRequests", "Staging", "Networks", "Archives", "Layers", "Blobs",
+      "Monitoring",
       "Containers",
       "Inside",
       "Planning", "Privileges", "Cgroups", "Explain", "Arguments", "SPDX", "ImageSpec", "JSON", "Rooted", "Terminals",
@@ -127,6 +147,12 @@ let package = Package(
             ["-static-executable", "-Xlinker", "-s", "-Xlinker", "--entry=ckernel_entry"],
             .when(configuration: .release))
         ])
+    ],
+    room("RegistryClient", "RegistryRequests", "Layers", "Blobs", "ImageSpec", "JSON", "Kernel", foreign: network),
+    [
+      .executableTarget(
+        name: "skiff-registry", dependencies: ["RegistryClient", "Kernel"], swiftSettings: strict,
+        linkerSettings: [.unsafeFlags(["-Xlinker", "-s"], .when(configuration: .release))])
     ],
     // The walls, and the whole program as a person runs it.
     tests("FloorsTests", seeing: []),

@@ -53,9 +53,27 @@ package struct BlobWriter: ~Copyable {
 
   /// The blob is in the store and on the disk when this returns.
   package consuming func finish(mediaType: MediaType) throws(StoreError) -> ContentDescriptor {
+    try finish(mediaType: mediaType, expecting: nil)
+  }
+
+  /// The same for what a descriptor promised: bytes of another number or digest never become a blob.
+  package consuming func finish(expecting blob: ContentDescriptor) throws(StoreError) {
+    _ = try finish(mediaType: blob.mediaType, expecting: blob)
+  }
+
+  private consuming func finish(
+    mediaType: MediaType, expecting expected: ContentDescriptor?
+  ) throws(StoreError) -> ContentDescriptor {
     try flush()
     let digest = hash.finish()
     let blob = ContentDescriptor(mediaType: mediaType, digest: digest, size: size)
+    if let expected, expected.digest != digest || expected.size != size {
+      throw StoreError(
+        .damaged,
+        expected.size != size
+          ? "blob \(expected.digest) has \(size) bytes and not the \(expected.size) that it should have"
+          : "what came as blob \(expected.digest) has another digest, \(digest)")
+    }
     try storing("cannot write blob \(digest)") { () throws(Fault) in
       try file.descriptor.borrowed.synchronize()
       // The same bytes may be there already: then they are replaced by themselves.

@@ -22,8 +22,12 @@ package func spawn(
 }
 
 /// The same for a path, which may also lead to a script: its interpreter could not open a descriptor that is gone by then.
+///
+/// - Parameter startsSession: false for a program that a person waits for: the terminal's signals reach it as they reach
+///   this one.
 package func spawn(
-  _ path: Path, arguments: [Path], environment: [Path], streams: [BorrowedDescriptor], resetsSignals: Bool = false
+  _ path: Path, arguments: [Path], environment: [Path], streams: [BorrowedDescriptor], resetsSignals: Bool = false,
+  startsSession: Bool = true
 ) throws(Fault) -> ProcessIdentifier {
   precondition(streams.allSatisfy { $0.rawValue > 2 }, "a stream would be covered by one before it")
   var actions = unsafe posix_spawn_file_actions_t()
@@ -37,7 +41,7 @@ package func spawn(
   for (number, stream) in streams.enumerated() {
     unsafe posix_spawn_file_actions_adddup2(&actions, stream.rawValue, Int32(number))
   }
-  var flags = Int16(POSIX_SPAWN_SETSID)
+  var flags = startsSession ? Int16(POSIX_SPAWN_SETSID) : 0
   if resetsSignals {
     var signals = sigset_t()
     unsafe sigfillset(&signals)

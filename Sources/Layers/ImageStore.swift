@@ -83,7 +83,11 @@ package struct ImageStore: Sendable {
     index.manifests.first { descriptor in
       guard let name = descriptor.annotations[Self.nameAnnotation] else { return false }
       guard let digest = reference.digest else { return name == reference.familiar }
-      return descriptor.digest == digest && (try? Reference(name))?.familiarName == reference.familiarName
+      // A person may say the digest that the registry shows: for several platforms, the index's.
+      guard descriptor.digest == digest || descriptor.annotations[Self.indexAnnotation] == digest.description else {
+        return false
+      }
+      return (try? Reference(name))?.familiarName == reference.familiarName
     }
   }
 

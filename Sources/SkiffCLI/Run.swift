@@ -13,6 +13,7 @@ extension RunCommand {
     let request = try RunRequest(arguments)
     let glass = try Glass(arguments)
     if request.hasTerminal && request.isInteractive && !request.isDetached { try requireTerminal() }
+    if let code = try request.pullsImage(arguments, engine) { return code }
     let identifier = try engine.newIdentifier()
     if glass.isRehearsal {
       let prepared = try engine.prepare(request, as: identifier, rehearsal: true)

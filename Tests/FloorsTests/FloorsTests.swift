@@ -65,6 +65,8 @@ import Testing
     ("Mounts", "Cgroups"), ("Rooted", "Mounts"), ("Planning", "Inside"), ("Layers", "Staging"), ("JSON", "Explain"),
     ("Engine", "SkiffCLI"), ("Planning", "CKernel"), ("skiff", "Engine"), ("Engine", "NIO"), ("Layers", "CZlib"),
     ("Kernel", "CZstd"), ("Steps", "Steps"),
+    ("SkiffCLI", "AsyncHTTPClient"), ("SkiffCLI", "RegistryClient"), ("RegistryClient", "Foundation"),
+    ("skiff-registry", "AsyncHTTPClient"), ("RegistryClient", "CKernel"),
   ])
   func refusesWaysUpAndSideways(target: String, dependency: String) {
     #expect(!House.allows(target, dependency))
@@ -74,6 +76,7 @@ import Testing
     ("Kernel", "CKernel"), ("Compression", "CZlib"), ("Layers", "Compression"), ("Explain", "Steps"),
     ("Mounts", "Rooted"), ("Monitoring", "Planning"),
     ("Engine", "Blobs"), ("Engine", "Kernel"), ("SkiffCLI", "Explain"), ("skiff", "SkiffCLI"),
+    ("RegistryClient", "AsyncHTTPClient"), ("RegistryClient", "Layers"), ("skiff-registry", "RegistryClient"),
   ])
   func allowsWaysDown(target: String, dependency: String) {
     #expect(House.allows(target, dependency))

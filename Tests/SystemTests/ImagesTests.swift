@@ -23,7 +23,7 @@ struct ImagesTests {
       #expect(run.output == "old\n")
       let other = try sandbox.skiff(["run", "--rm", "--network", "none", "hand:made", "sh", "-c", "echo $FROM; pwd"])
       #expect(other.output == "image\n/data\n", "\(other.errors)")
-      let missing = try sandbox.skiff(["run", "--rm", "hand"])
+      let missing = try sandbox.skiff(["run", "--rm", "--pull", "never", "hand"])
       #expect(missing.code == 125)
       #expect(missing.errors.contains("no such image: hand:latest"))
     }

@@ -31,6 +31,11 @@ enum RunCommand {
   private static let life = [
     Option("detach", short: "d", help: "Run container in background and print container ID"),
     Option("name", .value, help: "Assign a name to the container"),
+    Option(
+      "pull", .value, help: "Pull image before running: always, missing or never", initial: "missing",
+      completion: .words(PullPolicy.allCases.map(\.rawValue))),
+    Option("quiet", short: "q", help: "Suppress the pull output"),
+    RegistryOptions.platform,
     Option("rm", help: "Automatically remove the container and its anonymous volumes when it exits"),
     Option("init", help: "Run an init inside the container that forwards signals and reaps processes"),
     Option("cidfile", .value, value: "file", help: "Write the container ID to the file", completion: .files),

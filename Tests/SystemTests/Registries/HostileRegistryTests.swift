@@ -1,0 +1,160 @@
+import Foundation
+import Kernel
+import Testing
+
+/// What a registry may do to us: each ends in words that say what is wrong, and in a store that is as it was.
+@Suite(.enabled(if: effectiveUser() == 0, "the store is root's"))
+struct HostileRegistryTests {
+  private struct Bench {
+    let sandbox: Sandbox
+    let registry: HostileRegistry
+    let settings: String
+
+    func environment(_ more: [String: String] = [:]) -> [String: String] {
+      ["SKIFF_REGISTRIES": settings, "HOME": sandbox.folder.path].merging(more) { $1 }
+    }
+
+    func pull(_ mode: String, _ options: [String] = []) throws -> Sandbox.Result {
+      try sandbox.skiff(["pull"] + options + ["\(registry.host)/\(mode)"], environment: environment())
+    }
+
+    /// Names of blobs and of what is half written.
+    func store() throws -> [String] {
+      try ["images/blobs/sha256", "images/ingest", "layers/.work"].flatMap {
+        try entries(of: Path("\(sandbox.state)/\($0)")).map(\.name.string)
+      }
+    }
+  }
+
+  private func withBench(_ settings: String = "", _ body: (Bench) throws -> Void) throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    let registry = try HostileRegistry(in: sandbox.folder)
+    let file = sandbox.folder.path + "/registries.json"
+    let text =
+      settings.isEmpty ? #"{"stallSeconds": 1, "attempts": 3}"# : settings.replacing("HOST", with: registry.host)
+    try Data(text.utf8).write(to: URL(filePath: file))
+    try body(Bench(sandbox: sandbox, registry: registry, settings: file))
+  }
+
+  @Test(arguments: [
+    ("endless", "the answer is longer than 4194304 bytes"),
+    ("garbage", "does not speak HTTP"),
+    ("text", "answered text/html, which is no manifest"),
+    ("json", "which is no manifest"),
+    ("schema1", "a manifest of Docker's schema 1"),
+    ("both", "both an index and a manifest: refused"),
+    ("contradiction", "and it says it is"),
+    ("digest", "the registry says its digest is sha256:0000"),
+    ("limited", "toomanyrequests: You have reached your pull rate limit."),
+    ("circles", "redirected without an end"),
+    ("file", "redirects to what is no http or https address: refused"),
+    ("nested", "and its index says otherwise"),
+    ("artifact", "it is no image: its config is application/vnd.example"),
+    ("stall", "it has sent nothing for too long"),
+    ("range", "the registry sent another part than it was asked for"),
+    ("lies", "has another digest"),
+    ("short", "bytes, and its manifest says"),
+    ("long", "it is longer than the"),
+    ("absent", "blob_unknown: blob unknown"),
+    ("blobfile", "redirects to what is no http or https address: refused"),
+    ("plain", "redirects to plain HTTP, http://192.0.2.1/x: refused"),
+    ("private", "gives no token"),
+  ])
+  func isRefused(mode: String, because words: String) throws {
+    try withBench { bench in
+      let result = try bench.pull(mode)
+      #expect(result.code == 1, "\(result.output)")
+      #expect(result.errors.contains(words), "\(mode): \(result.errors)")
+      #expect(result.errors.hasPrefix("skiff: "))
+      #expect(try bench.sandbox.skiff(["images", "-aq"]).output.isEmpty)
+      // The config comes before the layers; nothing else may be left.
+      #expect(try bench.store().count <= 1)
+      #expect(try entries(of: Path(bench.sandbox.state + "/images/ingest")).isEmpty)
+    }
+  }
+
+  @Test func theLimitIsShownAsItIs() throws {
+    try withBench { bench in
+      let errors = try bench.pull("limited").errors
+      #expect(errors.contains("hint: ratelimit-limit: 100;w=21600, retry-after: 3600"), "\(errors)")
+    }
+  }
+
+  @Test(arguments: ["good", "cut", "rangeless", "tired", "token", "elsewhere"])
+  func isPulledAllTheSame(mode: String) throws {
+    try withBench { bench in
+      let result = try bench.pull(mode)
+      #expect(result.code == 0, "\(mode): \(result.errors)")
+      #expect(try bench.sandbox.skiff(["images", "-q"]).output.count > 1)
+      let counts = try bench.registry.statistics()
+      #expect(counts["leak"] == nil, "a token was sent to another host")
+      if mode == "cut" { #expect(counts["range"] == 1, "\(counts)") }
+      if mode == "token" { #expect(counts["token"] == 1, "\(counts)") }
+    }
+  }
+
+  @Test func thePlatformIsChosen() throws {
+    try withBench { bench in
+      let other = try bench.pull("several", ["--platform", "linux/arm64/v8"])
+      #expect(other.code == 0, "\(other.errors)")
+      let name = "\(bench.registry.host)/several"
+      #expect(try bench.sandbox.skiff(["inspect", "-f", "{{.Architecture}}", name]).output == "arm64\n")
+      let none = try bench.pull("several", ["--platform", "linux/s390x"])
+      #expect(none.code == 1 && none.errors.contains("has no image for linux/s390x"))
+      #expect(none.errors.contains("hint: there are linux/amd64, linux/arm64"))
+      // The digest that the registry shows is the index's, and finds the image.
+      let digest = other.output.split(separator: "\n").first { $0.hasPrefix("Digest: ") }?.dropFirst(8) ?? ""
+      #expect(try bench.sandbox.skiff(["inspect", "-f", "{{.Architecture}}", "\(name)@\(digest)"]).output == "arm64\n")
+      let pinned = try bench.sandbox.skiff(["pull", "\(name)@\(digest)"], environment: bench.environment())
+      #expect(pinned.code == 0, "\(pinned.errors)")
+    }
+  }
+
+  @Test func twoPullsAtOnceFetchEachBlobOnce() throws {
+    try withBench { bench in
+      let words = ["pull", "\(bench.registry.host)/slow"]
+      let calls = try (0..<3).map { _ in try bench.sandbox.start(words, environment: bench.environment()) }
+      for call in calls { #expect(call.finish().code == 0) }
+      // One layer, one config.
+      #expect(try bench.registry.statistics()["blob-slow"] == 2)
+    }
+  }
+
+  @Test func aTokenServerGetsThePasswordAndNobodyElse() throws {
+    try withBench { bench in
+      let name = "\(bench.registry.host)/private"
+      let auth = Data(bench.registry.credentials.utf8).base64EncodedString()
+      let file = bench.sandbox.folder.path + "/auth.json"
+      try Data(#"{"auths": {"\#(bench.registry.host)": {"auth": "\#(auth)"}}}"#.utf8).write(to: URL(filePath: file))
+      let result = try bench.sandbox.skiff(
+        ["pull", name], environment: bench.environment(["REGISTRY_AUTH_FILE": file]))
+      #expect(result.code == 0, "\(result.errors)")
+      #expect(!(result.output + result.errors).contains("s3cret"))
+    }
+  }
+
+  @Test func aMirrorIsAskedFirstAndItsFaultsAreNobodys() throws {
+    let settings = """
+      {"registries": {"registry.invalid": {"mirrors": ["http://127.0.0.1:1", "http://HOST"]}}, "attempts": 1}
+      """
+    try withBench(settings) { bench in
+      let result = try bench.sandbox.skiff(["pull", "registry.invalid/good"], environment: bench.environment())
+      #expect(result.code == 0, "\(result.errors)")
+      let nowhere = try bench.sandbox.skiff(["pull", "registry.invalid/text"], environment: bench.environment())
+      #expect(nowhere.code == 1 && nowhere.errors.contains("registry.invalid"), "\(nowhere.errors)")
+    }
+  }
+
+  @Test func progressIsJSONWhenAsked() throws {
+    try withBench { bench in
+      let result = try bench.pull("good", ["--progress", "json"])
+      let lines = result.output.split(separator: "\n").dropLast()
+      let objects = try lines.map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
+      #expect(
+        objects.contains { $0?["status"] as? String == "Download complete" && $0?["total"] as? Int ?? 0 > 300_000 })
+      #expect(try bench.pull("good", ["--progress", "none"]).output == "\(bench.registry.host)/good:latest\n")
+      #expect(try bench.pull("good", ["--progress", "purple"]).code == 125)
+    }
+  }
+}
