@@ -1,5 +1,5 @@
 internal import Archive
-internal import Blobs
+package import Blobs
 internal import Compression
 internal import ImageSpec
 internal import Kernel
@@ -51,11 +51,11 @@ struct LayerPipeline: ~Copyable {
         progress.update { $0.diffID = digest }
       }
       threads.write = try start("skiff-write") { (_) throws(StoreError) in
-        // Modes come from the archive, not from whoever runs us; other threads of this process keep their mask.
-        try storing("cannot unpack a layer") { () throws(Fault) in try unshareFileSystemContext() }
-        setFileModeMask([])
-        var stream = TarStream(tar, consumer: 1)
-        try TreeUnpacker.unpack(&stream, into: tree, limits: options.tar)
+        // Modes come from the archive, not from whoever runs us.
+        try FileModeMask.suspended { () throws(StoreError) in
+          var stream = TarStream(tar, consumer: 1)
+          try TreeUnpacker.unpack(&stream, into: tree, limits: options.tar)
+        }
       }
     } catch {
       stop()
@@ -182,4 +182,37 @@ struct LayerPipeline: ~Copyable {
 
 extension StoreError {
   fileprivate init(refused error: CompressionError) { self.init(.invalid, "the layer is refused: \(error)") }
+}
+
+/// Work during which a new file has the mode that it is made with, whatever mask of whoever runs us.
+package enum FileModeMask {
+  private struct Shared: Sendable {
+    var users = 0
+    var before: FileMode = []
+  }
+  private static let shared = Monitor(Shared())
+
+  /// Runs `body` in a thread whose mask is its own from then on. Where that is refused, as in a container that denies
+  /// unshare(2), the whole process is without a mask until the last such work is done.
+  ///
+  /// - Parameter isolates: false for the second way, which tests ask for.
+  package static func suspended(
+    isolates: Bool = true, _ body: () throws(StoreError) -> Void
+  ) throws(StoreError) {
+    if isolates, (try? unshareFileSystemContext()) != nil {
+      setFileModeMask([])
+      return try body()
+    }
+    shared.update {
+      if $0.users == 0 { $0.before = setFileModeMask([]) }
+      $0.users += 1
+    }
+    defer {
+      shared.update {
+        $0.users -= 1
+        if $0.users == 0 { setFileModeMask($0.before) }
+      }
+    }
+    try body()
+  }
 }

@@ -177,3 +177,46 @@ import Testing
     #expect(store.layers.lowerdirs(of: [diffID]).map(\.string) == ["\(scratch)/state/l/\(diffID.hex.prefix(8))"])
   }
 }
+
+/// In processes of their own: a mask belongs to all threads, and other tests make files meanwhile.
+@Suite struct FileModeMaskTests {
+  private static func mask() -> FileMode {
+    let mask = setFileModeMask(0o022)
+    setFileModeMask(mask)
+    return mask
+  }
+
+  @Test func isTheProcesssAgainWhenTheLastIsDone() async {
+    await #expect(processExitsWith: .success) {
+      setFileModeMask(0o027)
+      try FileModeMask.suspended(isolates: false) { () throws(StoreError) in
+        try FileModeMask.suspended(isolates: false) { () throws(StoreError) in
+          precondition(FileModeMaskTests.mask() == [])
+        }
+        precondition(FileModeMaskTests.mask() == [])
+      }
+      precondition(FileModeMaskTests.mask() == 0o027)
+      do throws(StoreError) {
+        try FileModeMask.suspended(isolates: false) { () throws(StoreError) in
+          throw StoreError(.host, "on purpose")
+        }
+        preconditionFailure("the error was lost")
+      } catch { precondition(FileModeMaskTests.mask() == 0o027) }
+    }
+  }
+
+  @Test func isTheThreadsOwnWhereItCanBe() async {
+    await #expect(processExitsWith: .success) {
+      setFileModeMask(0o027)
+      let inside = Monitor<FileMode?>(nil)
+      let thread = try Thread("skiff-mask") {
+        try? FileModeMask.suspended { () throws(StoreError) in
+          inside.update { $0 = FileModeMaskTests.mask() }
+        }
+      }
+      thread.join()
+      precondition(inside.update { $0 } == .some([]))
+      precondition(FileModeMaskTests.mask() == 0o027)
+    }
+  }
+}
