@@ -148,8 +148,12 @@ extension ImageStore {
     let pipe = Pipe()
     let writer = pipe.fileHandleForWriting
     Thread.detachNewThread {
-      // Who reads may have had enough.
-      signal(SIGPIPE, SIG_IGN)
+      // Who reads may have had enough. Blocked in this thread alone: ignored, it would be so in every program that other
+      // tests start meanwhile.
+      var signals = sigset_t()
+      sigemptyset(&signals)
+      sigaddset(&signals, SIGPIPE)
+      pthread_sigmask(SIG_BLOCK, &signals, nil)
       try? writer.write(contentsOf: Data(bytes))
       try? writer.close()
     }
