@@ -1,6 +1,7 @@
 internal import AsyncHTTPClient
 internal import Blobs
 internal import ImageSpec
+internal import Layers
 internal import NIOCore
 internal import NIOHTTP1
 
@@ -8,20 +9,29 @@ internal import NIOHTTP1
 struct BlobFetch: Sendable {
   let registry: Registry
   let repository: String
-  let store: BlobStore
+  let images: ImageStore
   let progress: ProgressReport
+
+  private var store: BlobStore { images.blobs }
 
   /// Fetches a blob unless it is in the store; two at once, of this process or another, fetch it once.
   ///
+  /// - Parameter diffID: of a layer, which is unpacked while it comes unless its tree is there.
   /// - Returns: false when it was there, or somebody else fetched it meanwhile.
   @discardableResult
-  func fetch(_ blob: ContentDescriptor) async throws -> Bool {
+  func fetch(_ blob: ContentDescriptor, diffID: Digest? = nil) async throws -> Bool {
     while true {
       if isThere(blob) { return false }
       if let lock = try FetchLock(blob.digest, in: store) {
         // Who had the lock before may have fetched it between the look and the lock.
         if isThere(blob) { return false }
-        try await registry.first { try await download(blob, from: $0) }
+        try await registry.first { connection in
+          if let diffID, !images.layers.contains(diffID) {
+            try await download(blob, into: try LayerSink(blob, diffID: diffID, into: images), from: connection)
+          } else {
+            try await download(blob, into: try BlobWriter(store: store), from: connection)
+          }
+        }
         lock.end()
         return true
       }
@@ -33,13 +43,14 @@ struct BlobFetch: Sendable {
   private func isThere(_ blob: ContentDescriptor) -> Bool { (try? store.open(blob)) != nil }
 
   /// Goes on where the connection was cut, as long as each try brings something.
-  private func download(_ blob: ContentDescriptor, from connection: RegistryConnection) async throws {
+  private func download<Sink: BlobSink & ~Copyable>(
+    _ blob: ContentDescriptor, into sink: consuming Sink, from connection: RegistryConnection
+  ) async throws {
     let what = "cannot fetch blob \(blob.digest) of \(registry.domain)/\(repository)"
     await progress.status(blob, "Downloading", isMoving: true)
-    var writer = try BlobWriter(store: store)
     var attempt = 1
-    while writer.count < blob.size || blob.size == 0 {
-      let before = writer.count
+    while sink.count < blob.size || blob.size == 0 {
+      let before = sink.count
       do {
         let response = try await request(blob, from: connection, at: before, what)
         var skipped = response.status == .partialContent ? 0 : before
@@ -48,24 +59,24 @@ struct BlobFetch: Sendable {
           // What is had already comes again from a registry that does not know ranges.
           let known = Int(min(skipped, Int64(bytes.count)))
           skipped -= Int64(known)
-          guard writer.count + Int64(bytes.count - known) <= blob.size else {
+          guard sink.count + Int64(bytes.count - known) <= blob.size else {
             throw RegistryFailure("\(what): it is longer than the \(blob.size) bytes that it should have")
           }
-          try writer.write(bytes[known...])
-          await progress.advance(blob, to: writer.count)
+          try sink.write(bytes[known...])
+          await progress.advance(blob, to: sink.count)
         }
-        if writer.count == blob.size { break }
+        if sink.count == blob.size { break }
         // The connection ended in good order, and too early.
-        if writer.count == before { throw Self.cut(what, writer.count, blob) }
+        if sink.count == before { throw Self.cut(what, sink.count, blob) }
       } catch {
         guard isTransient(error) else { throw RegistryConnection.failure(what, error) }
-        if writer.count == before { attempt += 1 } else { attempt = 1 }
+        if sink.count == before { attempt += 1 } else { attempt = 1 }
         guard attempt <= connection.settings.attempts else { throw RegistryConnection.failure(what, error) }
         await progress.status(blob, "Retrying", isMoving: true)
         try await connection.pause(before: attempt + 1)
       }
     }
-    do throws(StoreError) { try writer.finish(expecting: blob) } catch {
+    do throws(StoreError) { try sink.finish(expecting: blob) } catch {
       throw error.kind == .damaged ? RegistryFailure("\(what): \(error.message)") : RegistryFailure(error)
     }
     await progress.status(blob, "Download complete")

@@ -1,6 +1,7 @@
 internal import AsyncHTTPClient
 internal import Blobs
 internal import ImageSpec
+internal import JSON
 internal import Layers
 internal import NIOHTTP1
 internal import RegistryRequests
@@ -112,30 +113,51 @@ struct Pull: Sendable {
 
   /// The config first: it is small, and says whether the rest is worth fetching.
   private func fetchBlobs(of manifest: Manifest, repository: String, from registry: Registry) async throws {
-    let fetch = BlobFetch(registry: registry, repository: repository, store: images.blobs, progress: session.progress)
+    let fetch = BlobFetch(registry: registry, repository: repository, images: images, progress: session.progress)
     guard manifest.config.mediaType.isImageConfig else {
       throw RegistryFailure("it is no image: its config is \(manifest.config.mediaType)")
     }
     guard manifest.config.size <= 8 << 20 else {
       throw RegistryFailure("its config has \(manifest.config.size) bytes; at most 8 MB are taken")
     }
-    var seen: Set<Digest> = []
-    let layers = manifest.layers.filter { seen.insert($0.digest).inserted }
-    for layer in layers {
+    for layer in manifest.layers {
       guard layer.mediaType.layerCompression != nil else {
         throw RegistryFailure("layer \(layer.digest) is of an unknown type, \(layer.mediaType)")
       }
       await session.progress.status(layer, "Pulling fs layer")
     }
     try await fetch.fetch(manifest.config)
+    // By the config, each layer's contents are known before its first byte.
+    let layers = try layers(of: manifest)
     try await withThrowingTaskGroup(of: Void.self) { group in
       for (index, layer) in layers.enumerated() {
         if index >= Self.parallelBlobs { try await group.next() }
         group.addTask {
-          if try await !fetch.fetch(layer) { await session.progress.status(layer, "Already exists") }
+          if try await !fetch.fetch(layer.blob, diffID: layer.diffID) {
+            await session.progress.status(layer.blob, "Already exists")
+          }
         }
       }
       try await group.waitForAll()
+    }
+  }
+
+  /// Each blob once, with the digest of its contents.
+  private func layers(of manifest: Manifest) throws -> [(blob: ContentDescriptor, diffID: Digest)] {
+    let config: ImageConfig
+    do {
+      config = try ImageConfig(parsing: try images.blobs.read(manifest.config))
+    } catch let error as JSONError {
+      throw RegistryFailure("config \(manifest.config.digest) is refused: \(error)")
+    }
+    guard config.diffIDs.count == manifest.layers.count else {
+      throw RegistryFailure(
+        "config \(manifest.config.digest) names \(config.diffIDs.count) layers, and its manifest has \(manifest.layers.count)"
+      )
+    }
+    var seen: Set<Digest> = []
+    return zip(manifest.layers, config.diffIDs).filter { seen.insert($0.0.digest).inserted }.map {
+      (blob: $0, diffID: $1)
     }
   }
 }

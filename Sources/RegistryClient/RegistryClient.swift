@@ -11,6 +11,7 @@
 /// Pull, Push    manifests and blobs, between there and the store
 /// ```
 internal import AsyncHTTPClient
+internal import Blobs
 internal import JSON
 internal import Kernel
 internal import RegistryRequests
@@ -42,7 +43,8 @@ package func registryMain() async -> Int32 {
     try result.get()
     return 0
   } catch {
-    let failure = error as? RegistryFailure ?? RegistryFailure("\(error)")
+    let failure =
+      error as? RegistryFailure ?? (error as? StoreError).map { RegistryFailure($0) } ?? RegistryFailure("\(error)")
     complain(failure.message, hint: failure.hint)
     return 1
   }
