@@ -24,9 +24,7 @@ struct ArchiveInput: ~Copyable {
     decompressor = nil
     try fill()
     if isAtEnd { throw StoreError(.invalid, "the archive is empty") }
-    let head = buffer[..<end]
-    for (magic, name) in [([0xfd, 0x37, 0x7a, 0x58, 0x5a], "xz"), ([0x42, 0x5a, 0x68], "bzip2")] as [([UInt8], String)]
-    where head.starts(with: magic) {
+    if let name = Self.foreignCompression(buffer[..<end]) {
       throw StoreError(.invalid, "the archive is compressed by \(name)", hint: "\(name) -dc FILE | \(reader)")
     }
     // A pipe may give fewer bytes at first than tell the format.
@@ -40,6 +38,12 @@ struct ArchiveInput: ~Copyable {
       decompressor = try Decompressor(format)
       isInflating = true
     } catch { throw Self.refused(error) }
+  }
+
+  /// The program that compressed a file which is not inflated here.
+  static func foreignCompression(_ head: ArraySlice<UInt8>) -> String? {
+    if head.starts(with: [0xfd, 0x37, 0x7a, 0x58]) { return "xz" }
+    return head.starts(with: [0x42, 0x5a, 0x68]) ? "bzip2" : nil
   }
 
   /// Adds to a buffer that nothing was taken from; false at the end of the file.
@@ -60,7 +64,7 @@ struct ArchiveInput: ~Copyable {
   /// At least one byte and at most `count`.
   mutating func take(atMost count: Int) throws(StoreError) -> ArraySlice<UInt8> {
     if position == end { try fill() }
-    if isAtEnd { throw StoreError(.invalid, "the archive ends in the middle of a file") }
+    if isAtEnd { throw archiveIsCut }
     let piece = buffer[position..<position + min(end - position, count)]
     position += piece.count
     return piece
@@ -70,26 +74,6 @@ struct ArchiveInput: ~Copyable {
   mutating func takeAny() throws(StoreError) -> ArraySlice<UInt8>? {
     if position == end { try fill() }
     return isAtEnd ? nil : try take(atMost: .max)
-  }
-
-  /// Exactly `count`.
-  mutating func take(_ count: Int) throws(StoreError) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(count)
-    while bytes.count < count { bytes += try take(atMost: count - bytes.count) }
-    return bytes
-  }
-
-  mutating func skip(_ count: Int) throws(StoreError) {
-    var rest = count
-    while rest > 0 { rest -= try take(atMost: rest).count }
-  }
-
-  /// The next header, or nil where the archive stops without the two empty blocks that should end it: some writers leave
-  /// them out.
-  mutating func takeHeader() throws(StoreError) -> [UInt8]? {
-    if position == end { try fill() }
-    return isAtEnd ? nil : try take(Tar.blockSize)
   }
 
   /// Reads what is left, so that who writes into a pipe is not killed by it.
@@ -138,5 +122,24 @@ struct ArchiveInput: ~Copyable {
     compressedPosition = 0
     compressedEnd = try storing("cannot read the archive") { () throws(Fault) in try file.read(into: &piece) }
     return compressedEnd > 0
+  }
+}
+
+extension ArchiveInput: TarInput {
+  mutating func take(_ count: Int) throws(StoreError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count)
+    while bytes.count < count { bytes += try take(atMost: count - bytes.count) }
+    return bytes
+  }
+
+  mutating func skip(_ count: Int) throws(StoreError) {
+    var rest = count
+    while rest > 0 { rest -= try take(atMost: rest).count }
+  }
+
+  mutating func takeHeader() throws(StoreError) -> [UInt8]? {
+    if position == end { try fill() }
+    return isAtEnd ? nil : try take(Tar.blockSize)
   }
 }

@@ -1,8 +1,8 @@
 /// Images on their way in and out: docker-archive, oci-archive, and OCI image layouts in a directory.
 ///
 /// ```
-/// load   tar (stdin: no seeking) → spool in `ingest` → which images? → blobs kept → layers unpacked → named, all at once
-///        directory               →                     which images? → blobs copied → …
+/// load   a pipe          → spool in `ingest` and loose trees → which images? → blobs and trees kept → named, all at once
+///        a file, a directory →                              which images? → their layers taken in, several at once → …
 /// save   blobs → tar or directory, each byte as it is kept, so that no digest changes
 /// ```
 /// It may know tars of images, their documents and the store; it may not know containers. Everything that it reads is

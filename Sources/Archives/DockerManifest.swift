@@ -36,51 +36,28 @@ struct DockerManifest: JSONReadable {
 
 extension DockerManifest.Item {
   /// The image with a manifest made for it: the archive has none. The same archive gives the same one each time.
-  func image(in members: borrowing ArchiveMembers) throws(StoreError) -> FoundImage {
-    let configBlob = try file(config, "config", in: members)
-    if let claimed = Self.claimedDigest(config), claimed != configBlob.digest {
-      throw StoreError(
-        .invalid, "the archive is refused: \(config) has another digest (\(configBlob.digest.short)…)")
+  func image(in archive: borrowing some ArchiveSource & ~Copyable) throws(StoreError) -> FoundImage {
+    guard let (blob, bytes) = try archive.file(config, limit: ImageConfig.jsonLimits.length) else {
+      throw missing("config", config)
     }
-    let parsed: ImageConfig = try members.parse(
-      members.read(configBlob, limit: ImageConfig.jsonLimits.length), "config \(config)")
+    if let claimed = Self.claimedDigest(config), claimed != blob.digest {
+      throw StoreError(.invalid, "the archive is refused: \(config) has another digest (\(blob.digest.short)…)")
+    }
+    let parsed: ImageConfig = try archive.parse(bytes, "config \(config)")
     guard parsed.diffIDs.count == layers.count else {
       throw StoreError(
         .invalid,
         "the archive is refused: \(config) names \(parsed.diffIDs.count) layers and manifest.json \(layers.count)")
     }
-    var blobs = [configBlob]
-    var stack: [ContentDescriptor] = []
-    for (path, diffID) in zip(layers, parsed.diffIDs) {
-      let blob = try file(path, "layer", in: members)
-      let type: MediaType
-      switch try members.compression(of: blob) {
-      case .gzip: type = .ociLayerGzip
-      case .zstd: type = .ociLayerZstd
-      case .none:
-        type = .ociLayer
-        guard blob.digest == diffID else {
-          throw StoreError(
-            .invalid, "the archive is refused: layer \(path) is not \(diffID), which the image is made of")
-        }
-      }
-      blobs.append(blob)
-      stack.append(ContentDescriptor(mediaType: type, digest: blob.digest, size: blob.size))
-    }
-    let configDescriptor = ContentDescriptor(mediaType: .ociConfig, digest: configBlob.digest, size: configBlob.size)
-    let bytes = Manifest(config: configDescriptor, layers: stack).jsonBytes()
+    let names = try references()
+    let found = try archive.layers(zip(layers, parsed.diffIDs).map { WantedLayer(path: $0, diffID: $1) })
+    let configDescriptor = ContentDescriptor(mediaType: .ociConfig, digest: blob.digest, size: blob.size)
+    let manifestBytes = Manifest(config: configDescriptor, layers: found.map(\.blob)).jsonBytes()
     let manifest = ContentDescriptor(
-      mediaType: .ociManifest, digest: SHA256.digest(of: bytes), size: Int64(bytes.count))
+      mediaType: .ociManifest, digest: SHA256.digest(of: manifestBytes), size: Int64(manifestBytes.count))
     return FoundImage(
-      manifest: manifest, manifestBytes: bytes, blobs: blobs, config: configBlob.digest, names: try references())
-  }
-
-  private func file(
-    _ path: String, _ what: String, in members: borrowing ArchiveMembers
-  ) throws(StoreError) -> SpooledBlob {
-    if let blob = try members.blob(at: path) { return blob }
-    throw StoreError(
-      .invalid, "the archive is refused: \(what) \(path) is missing", hint: "the archive was not written to its end")
+      manifest: manifest, manifestBytes: manifestBytes, documents: [blob], layers: found, config: blob.digest,
+      names: names)
   }
 
   /// `HEX.json`, or `blobs/sha256/HEX` as docker has it since version 25.
@@ -111,7 +88,7 @@ extension DockerManifest {
         throw StoreError(
           .invalid, "the archive is refused: manifest.json has an image that index.json has not (\(item.config))")
       }
-      let layers = images[at].blobs.dropFirst(2).map(\.digest)
+      let layers = images[at].layers.map(\.blob.digest)
       guard item.layers.count == layers.count,
         zip(item.layers, layers).allSatisfy({ Item.claimedDigest($0) == $1 })
       else {

@@ -6,9 +6,19 @@ struct FoundImage {
   var manifest: ContentDescriptor
   /// Of a docker-archive without OCI documents: the manifest is made here, from what the archive says.
   var manifestBytes: [UInt8]?
-  var blobs: [SpooledBlob]
+  /// The config, and the manifest where it is not made here.
+  var documents: [SpooledBlob]
+  /// From the lowest up.
+  var layers: [FoundLayer]
   var config: Digest
   var names: [Reference]
+}
+
+/// A layer of such an image; its bytes may not have been looked at.
+struct FoundLayer: Hashable, Sendable {
+  var blob: ContentDescriptor
+  /// What its contents must be, by the image's config.
+  var diffID: Digest
 }
 
 /// What a directory or an archive is asked for.

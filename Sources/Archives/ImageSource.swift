@@ -10,8 +10,40 @@ protocol ImageSource: ~Copyable {
   func read(_ blob: SpooledBlob, limit: Int) throws(StoreError) -> [UInt8]
   /// Nil when neither the source nor the store has the blob.
   func size(of digest: Digest) throws(StoreError) -> Int64?
-  /// Puts the blob into the store, where it may be already.
-  func keep(_ blob: SpooledBlob) throws(StoreError)
+  /// Puts documents into the store, where they may be already.
+  func keep(_ blobs: [SpooledBlob]) throws(StoreError)
+  /// Puts layers into the store, each once; those that need be are unpacked on the way.
+  func keep(_ layers: [FoundLayer]) throws(StoreError)
+}
+
+/// An archive, where documents name files by their paths.
+protocol ArchiveSource: ImageSource, ~Copyable {
+  func contains(_ path: String) throws(StoreError) -> Bool
+  /// All of a small file, nil when there is none.
+  func file(_ path: String, limit: Int) throws(StoreError) -> (blob: SpooledBlob, bytes: [UInt8])?
+  /// What lies at the places that a docker-archive's manifest.json gives for an image's layers.
+  func layers(_ wanted: [WantedLayer]) throws(StoreError) -> [FoundLayer]
+}
+
+extension ArchiveSource where Self: ~Copyable {
+  func document(_ path: String, limit: Int) throws(StoreError) -> [UInt8]? { try file(path, limit: limit)?.bytes }
+}
+
+/// A layer by its path in a docker-archive.
+struct WantedLayer: Hashable, Sendable {
+  var path: String
+  /// What its contents must be, by the image's config.
+  var diffID: Digest
+
+  var isMissing: StoreError { missing("layer", path) }
+  var isAnother: StoreError {
+    StoreError(.invalid, "the archive is refused: layer \(path) is not \(diffID), which the image is made of")
+  }
+}
+
+func missing(_ what: String, _ path: String) -> StoreError {
+  StoreError(
+    .invalid, "the archive is refused: \(what) \(path) is missing", hint: "the archive was not written to its end")
 }
 
 extension ImageSource where Self: ~Copyable {

@@ -15,10 +15,9 @@ extension ImageStore {
   ) throws(StoreError) -> Image {
     try takingOver(keeping: kept) { () throws(StoreError) in
       var input = try ArchiveInput(file, for: "skiff import -")
-      var writer = try BlobWriter(store: blobs)
-      while let piece = try input.takeAny() { try writer.write(piece) }
-      let layer = try writer.finish(mediaType: .ociLayer)
-      try layers.unpack(layer, diffID: layer.digest, from: blobs)
+      var intake = try LayerIntake(into: self)
+      while let piece = try input.takeAny() { try intake.write(piece) }
+      let layer = try intake.finish().blob
       var config = config
       config.created = config.created ?? now().rfc3339
       config.diffIDs = [layer.digest]

@@ -1,24 +1,33 @@
 internal import Blobs
 internal import ImageSpec
 internal import Kernel
+internal import Layers
 internal import Rooted
 
 /// An OCI image layout in a directory that somebody else may write: no link in it leads out of it.
-struct LayoutDirectory: ~Copyable {
-  private let root: Root
-  private let store: BlobStore
+struct LayoutDirectory: Sendable {
+  /// Shared by the threads that read layers.
+  private final class Top: Sendable {
+    let root: Root
+    init(_ root: consuming Root) { self.root = root }
+  }
+
+  private let top: Top
+  private let images: ImageStore
   let path: Path
 
-  init(_ path: Path, store: BlobStore) throws(StoreError) {
+  private var store: BlobStore { images.blobs }
+
+  init(_ path: Path, into images: ImageStore) throws(StoreError) {
     self.path = path
-    self.store = store
-    do throws(Fault) { root = try Root(at: path) } catch { throw StoreError("cannot open \(path)", error) }
+    self.images = images
+    do throws(Fault) { top = Top(try Root(at: path)) } catch { throw StoreError("cannot open \(path)", error) }
   }
 
   private func open(_ name: Path) throws(Fault) -> Descriptor? {
     do throws(Fault) {
       // Whatever stands there: a FIFO would be waited for.
-      let file = try root.open(name, [.readOnly, .nonBlocking])
+      let file = try top.root.open(name, [.readOnly, .nonBlocking])
       guard try status(of: file.borrowed).kind == .regular else { return nil }
       return file
     } catch {
@@ -58,30 +67,29 @@ extension LayoutDirectory: ImageSource {
     return try store.size(of: digest)
   }
 
-  func keep(_ blob: SpooledBlob) throws(StoreError) {
-    if store.contains(blob.digest) { return }
-    let file = try open(blob)
-    var writer = try BlobWriter(store: store)
-    var buffer = [UInt8](repeating: 0, count: 1 << 18)
-    while true {
-      let count = try storing("cannot read blob \(blob.digest)") { () throws(Fault) in
-        try file.borrowed.read(into: &buffer)
-      }
-      if count == 0 { break }
-      guard writer.count + Int64(count) <= blob.size else { throw damaged(blob.digest) }
-      try writer.write(buffer[..<count])
+  func keep(_ blobs: [SpooledBlob]) throws(StoreError) {
+    for blob in blobs where !store.contains(blob.digest) {
+      _ = try store.put(try read(blob, limit: Int(blob.size)), mediaType: .empty)
     }
-    let spool = try Spool(store: store)
-    let copied = try writer.finish(in: spool)
-    guard copied == blob else { throw damaged(blob.digest) }
-    try spool.keep(copied.digest)
   }
 
-  private func open(_ blob: SpooledBlob) throws(StoreError) -> Descriptor {
-    do throws(Fault) { if let file = try open(name(of: blob.digest)) { return file } } catch {
-      throw StoreError("cannot read blob \(blob.digest)", error)
+  func keep(_ layers: [FoundLayer]) throws(StoreError) {
+    let missing = layers.filter { !store.contains($0.blob.digest) }
+    let batch = try LayerBatch(in: images)
+    let taken = try performConcurrently(missing.count, "skiff-layer") { (index) throws(StoreError) in
+      let layer = missing[index]
+      let file = try open(layer.blob.digest)
+      let part = FilePart(file: file.borrowed, offset: 0, size: Int(layer.blob.size))
+      return try batch.take(part, LayerExpectation(blob: layer.blob, diffID: layer.diffID))
     }
-    throw StoreError(.invalid, "blob \(blob.digest) is missing")
+    try batch.place(taken)
+  }
+
+  private func open(_ digest: Digest) throws(StoreError) -> Descriptor {
+    do throws(Fault) { if let file = try open(name(of: digest)) { return file } } catch {
+      throw StoreError("cannot read blob \(digest)", error)
+    }
+    throw StoreError(.invalid, "blob \(digest) is missing")
   }
 
   private func damaged(_ digest: Digest) -> StoreError {

@@ -80,9 +80,15 @@ struct LayoutImages {
       throw StoreError(
         .invalid, "image \(found.config.digest) names \(config.diffIDs.count) layers and has \(found.layers.count)")
     }
-    var blobs = [try source.blob(manifest, "manifest"), try source.blob(found.config, "config")]
-    for layer in found.layers { blobs.append(try source.blob(layer, "layer")) }
-    images.append(FoundImage(manifest: manifest, blobs: blobs, config: found.config.digest, names: names))
+    let documents = [try source.blob(manifest, "manifest"), try source.blob(found.config, "config")]
+    var layers: [FoundLayer] = []
+    for (layer, diffID) in zip(found.layers, config.diffIDs) {
+      _ = try source.blob(layer, "layer")
+      layers.append(FoundLayer(blob: layer, diffID: diffID))
+    }
+    images.append(
+      FoundImage(
+        manifest: manifest, documents: documents, layers: layers, config: found.config.digest, names: names))
   }
 
   /// The manifest that a descriptor leads to, for the platform that is wanted.

@@ -54,7 +54,7 @@ extension ImageStore {
           ? "a directory of files runs with --rootfs \(layout.path)" : "there is no such directory")
     }
     let images = try LayoutImages(
-      LayoutDirectory(layout.path, store: blobs), ImageChoice(platform: platform, name: layout.name)
+      LayoutDirectory(layout.path, into: self), ImageChoice(platform: platform, name: layout.name)
     ).images
     guard images.count == 1 else {
       let names = images.map { $0.names.first?.familiar ?? $0.manifest.digest.description }

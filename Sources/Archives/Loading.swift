@@ -32,9 +32,13 @@ extension ImageStore {
     archive file: BorrowedDescriptor, _ choice: ImageChoice = ImageChoice(), keeping kept: Set<Digest> = []
   ) throws(StoreError) -> [LoadedImage] {
     try takingOver(keeping: kept) { () throws(StoreError) in
+      let batch = try LayerBatch(in: self)
+      if let archive = try ArchiveFile.open(file, into: batch) {
+        return try register(try images(of: archive, choice), from: archive)
+      }
       var input = try ArchiveInput(file, for: "skiff load")
-      let members = try ArchiveMembers.read(&input, into: blobs)
-      return try register(try images(of: members, choice), from: members)
+      let archive = try ArchiveStream.read(&input, into: batch)
+      return try register(try images(of: archive, choice), from: archive)
     }
   }
 
@@ -43,29 +47,29 @@ extension ImageStore {
     layout path: Path, _ choice: ImageChoice = ImageChoice(), keeping kept: Set<Digest> = []
   ) throws(StoreError) -> [LoadedImage] {
     try takingOver(keeping: kept) { () throws(StoreError) in
-      let directory = try LayoutDirectory(path, store: blobs)
+      let directory = try LayoutDirectory(path, into: self)
       return try register(try LayoutImages(directory, choice).images, from: directory)
     }
   }
 
   private func images(
-    of members: borrowing ArchiveMembers, _ choice: ImageChoice
+    of archive: borrowing some ArchiveSource & ~Copyable, _ choice: ImageChoice
   ) throws(StoreError) -> [FoundImage] {
-    let docker = try members.document("manifest.json", limit: DockerManifest.jsonLimits.length)
-    let isLayout = try members.blob(at: "index.json") != nil
+    let docker = try archive.document("manifest.json", limit: DockerManifest.jsonLimits.length)
+    let isLayout = try archive.contains("index.json")
     guard let docker else {
       guard isLayout else {
         throw StoreError(
           .invalid, "the archive is refused: it has neither manifest.json nor index.json",
           hint: "a root file system in a tar is taken in by skiff import")
       }
-      return try LayoutImages(members, choice).images
+      return try LayoutImages(archive, choice).images
     }
-    let manifest: DockerManifest = try members.parse(docker, "manifest.json")
-    if isLayout { return try manifest.named(LayoutImages(members, choice).images) }
+    let manifest: DockerManifest = try archive.parse(docker, "manifest.json")
+    if isLayout { return try manifest.named(LayoutImages(archive, choice).images) }
     if manifest.items.isEmpty { throw StoreError(.invalid, "the archive is refused: manifest.json names no image") }
     var images: [FoundImage] = []
-    for item in manifest.items { images.append(try item.image(in: members)) }
+    for item in manifest.items { images.append(try item.image(in: archive)) }
     return images
   }
 
@@ -80,13 +84,15 @@ extension ImageStore {
     }
   }
 
-  /// Blobs, then unpacked layers, then all names in one step.
+  /// Layers, then documents, then all names in one step.
   private func register(
     _ images: [FoundImage], from source: borrowing some ImageSource & ~Copyable
   ) throws(StoreError) -> [LoadedImage] {
     var named: [(descriptor: ContentDescriptor, reference: Reference?)] = []
+    var seen: Set<FoundLayer> = []
+    try source.keep(images.flatMap(\.layers).filter { seen.insert($0).inserted })
+    try source.keep(images.flatMap(\.documents))
     for image in images {
-      for blob in image.blobs { try source.keep(blob) }
       if let bytes = image.manifestBytes { _ = try blobs.put(bytes, mediaType: image.manifest.mediaType) }
       passKillSwitch("load", 1)
       try unpackLayers(of: image.manifest)

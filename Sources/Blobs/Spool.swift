@@ -13,7 +13,7 @@ package struct SpooledBlob: Hashable, Sendable {
 
 /// Blobs that came before it was known whether they are wanted: a locked directory in `ingest`. What is not kept goes with
 /// it, so an archive that turns out to be bad leaves nothing.
-package struct Spool: ~Copyable {
+package struct Spool: ~Copyable, Sendable {
   private let store: BlobStore
   private let directory: Path
   private let lock: Descriptor
@@ -70,13 +70,21 @@ package struct Spool: ~Copyable {
     }
   }
 
-  /// Makes it a blob of the store: on the disk, then in its place. It may have been kept before.
-  package func keep(_ digest: Digest) throws(StoreError) {
-    if store.contains(digest) { return }
-    try storing("cannot write blob \(digest)") { () throws(Fault) in
-      let file = try Kernel.open(path(of: digest), [.readOnly, .noFollow])
-      try file.borrowed.synchronize()
-      try rename(path(of: digest), to: store.path(of: digest))
+  /// Makes them blobs of the store: on the disk, then in their places. Those that are not in the spool were kept before, or
+  /// never came.
+  package func keep(_ digests: [Digest]) throws(StoreError) {
+    var waiting: [Digest] = []
+    for digest in digests where exists(path(of: digest)) && !waiting.contains(digest) { waiting.append(digest) }
+    if waiting.isEmpty { return }
+    for digest in waiting {
+      try storing("cannot write blob \(digest)") { () throws(Fault) in
+        let file = try Kernel.open(path(of: digest), [.readOnly, .noFollow])
+        try file.borrowed.synchronize()
+      }
+    }
+    try storing("cannot write to the image store") { () throws(Fault) in
+      // The same bytes may be there already: then they are replaced by themselves.
+      for digest in waiting { try rename(path(of: digest), to: store.path(of: digest)) }
       let blobs = try Kernel.open(store.root.appending("blobs/sha256"), [.readOnly, .directory])
       try blobs.borrowed.synchronize()
     }

@@ -49,6 +49,16 @@ extension BorrowedDescriptor {
     return bytes
   }
 
+  /// Bytes read into the front of `buffer` from `offset`; 0 at the end of the file. Leaves the file's own position.
+  package func read(into buffer: inout [UInt8], at offset: Int) throws(Fault) -> Int {
+    let bufferCount = buffer.count
+    return try buffer.withMutableAddress { (base) throws(Fault) in
+      try systemCall(
+        "pread64", Int(SYS_pread64), argument, base, bufferCount, offset,
+        arguments: "\(rawValue), \(bufferCount), \(offset)")
+    }
+  }
+
   /// Writes all of `bytes`.
   package func write(_ bytes: [UInt8]) throws(Fault) { try write(bytes[...]) }
 
@@ -100,6 +110,11 @@ extension BorrowedDescriptor {
 
   package func seek(to offset: Int) throws(Fault) {
     _ = try systemCall("lseek", Int(SYS_lseek), argument, offset, 0, arguments: "\(rawValue), \(offset), SEEK_SET")
+  }
+
+  /// Where the next read(2) begins; ESPIPE where there is no such thing.
+  package func position() throws(Fault) -> Int {
+    try systemCall("lseek", Int(SYS_lseek), argument, 0, 1, arguments: "\(rawValue), 0, SEEK_CUR")
   }
 
   /// SEEK_DATA: where the next byte lies that is in no hole; nil behind the last. Moves the offset.

@@ -1,5 +1,5 @@
 package import Blobs
-internal import Compression
+package import Compression
 package import ImageSpec
 internal import Kernel
 
@@ -16,14 +16,19 @@ package struct LayerExpectation: Hashable, Sendable {
   }
 }
 
-/// A layer that is in the store.
+/// A layer that is in the store, or in a batch on its way there.
 package struct TakenLayer: Hashable, Sendable {
   package var blob: ContentDescriptor
   package var diffID: Digest
+
+  package init(blob: ContentDescriptor, diffID: Digest) {
+    self.blob = blob
+    self.diffID = diffID
+  }
 }
 
 /// Takes a layer in: the bytes are pushed once, from wherever they come, and are then both a blob, kept as it came, and an
-/// unpacked tree.
+/// unpacked tree. Where the tree of the contents that are expected is here, they are only kept.
 ///
 /// ```
 /// var intake = try LayerIntake(into: images, expecting: LayerExpectation(blob: descriptor))
@@ -31,19 +36,34 @@ package struct TakenLayer: Hashable, Sendable {
 /// let layer = try intake.finish()
 /// ```
 /// Nothing is in its place before `finish` has proved the digests and written everything to the disk; an intake that is
-/// dropped leaves nothing. Many may run at once, and all belong inside `BlobStore.whileAdding`.
+/// dropped leaves nothing. Many may run at once, and all belong inside `BlobStore.whileAdding`. Of a batch, `finish` proves
+/// the digests, and the batch puts the layers in their places.
 package struct LayerIntake: ~Copyable {
-  private let tree: NewTree
+  // In this order: whoever writes to the batch's directory has ended when it is removed.
+  private var tree: NewTree?
+  private let batch: LayerBatch?
   private var blob: BlobWriter
+  private var head: [UInt8] = []
   private let expected: LayerExpectation
 
   package init(into store: ImageStore, expecting expected: LayerExpectation = LayerExpectation()) throws(StoreError) {
+    try self.init(store, nil, expected)
+  }
+
+  package init(into batch: LayerBatch, expecting expected: LayerExpectation) throws(StoreError) {
+    try self.init(batch.images, batch, expected)
+  }
+
+  private init(
+    _ store: ImageStore, _ batch: LayerBatch?, _ expected: LayerExpectation
+  ) throws(StoreError) {
     if let blob = expected.blob, blob.mediaType.layerCompression == nil {
       throw StoreError(.invalid, "layer \(blob.digest) is of an unknown type, \(blob.mediaType)")
     }
     let writer = try BlobWriter(store: store.blobs)
-    let tree = try NewTree(in: store.layers)
+    let tree = try Self.makeTree(in: store, batch, unlessThere: expected.diffID)
     self.expected = expected
+    self.batch = batch
     blob = writer
     self.tree = tree
   }
@@ -57,7 +77,11 @@ package struct LayerIntake: ~Copyable {
         .damaged, "layer \(expected.digest) is refused: it has more than the \(expected.size) bytes that were declared")
     }
     try blob.write(bytes)
-    unsafe try tree.write(bytes.span.bytes)
+    if head.count < CompressionFormat.headSize { head += bytes.prefix(CompressionFormat.headSize - head.count) }
+    if let tree = tree.take() {
+      unsafe try tree.write(bytes.span.bytes)
+      self.tree = consume tree
+    }
   }
 
   /// Bytes so far.
@@ -69,19 +93,43 @@ package struct LayerIntake: ~Copyable {
       throw StoreError(
         .damaged, "layer \(expected.digest) is refused: it has \(blob.count) bytes, and \(expected.size) were declared")
     }
-    let contents = try tree.contents()
-    try blob.expect(expected.blob?.digest)
-    passKillSwitch("layer", 0)
-    try tree.place(expecting: expected.diffID)
+    let type = expected.blob?.mediaType ?? MediaType(layer: CompressionFormat(detecting: head[...]))
+    var diffID = expected.diffID
+    if let batch {
+      if let tree = tree.take() { diffID = try batch.keep(tree) }
+      guard let diffID else { throw BlockRing.cancelled }
+      try NewTree.check(diffID, expected.diffID)
+      try blob.expect(expected.blob?.digest)
+      let spooled = try blob.finish(in: batch.spool)
+      let written = ContentDescriptor(mediaType: type, digest: spooled.digest, size: spooled.size)
+      return TakenLayer(blob: expected.blob ?? written, diffID: diffID)
+    }
+    if let tree = tree.take() {
+      _ = try tree.finish()
+      try blob.expect(expected.blob?.digest)
+      passKillSwitch("layer", 0)
+      diffID = try tree.put(expecting: diffID)
+    }
     passKillSwitch("layer", 4)
-    let written = try blob.finish(mediaType: expected.blob?.mediaType ?? MediaType(layer: contents.format))
+    try blob.expect(expected.blob?.digest)
+    let written = try blob.finish(mediaType: type)
     passKillSwitch("layer", 5)
-    return TakenLayer(blob: expected.blob ?? written, diffID: contents.diffID)
+    guard let diffID else { throw BlockRing.cancelled }
+    return TakenLayer(blob: expected.blob ?? written, diffID: diffID)
+  }
+
+  private static func makeTree(
+    in store: ImageStore, _ batch: LayerBatch?, unlessThere diffID: Digest?
+  ) throws(StoreError) -> NewTree? {
+    if let diffID, try store.layers.isThere(diffID) { return nil }
+    if let batch { return try batch.makeTree() }
+    return try NewTree(in: store.layers)
   }
 }
 
 extension MediaType {
-  fileprivate init(layer format: CompressionFormat) {
+  /// Of a layer whose bytes are compressed so.
+  package init(layer format: CompressionFormat) {
     self =
       switch format {
       case .none: .ociLayer

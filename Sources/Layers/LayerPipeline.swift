@@ -13,16 +13,9 @@ internal import Kernel
 /// Three threads beside the caller's. Whichever fails first says why, and all of them stop; none of them is left when the
 /// value is gone, however it goes.
 struct LayerPipeline: ~Copyable {
-  /// What the bytes turned out to be.
-  struct Result: Sendable {
-    var diffID: Digest
-    var format: CompressionFormat
-  }
-
   private struct Progress: Sendable {
     var failure: StoreError?
     var diffID: Digest?
-    var format = CompressionFormat.none
     /// Threads whose work is not over.
     var working = 0
   }
@@ -43,8 +36,8 @@ struct LayerPipeline: ~Copyable {
   init(into tree: Path, options: UnpackOptions) throws(StoreError) {
     let (compressed, tar) = (self.compressed, self.tar)
     do throws(StoreError) {
-      threads.inflate = try start("skiff-inflate") { (progress) throws(StoreError) in
-        try Self.inflate(from: compressed, to: tar, options) { format in progress.update { $0.format = format } }
+      threads.inflate = try start("skiff-inflate") { (_) throws(StoreError) in
+        try Self.inflate(from: compressed, to: tar, options)
       }
       threads.hash = try start("skiff-hash") { (progress) throws(StoreError) in
         let digest = try Self.hash(tar)
@@ -99,13 +92,20 @@ struct LayerPipeline: ~Copyable {
     do throws(StoreError) { try compressed.append(bytes) } catch { throw failure ?? error }
   }
 
-  /// That was all: waits until the tree is written and hashed.
-  func finish() throws(StoreError) -> Result {
+  /// That was all.
+  func end() throws(StoreError) {
     do throws(StoreError) { try compressed.end() } catch { throw failure ?? error }
+  }
+
+  /// That was all: waits until the tree is written and hashed.
+  ///
+  /// - Returns: the digest of the tar.
+  func finish() throws(StoreError) -> Digest {
+    try end()
     let done = progress.wait { $0.working == 0 ? $0 : nil }
     if let failure = done.failure { throw failure }
     guard let diffID = done.diffID else { throw BlockRing.cancelled }
-    return Result(diffID: diffID, format: done.format)
+    return diffID
   }
 
   private var failure: StoreError? { progress.update { $0.failure } }
@@ -122,10 +122,9 @@ struct LayerPipeline: ~Copyable {
   }
 
   private static func inflate(
-    from compressed: BlockRing, to tar: BlockRing, _ options: UnpackOptions, detected: (CompressionFormat) -> Void
+    from compressed: BlockRing, to tar: BlockRing, _ options: UnpackOptions
   ) throws(StoreError) {
     var inflation = try Inflation(of: compressed, options)
-    detected(inflation.format)
     while !inflation.isAtEnd {
       unsafe try tar.produce { (block) throws(StoreError) in unsafe try inflation.fill(block) }
     }
@@ -151,7 +150,6 @@ struct LayerPipeline: ~Copyable {
     } catch { throw StoreError(refused: error) }
   }
 
-  var format: CompressionFormat { decompressor.format }
   var isAtEnd: Bool { unsafe input == nil }
 
   /// - Returns: how many bytes; fewer than there is room for only at the end.

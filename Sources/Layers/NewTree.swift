@@ -4,34 +4,59 @@ internal import Kernel
 
 /// A layer's tree while it is made, in a directory of its own. Dropped, it is gone.
 struct NewTree: ~Copyable {
+  /// Where the tree is made; who owns the directory removes it.
+  enum Place: ~Copyable {
+    case own(WorkDirectory)
+    case batch(Path)
+
+    var path: Path {
+      switch self {
+      case .own(let directory): directory.path.appending("tree")
+      case .batch(let path): path
+      }
+    }
+  }
+
   // In this order: whoever writes to the directory has ended when it is removed.
   private let pipeline: LayerPipeline
-  private let directory: WorkDirectory
+  private let place: Place
   private let store: LayerStore
 
-  init(in store: LayerStore) throws(StoreError) {
-    let directory = try WorkDirectory(in: store.work)
-    let tree = directory.path.appending("tree")
+  init(in store: LayerStore) throws(StoreError) { try self.init(in: store, .own(WorkDirectory(in: store.work))) }
+
+  init(in store: LayerStore, _ place: consuming Place) throws(StoreError) {
+    let tree = place.path
     try storing("cannot unpack a layer") { () throws(Fault) in try makeDirectory(tree, mode: 0o755) }
     let pipeline = try LayerPipeline(into: tree, options: store.options)
     self.pipeline = pipeline
-    self.directory = directory
+    self.place = place
     self.store = store
   }
+
+  var path: Path { place.path }
 
   /// The layer's next bytes, compressed as it is.
   func write(_ bytes: RawSpan) throws(StoreError) { try pipeline.write(bytes) }
 
-  /// That was all: waits for the tree, which has no place yet.
-  func contents() throws(StoreError) -> LayerPipeline.Result { try pipeline.finish() }
+  /// That was all, and the tree will be asked for later; the threads go on.
+  func end() throws(StoreError) { try pipeline.end() }
 
-  /// Puts the tree in its place, the disk first. After `contents`.
-  consuming func place(expecting expected: Digest?) throws(StoreError) {
-    let diffID = try contents().diffID
+  /// That was all: waits for the tree, which has no place yet.
+  ///
+  /// - Returns: the digest of the tar.
+  func finish() throws(StoreError) -> Digest { try pipeline.finish() }
+
+  /// Puts the tree in its place, the disk first. After `finish`.
+  consuming func put(expecting expected: Digest?) throws(StoreError) -> Digest {
+    let diffID = try finish()
+    try Self.check(diffID, expected)
+    try store.place([(place.path, diffID)])
+    return diffID
+  }
+
+  static func check(_ diffID: Digest, _ expected: Digest?) throws(StoreError) {
     if let expected, expected != diffID {
-      throw StoreError(
-        .damaged, "layer \(expected) is damaged: its contents have another digest, \(diffID)")
+      throw StoreError(.damaged, "layer \(expected) is damaged: its contents have another digest, \(diffID)")
     }
-    try store.place(directory.path.appending("tree"), as: diffID)
   }
 }

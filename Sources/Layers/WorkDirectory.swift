@@ -2,7 +2,7 @@ internal import Blobs
 internal import Kernel
 
 /// A directory for a tree that is not yet, or no longer, a layer. Its maker holds the lock of it; dropped, it is removed.
-struct WorkDirectory: ~Copyable {
+struct WorkDirectory: ~Copyable, Sendable {
   let path: Path
   private let lock: Descriptor
 

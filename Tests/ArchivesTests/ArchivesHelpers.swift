@@ -142,8 +142,25 @@ func filter(_ bytes: [UInt8], through program: String) -> [UInt8] {
 
 func gzip(_ bytes: [UInt8]) -> [UInt8] { filter(bytes, through: "gzip") }
 
+/// How an archive is read.
+enum Way: String, CaseIterable, Sendable {
+  /// Forward only, as `load` reads standard input.
+  case pipe
+  /// Anywhere, several layers at once.
+  case file
+}
+
 extension ImageStore {
-  /// From a pipe, as `load` reads standard input.
+  func load(bytes: [UInt8], _ choice: ImageChoice = ImageChoice(), through way: Way) throws -> [LoadedImage] {
+    guard way == .file else { return try load(bytes: bytes, choice) }
+    let file = try makeMemoryFile("archive")
+    // Something else may stand before it, as in `{ read LINE; skiff load; } < FILE`.
+    try file.borrowed.write(Array("a line\n".utf8) + bytes)
+    try file.borrowed.seek(to: 7)
+    return try load(archive: file.borrowed, choice)
+  }
+
+  /// From a pipe.
   func load(bytes: [UInt8], _ choice: ImageChoice = ImageChoice()) throws -> [LoadedImage] {
     let pipe = Pipe()
     let writer = pipe.fileHandleForWriting

@@ -14,11 +14,16 @@ import Testing
     var testDescription: String
     /// Words of the error.
     var reason: String
+    /// The same where it is noticed elsewhere because the archive can be read anywhere.
+    var reasonInFile: String
     var archive: @Sendable () -> [UInt8]
 
-    init(_ name: String, _ reason: String, _ archive: @escaping @Sendable () -> [UInt8]) {
+    init(
+      _ name: String, _ reason: String, inFile: String? = nil, _ archive: @escaping @Sendable () -> [UInt8]
+    ) {
       testDescription = name
       self.reason = reason
+      reasonInFile = inFile ?? reason
       self.archive = archive
     }
   }
@@ -94,7 +99,9 @@ import Testing
     Attack("a config of another digest", "another digest") {
       docker { $0[Path("\(digest(config([one])).hex).json")] = config([layer("a", "2")]) }
     },
-    Attack("a layer that is another", "which the image is made of") { docker { $0["0/layer.tar"] = layer("a", "2") } },
+    Attack("a layer that is another", "which the image is made of", inFile: "another digest") {
+      docker { $0["0/layer.tar"] = layer("a", "2") }
+    },
     Attack("a digest as a path", "digest") {
       oci {
         $0["index.json"] = Array(
@@ -200,7 +207,9 @@ import Testing
     Attack("a missing layer of docker's", "is missing") { docker { $0["0/layer.tar"] = nil } },
     Attack("cut in a header", "ends in the middle") { Array(oci { _ in }.dropLast(1024 + 512 + 100)) },
     Attack("cut in a blob", "ends in the middle") { Array(oci { _ in }.prefix(1600)) },
-    Attack("not a tar", "refused") { [UInt8](repeating: 0x41, count: 4096) },
+    Attack("not a tar", "not an archive of images") { [UInt8](repeating: 0x41, count: 4096) },
+    Attack("not a tar, and short", "not an archive of images") { Array("what is this".utf8) },
+    Attack("not a tar, compressed", "not an archive of images") { gzip(Array("what is this".utf8)) },
     Attack("empty", "is empty") { [] },
     Attack("xz", "compressed by xz") { [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] + [UInt8](repeating: 0, count: 600) },
     Attack("gzip that is cut", "too early") { Array(gzip(oci { _ in }).dropLast(20)) },
@@ -213,14 +222,15 @@ import Testing
     },
   ]
 
-  @Test(arguments: paths + digests + documents + ends)
-  func isRefusedAndLeavesNothing(attack: Attack) throws {
+  @Test(arguments: paths + digests + documents + ends, Way.allCases)
+  func isRefusedAndLeavesNothing(attack: Attack, way: Way) throws {
     try withStore { store, scratch in
       do {
-        let loaded = try store.load(bytes: attack.archive())
+        let loaded = try store.load(bytes: attack.archive(), through: way)
         Issue.record("loaded \(loaded)")
       } catch let error as StoreError {
-        #expect("\(error.message) \(error.hint ?? "")".contains(attack.reason), "\(error)")
+        let reason = way == .pipe ? attack.reason : attack.reasonInFile
+        #expect("\(error.message) \(error.hint ?? "")".contains(reason), "\(error)")
       }
       #expect(try store.isEmpty())
       #expect(try entries(of: scratch).map(\.name) == ["state"])
@@ -229,13 +239,35 @@ import Testing
 
   /// What was there before stays as it was. An archive that only lies about a blob that the store has in good order does no
   /// harm: its bytes are not read.
-  @Test func theStoreKeepsWhatItHad() throws {
+  @Test(arguments: Way.allCases) func theStoreKeepsWhatItHad(way: Way) throws {
     try withStore { store, _ in
-      let good = try store.load(bytes: ociArchive([Self.one], name: "good").bytes)
-      for attack in Self.digests + Self.ends { _ = try? store.load(bytes: attack.archive()) }
+      let good = try store.load(bytes: ociArchive([Self.one], name: "good").bytes, through: way)
+      for attack in Self.digests + Self.ends { _ = try? store.load(bytes: attack.archive(), through: way) }
       #expect(try store.images().map(\.id) == good.map(\.id))
       #expect(try store.resolve("good").tags.contains("good:latest"))
       #expect(try store.blobs.digests().count == 3)
+    }
+  }
+
+  /// What is unpacked before it is known whether it is wanted has the same caps, and is nobody's business if it is not.
+  @Test(arguments: Way.allCases) func aBombIsRefusedWhereItIsWanted(way: Way) throws {
+    try withStore { _, scratch in
+      var options = UnpackOptions()
+      options.decompression.outputSize = 100_000
+      let store = try ImageStore(root: scratch.appending("capped"), options: options)
+      let bomb = gzip(layer("zeros", String(repeating: "0", count: 200_000)))
+      do {
+        let loaded = try store.load(bytes: ociArchive([Self.one, bomb], name: "evil").bytes, through: way)
+        Issue.record("loaded \(loaded)")
+      } catch let error as StoreError { #expect(error.message.contains("becomes more than 100000 bytes"), "\(error)") }
+      #expect(try store.isEmpty())
+      for useless in [bomb, gzip(layer("../evil", "1")), gzip(layer("fine", "1"))] {
+        let loaded = try store.load(
+          bytes: Self.oci { $0.entries.insert((file("useless"), useless), at: 0) }, through: way)
+        #expect(loaded.map(\.names) == [["evil:latest"]])
+        #expect(try store.layers.digests() == [digest(Self.one)])
+        #expect(try entries(of: scratch.appending("capped/layers/.work")).isEmpty)
+      }
     }
   }
 }

@@ -9,11 +9,11 @@ import Layers
 import Testing
 
 @Suite(.enabled(if: isRoot, needsRoot)) struct LoadingTests {
-  @Test func aDockerArchiveOfTheOldLayoutIsRead() throws {
+  @Test(arguments: Way.allCases) func aDockerArchiveOfTheOldLayoutIsRead(way: Way) throws {
     try withStore { store, _ in
       let layers = [layer("a", "1"), layer("b", "2"), layer("a", "1")]
       let archive = dockerArchive(layers, names: ["web:1", "localhost:5000/web:2"])
-      let loaded = try store.load(bytes: archive.bytes)
+      let loaded = try store.load(bytes: archive.bytes, through: way)
       #expect(loaded.map(\.names) == [["web:1", "localhost:5000/web:2"]])
       let image = try store.resolve("web:1")
       #expect(image.id == digest(config(layers)) && loaded.map(\.id) == [image.id])
@@ -24,27 +24,60 @@ import Testing
       #expect(try store.blobs.digests().count == 4)
       #expect(try entries(of: store.blobs.root.appending("ingest")).isEmpty)
       // The manifest that is made for it is the same each time.
-      #expect(try store.load(bytes: archive.bytes).first?.displaced == [])
+      #expect(try store.load(bytes: archive.bytes, through: way).first?.displaced == [])
       #expect(try store.images().map(\.manifestDigest) == [image.manifestDigest])
     }
   }
 
-  @Test func aHardLinkIsALayerToo() throws {
+  /// Layers that several images of a docker-archive have are one path in it, or several; compressed or not.
+  @Test(arguments: Way.allCases, [false, true])
+  func imagesOfOneDockerArchiveShareLayers(way: Way, isCompressed: Bool) throws {
+    try withStore { store, _ in
+      let layers = [layer("a", "1"), layer("b", "2")]
+      func kept(_ bytes: [UInt8]) -> [UInt8] { isCompressed ? gzip(bytes) : bytes }
+      var parts = Parts()
+      let configs = [config(layers), config([layers[0]])]
+      for (number, bytes) in layers.enumerated() { parts.add(Path("\(number).tar"), kept(bytes)) }
+      parts.add("again.tar", kept(layers[0]))
+      for config in configs { parts.add(Path("\(digest(config).hex).json"), config) }
+      parts.add(
+        "manifest.json",
+        Array(
+          """
+          [{"Config":"\(digest(configs[0]).hex).json","RepoTags":["two:1"],"Layers":["0.tar","1.tar"]},
+           {"Config":"\(digest(configs[1]).hex).json","RepoTags":["one:1"],"Layers":["0.tar"]},
+           {"Config":"\(digest(configs[1]).hex).json","RepoTags":["one:2"],"Layers":["again.tar"]}]
+          """.utf8))
+      let loaded = try store.load(bytes: parts.bytes, through: way)
+      #expect(loaded.map(\.names) == [["two:1"], ["one:1"], ["one:2"]])
+      #expect(Set(try store.layers.digests()) == Set(layers.map(digest)))
+      let (two, one) = (try store.resolve("two:1"), try store.resolve("one:2"))
+      #expect(two.manifest.layers.map(\.digest) == layers.map { digest(kept($0)) })
+      #expect(two.manifest.layers[0].mediaType == (isCompressed ? .ociLayerGzip : .ociLayer))
+      #expect(one.manifest.layers == [two.manifest.layers[0]])
+      #expect(try readText(store.layers.path(of: digest(layers[1])).appending("b")) == "2")
+      let again = try store.load(bytes: parts.bytes, through: way)
+      #expect(again.map(\.displaced) == [[], [], []])
+      #expect(try entries(of: store.blobs.root.appending("ingest")).isEmpty)
+    }
+  }
+
+  @Test(arguments: Way.allCases) func aHardLinkIsALayerToo(way: Way) throws {
     try withStore { store, _ in
       let bytes = layer("a", "1")
       var archive = dockerArchive([bytes, bytes], names: ["x"])
       archive.entries.removeAll { $0.0.path == "1/layer.tar" }
       archive.entries.append((TarEntry(path: "./1/layer.tar", kind: .hardLink(target: "0/layer.tar"), mode: 0o644), []))
-      let again = try store.load(bytes: archive.bytes)
+      let again = try store.load(bytes: archive.bytes, through: way)
       #expect(again.map(\.names) == [["x:latest"]])
     }
   }
 
-  @Test func anOCIArchiveKeepsItsDigests() throws {
+  @Test(arguments: Way.allCases) func anOCIArchiveKeepsItsDigests(way: Way) throws {
     try withStore { store, _ in
       let layers = [layer("a", "1"), layer("b", "2")]
       let archive = ociArchive(layers, name: "docker.io/library/web:1")
-      let loaded = try store.load(bytes: archive.bytes)
+      let loaded = try store.load(bytes: archive.bytes, through: way)
       #expect(loaded.map(\.names) == [["web:1"]])
       var parts = Parts()
       #expect(try store.find("web:1").manifestDigest == digest(manifest(layers, into: &parts)))
@@ -67,17 +100,17 @@ import Testing
     }
   }
 
-  @Test func anImageWithoutAName() throws {
+  @Test(arguments: Way.allCases) func anImageWithoutAName(way: Way) throws {
     try withStore { store, _ in
       for parts in [ociArchive([layer("a", "1")], name: nil), dockerArchive([layer("a", "2")], names: [])] {
-        let loaded = try store.load(bytes: parts.bytes)
+        let loaded = try store.load(bytes: parts.bytes, through: way)
         #expect(loaded.map(\.names) == [[]])
         #expect(try store.find(loaded[0].id.description).tags == [])
       }
     }
   }
 
-  @Test func severalImagesShareWhatTheyShare() throws {
+  @Test(arguments: Way.allCases) func severalImagesShareWhatTheyShare(way: Way) throws {
     try withStore { store, _ in
       let base = layer("a", "1")
       var parts = Parts()
@@ -92,13 +125,13 @@ import Testing
             descriptor(images[1], .ociManifest, name: "three"),
           ]
         ).jsonBytes())
-      let loaded = try store.load(bytes: parts.bytes)
+      let loaded = try store.load(bytes: parts.bytes, through: way)
       #expect(loaded.map(\.names) == [["one:latest"], ["two:latest", "three:latest"]])
       #expect(try store.layers.digests().count == 2)
       // One of them by its name.
-      let again = try store.load(bytes: parts.bytes, ImageChoice(name: "three"))
+      let again = try store.load(bytes: parts.bytes, ImageChoice(name: "three"), through: way)
       #expect(again.map(\.names) == [["three:latest"]])
-      #expect(throws: StoreError.self) { try store.load(bytes: parts.bytes, ImageChoice(name: "four")) }
+      #expect(throws: StoreError.self) { try store.load(bytes: parts.bytes, ImageChoice(name: "four"), through: way) }
     }
   }
 
@@ -111,7 +144,7 @@ import Testing
     }
   }
 
-  @Test func thePlatformIsChosen() throws {
+  @Test(arguments: Way.allCases) func thePlatformIsChosen(way: Way) throws {
     try withStore { store, _ in
       let foreign = Platform(architecture: "riscv64", os: "linux")
       var parts = Parts()
@@ -122,14 +155,15 @@ import Testing
       ]).jsonBytes()
       parts.add(blob: index)
       parts.add("index.json", Index(manifests: [descriptor(index, .ociIndex, name: "both")]).jsonBytes())
-      #expect(try store.load(bytes: parts.bytes).map(\.id) == [digest(config([layer("a", "own")]))])
-      let chosen = try store.load(bytes: parts.bytes, ImageChoice(platform: Platform("linux/riscv64")))
+      #expect(try store.load(bytes: parts.bytes, through: way).map(\.id) == [digest(config([layer("a", "own")]))])
+      let chosen = try store.load(bytes: parts.bytes, ImageChoice(platform: Platform("linux/riscv64")), through: way)
       #expect(chosen.map(\.id) == [digest(config([layer("a", "other")], foreign))])
-      #expect(throws: StoreError.self) { try store.load(bytes: parts.bytes, ImageChoice(platform: Platform("s390x"))) }
+      let missing = ImageChoice(platform: try Platform("s390x"))
+      #expect(throws: StoreError.self) { try store.load(bytes: parts.bytes, missing, through: way) }
     }
   }
 
-  @Test func anArchiveThatIsBothKinds() throws {
+  @Test(arguments: Way.allCases) func anArchiveThatIsBothKinds(way: Way) throws {
     try withStore { store, _ in
       let bytes = layer("a", "1")
       var parts = ociArchive([bytes], name: nil)
@@ -141,7 +175,7 @@ import Testing
         ]
       ]
       parts.add("manifest.json", list.jsonBytes())
-      let again = try store.load(bytes: parts.bytes)
+      let again = try store.load(bytes: parts.bytes, through: way)
       #expect(again.map(\.names) == [["both:1"]])
     }
   }
