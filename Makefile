@@ -12,7 +12,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo 'sudo -E env "PATH=$(PATH)"')
 
 .DEFAULT_GOAL := help
-.PHONY: run build test attack conformance check lint floors bench install uninstall clean help
+.PHONY: run build test attack conformance check lint floors bench order install uninstall clean help
 
 run: ## build a release, then walk the tour on it
 	@Scripts/setup build tour
@@ -25,7 +25,7 @@ build: ## the release: one static executable, .build/release/skiff, and skiff-re
 	swift build -c release --static-swift-stdlib --product skiff
 	swift build -c release --static-swift-stdlib --product skiff-registry
 	@# As a package manager lays it down. The linker writes page by page, and what the kernel caches in single pages it also
-	@# maps by single pages: 45 page faults and a quarter of a start more than with the large folios of a copy.
+	@# maps by single pages, which a start pays for.
 	@for each in $(PROGRAMS); do cp $(BUILD)/$$each $(BUILD)/$$each.copy && mv $(BUILD)/$$each.copy $(BUILD)/$$each; done
 
 test: ## every test, those that need root included (of the release too, which the tests of the whole program run)
@@ -61,6 +61,11 @@ bench: ## ratios beside the peers that this machine has (crun, runc, podman, doc
 	@Scripts/setup build bench tour
 	@$(MAKE) --no-print-directory build
 	$(SUDO) Benchmarks/run $(BENCH)
+
+order: ## Scripts/start-order.txt anew: which functions a start calls (before a release, or when starts have become slower)
+	@Scripts/setup build bench
+	SKIFF_SYMBOLS=1 swift build -c release --static-swift-stdlib --product skiff --scratch-path .build-symbols
+	$(SUDO) Scripts/start-order .build-symbols/release/skiff
 
 install: ## into PREFIX (/usr/local): skiff, its helper, skiff-runtime for those who call an OCI runtime, man pages, completions
 	@[ -x $(BUILD)/skiff ] && [ -x $(BUILD)/skiff-registry ] || $(MAKE) --no-print-directory build

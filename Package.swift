@@ -12,6 +12,16 @@ let fastTypeLookup = [
   "-disable-preallocated-instantiation-caches",
 ]
 
+/// The functions that a start calls lie side by side, so that it touches a third fewer pages (`make order` writes the list
+/// anew): each function gets a section of its own, and lld, which comes with the toolchain, puts them in order. One segment
+/// for code and constants is one mapping less. SKIFF_SYMBOLS keeps the symbols, for profilers and for `make order`.
+let startOrder = Context.packageDirectory + "/Scripts/start-order.txt"
+let programFlags =
+  ["-static-executable", "-use-ld=lld"]
+  + [
+    "--symbol-ordering-file=" + startOrder, "--no-warn-symbol-ordering", "--no-rosegment", "--entry=ckernel_entry",
+  ].flatMap { ["-Xlinker", $0] } + (Context.environment["SKIFF_SYMBOLS"] == nil ? ["-Xlinker", "-s"] : [])
+
 /// Strict everywhere: `unsafe` then marks exactly what a reviewer must read.
 let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -23,7 +33,8 @@ let strict: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
   // The kill switch that the fault tests pull between two steps exists in debug builds only.
   .define("FAULT_INJECTION", .when(configuration: .debug)),
-  .unsafeFlags(fastTypeLookup.flatMap { ["-Xfrontend", $0] }, .when(configuration: .release)),
+  .unsafeFlags(
+    (fastTypeLookup + ["-function-sections"]).flatMap { ["-Xfrontend", $0] }, .when(configuration: .release)),
 ]
 
 /// Tests import what they name; the strictness that guards production code would only hide what they assert.
@@ -142,11 +153,7 @@ let package = Package(
     [
       .executableTarget(
         name: "skiff", dependencies: ["SkiffCLI"], swiftSettings: strict,
-        linkerSettings: [
-          .unsafeFlags(
-            ["-static-executable", "-Xlinker", "-s", "-Xlinker", "--entry=ckernel_entry"],
-            .when(configuration: .release))
-        ])
+        linkerSettings: [.unsafeFlags(programFlags, .when(configuration: .release))])
     ],
     room("RegistryClient", "RegistryRequests", "Layers", "Blobs", "ImageSpec", "JSON", "Kernel", foreign: network),
     [
