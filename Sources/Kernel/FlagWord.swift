@@ -5,7 +5,7 @@
 package protocol FlagWord: OptionSet, Hashable, Sendable where Element == Self, RawValue: FixedWidthInteger {}
 
 extension FlagWord {
-  @inlinable
+  @inlinable @inline(__always)
   package init(arrayLiteral elements: Self...) {
     var word: RawValue = 0
     for element in elements { word |= element.rawValue }

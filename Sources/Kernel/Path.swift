@@ -41,11 +41,7 @@ package struct Path: Hashable, Sendable {
   package func withPointer<Result, Failure: Error>(
     _ body: (UnsafePointer<UInt8>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    // Array's closure form erases the typed throw, so the result travels in an enum.
-    let outcome: Swift.Result<Result, Failure> = unsafe storage.withUnsafeBufferPointer { buffer in
-      do throws(Failure) { return .success(try unsafe body(buffer.baseAddress!)) } catch { return .failure(error) }
-    }
-    return try outcome.get()
+    try unsafe storage.withUnsafeBufferPointer { (buffer) throws(Failure) in try unsafe body(buffer.baseAddress!) }
   }
 
   /// The number that a raw system call takes, valid inside `body` only.

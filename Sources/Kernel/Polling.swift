@@ -142,7 +142,7 @@ package func pollAtRest(
   _ watched: [(BorrowedDescriptor, PollEvents)], after milliseconds: Int = 1000
 ) throws(Fault) -> [PollEvents] {
   let ready = try poll(watched, milliseconds: milliseconds)
-  guard ready.allSatisfy(\.isEmpty) else { return ready }
+  guard ready.allSatisfy({ $0.isEmpty }) else { return ready }
   var requests = pollRequests(watched)
   let count = requests.count
   let result = requests.withMutableAddress { ckernel_poll_at_rest($0, count) }

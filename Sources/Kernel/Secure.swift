@@ -35,8 +35,15 @@ package func processCapabilities() throws(Fault) -> ProcessCapabilities {
 
 /// capset(2) of the calling thread. EPERM where a set would grow beyond what is permitted.
 package func setProcessCapabilities(_ sets: ProcessCapabilities) throws(Fault) {
-  let ordered = [sets.effective, sets.permitted, sets.inheritable]
-  let words = ordered.map { UInt32(truncatingIfNeeded: $0.rawValue) } + ordered.map { UInt32($0.rawValue >> 32) }
+  let (effective, permitted, inheritable) = (
+    sets.effective.rawValue, sets.permitted.rawValue, sets.inheritable.rawValue
+  )
+  // Two structures for 32 bits each (capget(2)).
+  let words: [UInt32] = [
+    UInt32(truncatingIfNeeded: effective), UInt32(truncatingIfNeeded: permitted),
+    UInt32(truncatingIfNeeded: inheritable),
+    UInt32(effective >> 32), UInt32(permitted >> 32), UInt32(inheritable >> 32),
+  ]
   _ = try words.withAddress { (data) throws(Fault) in
     try capabilityHeader.withAddress { (header) throws(Fault) in
       try systemCall(

@@ -69,8 +69,11 @@ extension UserDatabase {
       if let entry { wanted = try groups(ofMember: entry.name) }
     }
     for principal in added { wanted.append(try number(of: principal)) }
-    var seen: Set<UInt32> = [resolved.group]
-    resolved.supplementary = [resolved.group] + wanted.filter { seen.insert($0).inserted }
+    resolved.supplementary = [resolved.group]
+    if !wanted.isEmpty {
+      var seen: Set<UInt32> = [resolved.group]
+      resolved.supplementary += wanted.filter { seen.insert($0).inserted }
+    }
     if resolved.supplementary.count > Self.groupLimit { throw .tooManyGroups }
     return resolved
   }
