@@ -7,6 +7,8 @@ package struct GroupPlace: Hashable, Sendable {
   package var group: String
   /// Where that name starts, below the top of each hierarchy, by the hierarchy's `key`; none for the top itself.
   package var bases: [String: String]
+  /// Where the hierarchies that it was made in were mounted then, in the layout's order; empty where that was not recorded.
+  package var mounts: [HierarchyMount] = []
 
   package init(group: String, bases: [String: String] = [:]) {
     self.group = group
@@ -32,6 +34,52 @@ package struct GroupPlace: Hashable, Sendable {
 extension CgroupLayout.Hierarchy {
   /// What stands for the hierarchy in a record: `cpu,cpuacct`, `name=systemd`. v2 is the empty text, as in /proc/PID/cgroup.
   package var key: String { controllers.isEmpty ? "name=" + (name ?? "") : controllers.sorted().joined(separator: ",") }
+}
+
+/// Where a hierarchy is mounted.
+package struct HierarchyMount: Hashable, Sendable {
+  /// As in `GroupPlace.bases`.
+  package var key: String
+  package var point: String
+  package init(key: String, point: String) {
+    self.key = key
+    self.point = point
+  }
+}
+
+extension CgroupLayout {
+  package var mounts: [HierarchyMount] {
+    hierarchies.map { HierarchyMount(key: $0.key, point: $0.mount.string) }
+      + (unified.map { [HierarchyMount(key: "", point: $0.mount.string)] } ?? [])
+  }
+
+  /// A layout as a record has it: enough to find groups and to join them, but not to limit them.
+  init(recorded mounts: [HierarchyMount]) {
+    self.init(unified: nil, hierarchies: [], hasSwapLimit: false)
+    for mount in mounts {
+      let point = Path(mount.point)
+      if mount.key.isEmpty {
+        unified = Unified(mount: point, own: "", controllers: [], isReadOnly: false)
+        continue
+      }
+      let name = mount.key.hasPrefix("name=") ? String(mount.key.dropFirst(5)) : nil
+      let controllers = name == nil ? mount.key.split(separator: ",").map(String.init) : []
+      hierarchies.append(
+        Hierarchy(mount: point, own: "", controllers: controllers, name: name, isReadOnly: false))
+    }
+  }
+}
+
+extension Cgroup {
+  /// The group of a container where its record says that it was made, to be looked at and joined: that saves a reading of the
+  /// mount table. Nil where the record does not say, or it is there no longer.
+  package init?(recorded place: GroupPlace) {
+    guard !place.mounts.isEmpty,
+      let group = try? Cgroup(place, layout: CgroupLayout(recorded: place.mounts)),
+      let first = group.paths.first, Kernel.exists(first)
+    else { return nil }
+    self = group
+  }
 }
 
 extension CgroupLayout {

@@ -65,8 +65,9 @@ extension JSONReadable {
   package static var jsonLimits: JSONLimits { .standard }
 
   /// The whole document as one value, with nothing behind it.
-  package init(parsing bytes: [UInt8], limits: JSONLimits? = nil) throws(JSONError) {
+  package init(parsing bytes: [UInt8], limits: JSONLimits? = nil, isBrief: Bool = false) throws(JSONError) {
     var reader = try JSONReader(bytes, limits: limits ?? Self.jsonLimits)
+    reader.isBrief = isBrief
     self = try Self(from: &reader)
     try reader.finish()
   }

@@ -12,6 +12,8 @@
 package struct JSONReader: Sendable {
   let bytes: [UInt8]
   let limits: JSONLimits
+  /// Whoever reads may skip what is long, which its caller does not need or has in another form.
+  package var isBrief = false
   var position = 0
   private var frames: [Frame] = []
   private var valueCount = 0

@@ -34,6 +34,7 @@ package struct PreparedContainer: Sendable {
   package let plan: LaunchPlan
   package let options: CreateOptions
   let place: GroupPlace?
+  let filter: SystemCallFilter?
 
   /// What hooks are told.
   var hookState: Spec.State {
@@ -94,7 +95,8 @@ extension OCIRuntime {
     let rootless = user == 0 ? nil : HostIdentity(user: user, group: effectiveGroup())
     var request = LaunchRequest(
       spec: spec, root: .directory(bundle.rootfs), rootfs: bundle.rootfs, group: nil, layout: layout)
-    let place = try place(of: id, in: &request)
+    var place = try place(of: id, in: &request)
+    place?.mounts = request.layout.mounts
     request.state = Spec.State(
       id: id, status: .creating, bundle: bundle.directory.string, annotations: spec.annotations)
     request.rootless = rootless
@@ -115,7 +117,8 @@ extension OCIRuntime {
         annotations: spec.annotations))
     do throws(PlanningError) {
       let plan = try compile(request)
-      return PreparedContainer(id: id, bundle: bundle, plan: plan, options: options, place: place)
+      return PreparedContainer(
+        id: id, bundle: bundle, plan: plan, options: options, place: place, filter: request.filter)
     } catch { throw RuntimeFailure("config.json: \(error)", hint: error.hint) }
   }
 
@@ -184,6 +187,7 @@ extension OCIRuntime {
       try directory.write(state)
       passKillSwitch("creating", 2)
       try directory.write(configuration: prepared.bundle.bytes)
+      if let filter = prepared.filter { try directory.write(filter: filter) }
       if notifyAddress != nil {
         try makeDirectory(directory.path.appending(ContainerDirectory.notify), mode: 0o755)
       }

@@ -30,7 +30,7 @@ extension OCIRuntime {
       }
     }
     try stop(state, directory, force: force)
-    try takeAway(state, hooks: (try? directory.spec())?.hooks ?? Spec.Hooks(), directory)
+    try takeAway(state, hooks: (try? directory.callbacks())?.hooks ?? Spec.Hooks(), directory)
   }
 
   /// The container has ended: takes away what was made for it on the host, calls its last hooks, forgets it.

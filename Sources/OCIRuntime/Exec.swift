@@ -5,6 +5,7 @@ internal import JSON
 internal import Launching
 internal import Planning
 package import RuntimeSpec
+internal import Steps
 
 /// What `exec` is asked for, beyond the process.
 package struct ExecOptions: Sendable {
@@ -23,7 +24,9 @@ package struct ExecOptions: Sendable {
 package struct ExecTarget: ~Copyable {
   let pidfd: Descriptor
   let view: ContainerView
+  /// Without the rules of its filter where that was saved.
   let spec: Spec
+  let savedFilter: SystemCallFilter?
 
   /// What the container was created with: what `exec` changes where it is asked to.
   package var process: Spec.Process { spec.process ?? Spec.Process() }
@@ -62,7 +65,9 @@ extension OCIRuntime {
     guard let identity = view.state.process, let pidfd = identity.open() else {
       throw RuntimeFailure("cannot exec in a stopped container: \(id)")
     }
-    return ExecTarget(pidfd: pidfd, view: view, spec: try directory.spec())
+    let filter = directory.filter()
+    return ExecTarget(
+      pidfd: pidfd, view: view, spec: try directory.spec(isBrief: filter != nil), savedFilter: filter)
   }
 
   /// Starts one more process in a container, and returns when its program runs.
@@ -105,7 +110,7 @@ extension OCIRuntime {
     try accept(validate(process, in: spec, on: host), of: "process")
     var containerState = state.hookState
     containerState.status = .running
-    let filter = try filter(of: spec, containerState, container: pid)
+    let filter = try filter(of: spec, containerState, container: pid, saved: target.savedFilter)
     var request = JoinRequest(process, in: spec, leader: pid, group: own?.group, layout: layout)
     request.subgroups = subgroups
     request.filter = filter

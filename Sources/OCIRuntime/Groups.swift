@@ -57,6 +57,12 @@ extension OCIRuntime {
     try told("cannot read the control groups") { () throws(Fault) in try CgroupLayout.detect() }
   }
 
+  /// The container's group, to be looked at and joined.
+  func recordedGroup(of state: RuntimeState) -> Cgroup? {
+    if let group = state.place.flatMap({ Cgroup(recorded: $0) }) { return group }
+    return (try? cgroup(of: state)) ?? nil
+  }
+
   /// The container's group; nil where it has none of its own.
   func cgroup(of state: RuntimeState) throws(RuntimeFailure) -> Cgroup? {
     guard let place = state.place else { return nil }

@@ -25,7 +25,9 @@ extension OCIRuntime {
   }
 
   private func hasOwnProcessNamespace(_ view: ContainerView) -> Bool {
-    guard let directory = try? store.find(view.state.id), let spec = try? directory.spec() else { return false }
+    guard let directory = try? store.find(view.state.id), let spec = try? directory.spec(isBrief: true) else {
+      return false
+    }
     return spec.linux?.namespaces.contains { $0.type == .pid && $0.path == nil } ?? false
   }
 

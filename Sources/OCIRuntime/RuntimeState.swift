@@ -80,6 +80,7 @@ extension RuntimeState: JSONReadable, JSONWritable {
     var ticks: UInt64 = 0
     var group: String?
     var bases: [String: String] = [:]
+    var mounts: [HierarchyMount] = []
     try reader.beginObject()
     while let key = try reader.nextMember() {
       switch key {
@@ -95,12 +96,17 @@ extension RuntimeState: JSONReadable, JSONWritable {
       case "group": group = try reader.string()
       case "keepsKeyring": keepsKeyring = try reader.bool()
       case "groupBases": bases = try reader.stringMap()
+      case "groupMounts": mounts = try reader.list()
       case "undo": undo = try reader.list()
       // A newer Skiff may have written more than this one knows.
       default: try reader.skip()
       }
     }
-    place = group.map { GroupPlace(group: $0, bases: bases) }
+    if let group {
+      var place = GroupPlace(group: group, bases: bases)
+      place.mounts = mounts
+      self.place = place
+    }
     if pid > 0 { process = ProcessIdentity(process: pid, startTicks: ticks) }
   }
 
@@ -118,7 +124,29 @@ extension RuntimeState: JSONReadable, JSONWritable {
       $0.member("keepsKeyring", keepsKeyring ? true : nil)
       $0.member("group", place?.group)
       $0.member("groupBases", place.flatMap { $0.bases.isEmpty ? nil : $0.bases })
+      $0.member("groupMounts", place.flatMap { $0.mounts.isEmpty ? nil : $0.mounts })
       $0.member("undo", undo)
+    }
+  }
+}
+
+extension HierarchyMount: JSONReadable, JSONWritable {
+  package init(from reader: inout JSONReader) throws(JSONError) {
+    self.init(key: "", point: "")
+    try reader.beginObject()
+    while let member = try reader.nextMember() {
+      switch member {
+      case "key": key = try reader.string()
+      case "point": point = try reader.string()
+      default: try reader.skip()
+      }
+    }
+  }
+
+  package func write(to writer: inout JSONWriter) {
+    writer.object {
+      $0.member("key", key)
+      $0.member("point", point)
     }
   }
 }

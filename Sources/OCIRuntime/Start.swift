@@ -22,7 +22,7 @@ extension OCIRuntime {
     if isFrozen(view.state) {
       throw RuntimeFailure("cannot start \(id): it is paused", hint: "resume it first: resume \(id)")
     }
-    let spec = try directory.spec()
+    let callbacks = try directory.callbacks()
     let socket = try told("cannot start \(id)") { () throws(Fault) in
       try connectUnix(directory.startSocket, kind: .sequencedPacket)
     }
@@ -32,27 +32,28 @@ extension OCIRuntime {
     let relay = notifyRelay(of: directory)
     do throws(PlanFailure) {
       try Launching.start(
-        over: socket.borrowed, nil, process: view.state.process?.process ?? 0, listener: listener(of: spec, view.state))
+        over: socket.borrowed, nil, process: view.state.process?.process ?? 0,
+        listener: listener(of: callbacks, view.state))
     } catch {
       throw RuntimeFailure("cannot start \(id)", error)
     }
     passKillSwitch("starting", 2)
-    afterStart(of: view.state, spec, directory)
+    afterStart(of: view.state, callbacks.hooks, directory)
     if let relay, let process = view.state.process, let pidfd = process.open() {
       awaitReady(relay, process.process, pidfd.borrowed)
     }
   }
 
-  private func listener(of spec: Spec, _ state: RuntimeState) -> FilterListener? {
-    guard let profile = spec.linux?.seccomp else { return nil }
+  private func listener(of callbacks: Spec.Callbacks, _ state: RuntimeState) -> FilterListener? {
+    guard let profile = callbacks.seccomp else { return nil }
     var containerState = state.hookState
     containerState.status = .created
     return filterListener(of: profile, containerState)
   }
 
   /// The program runs: poststart hooks, whose failure is only told.
-  func afterStart(of state: RuntimeState, _ spec: Spec, _ directory: borrowing ContainerDirectory) {
-    callHooks(.poststart, of: spec.hooks, state: state.hookState, process: state.process?.process ?? 0)
+  func afterStart(of state: RuntimeState, _ hooks: Spec.Hooks, _ directory: borrowing ContainerDirectory) {
+    callHooks(.poststart, of: hooks, state: state.hookState, process: state.process?.process ?? 0)
     directory.unlock()
   }
 }

@@ -1,11 +1,13 @@
 internal import JSON
 package import Kernel
 internal import RuntimeSpec
+internal import Steps
 
 /// The directory of all containers: one directory each, made first and removed last.
 ///
 ///     ROOT/ID/state.json    what is known of it
 ///     ROOT/ID/config.json   the configuration that it was created from
+///     ROOT/ID/filter        its filter of system calls, compiled
 ///     ROOT/ID/start         the socket at which its first process waits; gone once it was started
 ///
 /// What stands there is carried out with the rights of who calls, so nobody else may have written it (`checkTrust`).
@@ -79,6 +81,7 @@ struct ContainerDirectory: ~Copyable {
   static let start: Path = "start"
   private static let state: Path = "state.json"
   private static let configuration: Path = "config.json"
+  private static let filter: Path = "filter"
 
   borrowing func state() throws(RuntimeFailure) -> RuntimeState {
     do {
@@ -92,9 +95,17 @@ struct ContainerDirectory: ~Copyable {
   }
 
   /// The bundle's configuration as it was when the container was created.
-  borrowing func spec() throws(RuntimeFailure) -> Spec {
+  ///
+  /// - Parameter isBrief: the filter's rules may be left out.
+  borrowing func spec(isBrief: Bool = false) throws(RuntimeFailure) -> Spec { try configuration(isBrief: isBrief) }
+
+  /// What that configuration wants to be told.
+  borrowing func callbacks() throws(RuntimeFailure) -> Spec.Callbacks { try configuration(isBrief: true) }
+
+  private borrowing func configuration<Value: JSONReadable>(isBrief: Bool) throws(RuntimeFailure) -> Value {
     do {
-      return try Spec(parsing: try readRegularFile(Self.configuration, at: descriptor.borrowed, limit: 8 << 20))
+      let bytes = try readRegularFile(Self.configuration, at: descriptor.borrowed, limit: 8 << 20)
+      return try Value(parsing: bytes, isBrief: isBrief)
     } catch let fault as Fault {
       throw RuntimeFailure("cannot read the configuration of \(id)", fault)
     } catch {
@@ -111,6 +122,17 @@ struct ContainerDirectory: ~Copyable {
     let file = try open(
       Self.configuration, [.writeOnly, .create, .noFollow], mode: 0o600, at: descriptor.borrowed)
     try file.borrowed.write(bytes)
+  }
+
+  /// The compiled filter, for `exec`. Nil where an older version made the container, or this file is not what it wrote.
+  borrowing func filter() -> SystemCallFilter? {
+    let bytes = try? readRegularFile(Self.filter, at: descriptor.borrowed, limit: 1 << 20)
+    return bytes.flatMap { SystemCallFilter(saved: $0) }
+  }
+
+  borrowing func write(filter: SystemCallFilter) throws(Fault) {
+    let file = try open(Self.filter, [.writeOnly, .create, .noFollow], mode: 0o600, at: descriptor.borrowed)
+    try file.borrowed.write(filter.savedBytes)
   }
 
   /// Whole, or as it was: `start` and hooks read it.
@@ -161,7 +183,7 @@ struct ContainerDirectory: ~Copyable {
 
   /// Whether all that is in it is what the runtime puts there: another directory below the root is none of its business.
   borrowing func isOurs() throws(Fault) -> Bool {
-    let known: Set<String> = ["state.json", "config.json", "start", "notify", "criu.pid"]
+    let known: Set<String> = ["state.json", "config.json", "filter", "start", "notify", "criu.pid"]
     return try entries(of: descriptor.borrowed).allSatisfy {
       known.contains($0.name.string) || $0.name.string.hasSuffix(".new")
     }

@@ -27,9 +27,9 @@ extension OCIRuntime {
     if directory.waitsForStart {
       return ContainerView(state: state, status: directory.isBusy ? .creating : .created)
     }
-    let group = try? cgroup(of: state)
+    let group = recordedGroup(of: state)
     return ContainerView(state: state, status: group?.isFrozen == true ? .paused : .running, group: group)
   }
 
-  func isFrozen(_ state: RuntimeState) -> Bool { (try? cgroup(of: state))??.isFrozen ?? false }
+  func isFrozen(_ state: RuntimeState) -> Bool { recordedGroup(of: state)?.isFrozen ?? false }
 }

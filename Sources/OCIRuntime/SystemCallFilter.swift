@@ -10,12 +10,13 @@ extension OCIRuntime {
   /// - Parameters:
   ///   - state: the container's, for an agent that answers for some of its calls.
   ///   - container: its first process; nil where it is the one that the filter is for.
+  ///   - saved: what an earlier call made of the same configuration.
   func filter(
-    of spec: Spec, _ state: Spec.State, container: ProcessIdentifier? = nil
+    of spec: Spec, _ state: Spec.State, container: ProcessIdentifier? = nil, saved: SystemCallFilter? = nil
   ) throws(RuntimeFailure) -> SystemCallFilter? {
     guard let profile = spec.linux?.seccomp else { return nil }
     do throws(SeccompError) {
-      var filter = try Seccomp.compile(profile, name: "the configuration's profile")
+      var filter = if let saved { saved } else { try Seccomp.compile(profile, name: "the configuration's profile") }
       if filter.listenerCall != nil { filter.listener = filterListener(of: profile, state, container: container) }
       return filter
     } catch {

@@ -11,6 +11,7 @@ extension Spec {
     package var flags: [String]?
     package var listenerPath: String?
     package var listenerMetadata: String?
+    /// Not read where a reading is brief (`JSONReader.isBrief`): three quarters of docker's configuration.
     package var syscalls: [SeccompRule] = []
     package init(defaultAction: SeccompAction) { self.defaultAction = defaultAction }
   }
@@ -98,7 +99,7 @@ extension Spec.Seccomp: JSONReadable, JSONWritable {
       case "flags": flags = try reader.strings()
       case "listenerPath": listenerPath = try reader.nonEmptyString()
       case "listenerMetadata": listenerMetadata = try reader.nonEmptyString()
-      case "syscalls": syscalls = try reader.list()
+      case "syscalls" where !reader.isBrief: syscalls = try reader.list()
       default: try reader.skip()
       }
     }

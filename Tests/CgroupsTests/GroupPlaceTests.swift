@@ -44,6 +44,23 @@ import Testing
     #expect(throws: CgroupError.self) { try Cgroup(GroupPlace(group: path), layout: Fixture.hybrid.layout) }
   }
 
+  @Test func aRecordedLayoutLeadsToTheSameGroup() throws {
+    for fixture in Fixture.all {
+      var place = try GroupPlace(cgroupsPath: "foo/bar", identifier: "web", in: fixture.layout)
+      let recorded = try Cgroup(place, layout: CgroupLayout(recorded: fixture.layout.mounts))
+      let group = try Cgroup(place, layout: fixture.layout)
+      #expect(recorded.paths == group.paths)
+      #expect(recorded.layout.kind == fixture.layout.kind)
+      #expect(
+        try recorded.layout.join("foo/bar", includingUnified: true)
+          == group.layout.join("foo/bar", includingUnified: true))
+      // Nobody has made it: then the record is no answer.
+      #expect(Cgroup(recorded: place) == nil)
+      place.mounts = fixture.layout.mounts
+      #expect(Cgroup(recorded: place) == nil)
+    }
+  }
+
   @Test func aRecordThatSomebodyBentLeavesNoHierarchy() {
     let place = GroupPlace(group: "web", bases: ["": "../../etc"])
     #expect(throws: CgroupError.self) { try Cgroup(place, layout: Fixture.debian12.layout) }

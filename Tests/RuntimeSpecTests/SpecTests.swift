@@ -24,6 +24,16 @@ import Testing
     #expect(spec.hooks.poststop.map(\.path) == ["/f", "/g"])
   }
 
+  @Test func aBriefReadingLeavesOutTheRulesOfTheFilterAlone() throws {
+    let whole = try spec(everyField)
+    var expected = whole
+    expected.linux?.seccomp?.syscalls = []
+    #expect(try Spec(parsing: Array(everyField.utf8), isBrief: true) == expected)
+    let callbacks = try Spec.Callbacks(parsing: Array(everyField.utf8))
+    #expect(callbacks.hooks == whole.hooks)
+    #expect(callbacks.seccomp == expected.linux?.seccomp)
+  }
+
   @Test func nullEmptyAndAbsentAreTheSame() throws {
     let absent = try spec(#"{"ociVersion": "1.0.2", "linux": {}, "process": {"cwd": "/"}}"#)
     #expect(

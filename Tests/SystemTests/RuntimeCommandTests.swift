@@ -225,6 +225,47 @@ import Testing
     }
   }
 
+  /// What `create` saves for `exec` only saves time: a container of an older version has none of it.
+  @Test func execIsFilteredWithAndWithoutWhatCreateSaved() throws {
+    let runtime = try RuntimeSandbox()
+    defer { runtime.remove() }
+    let id = runtime.prefix + "-filter"
+    try runtime.configure { config in
+      config["process"] =
+        [
+          "args": ["/bin/sleep", "100"], "cwd": "/", "env": ["PATH=/bin"], "user": ["uid": 0, "gid": 0],
+        ] as [String: Any]
+      var linux = config["linux"] as? [String: Any] ?? [:]
+      linux["seccomp"] = [
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [["names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95] as [String: Any]],
+      ]
+      config["linux"] = linux
+    }
+    defer { _ = try? runtime.runtime(["delete", "--force", id]) }
+    #expect(try runtime.runtime(["run", "--detach", "--bundle", runtime.bundle, id]).code == 0)
+    let saved = Path("\(runtime.root)/\(id)/filter")
+    let state = Path("\(runtime.root)/\(id)/state.json")
+    func expectRefusal(_ what: Comment) throws {
+      let result = try runtime.runtime(["exec", id, "/bin/mkdir", "/tmp/new"])
+      #expect(result.code == 1 && result.errors.contains("Operation not supported"), what)
+    }
+    try expectRefusal("saved")
+    let bytes = try readFile(saved)
+    try replaceFile(saved, with: Array(bytes.dropLast(3)), durable: false)
+    try expectRefusal("damaged")
+    try removeFile(saved)
+    try expectRefusal("not there")
+    var members = try #require(try JSONValue(parsing: try readFile(state)).object)
+    #expect(members["groupMounts"] != nil)
+    members["groupMounts"] = nil
+    try replaceFile(state, with: JSONValue.object(members).jsonBytes(), durable: false)
+    try expectRefusal("mounts not recorded")
+    members["groupMounts"] = [["key": "memory", "point": "/nowhere"]]
+    try replaceFile(state, with: JSONValue.object(members).jsonBytes(), durable: false)
+    try expectRefusal("mounts that are gone")
+  }
+
   @Test func itsPagesAndCompletionsAreWhole() throws {
     let sandbox = try Sandbox()
     defer { sandbox.remove() }
