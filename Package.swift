@@ -77,7 +77,8 @@ let package = Package(
   targets: [
     // 0 C · 1 kernel
     [
-      .target(name: "CKernel"), .target(name: "CSHA256"), .systemLibrary(name: "CZlib"), .systemLibrary(name: "CZstd"),
+      .target(name: "CKernel"), .target(name: "CSHA256"), .target(name: "CISAL"), .systemLibrary(name: "CZlib"),
+      .systemLibrary(name: "CZstd"),
     ],
     room("Kernel", "CKernel"),
 
@@ -88,6 +89,7 @@ let package = Package(
     room("SPDX", "JSON", "Kernel"),
     room("Archive", "Kernel"),
     room("Compression", "CZlib", "CZstd"),
+    room("ISAL", "CISAL", "Compression"),
     room("ELF", "Kernel"),
     room("Arguments", "Kernel"),
     room("Steps", "Kernel"),
@@ -155,7 +157,9 @@ let package = Package(
         name: "skiff", dependencies: ["SkiffCLI"], swiftSettings: strict,
         linkerSettings: [.unsafeFlags(programFlags, .when(configuration: .release))])
     ],
-    room("RegistryClient", "RegistryRequests", "Layers", "Blobs", "ImageSpec", "JSON", "Kernel", foreign: network),
+    room(
+      "RegistryClient", "RegistryRequests", "Archives", "Layers", "Blobs", "Compression", "ISAL", "ImageSpec", "JSON",
+      "Kernel", foreign: network),
     [
       .executableTarget(
         name: "skiff-registry", dependencies: ["RegistryClient", "Kernel"], swiftSettings: strict,

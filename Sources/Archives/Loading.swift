@@ -13,6 +13,19 @@ package struct LoadedImage: Hashable, Sendable {
   package var displaced: [DisplacedName]
 }
 
+extension LoadedImage {
+  /// Docker's lines; what a name meant before is told, as it has lost it.
+  package func report(isQuiet: Bool) -> [String] {
+    let lost =
+      isQuiet
+      ? []
+      : displaced.map {
+        "The image \($0.name) already exists, renaming the old one with ID \($0.id) to empty string"
+      }
+    return lost + (names.isEmpty ? ["Loaded image ID: \(id)"] : names.map { "Loaded image: \($0)" })
+  }
+}
+
 package struct DisplacedName: Hashable, Sendable {
   package var name: String
   package var id: Digest

@@ -9,6 +9,7 @@
 /// Registry      a registry: its mirrors, and itself
 /// RegistryConnection  one address: redirects, tries, challenges (Authorizer)
 /// Pull, Push    manifests and blobs, between there and the store
+/// Load          no registry at all: an archive, by the libraries that only this program can open
 /// ```
 internal import AsyncHTTPClient
 internal import Blobs
@@ -26,6 +27,11 @@ package func registryMain() async -> Int32 {
     return 125
   }
   do {
+    // No registry is asked, and no client made.
+    if request.action == .load {
+      try Load(request).run()
+      return 0
+    }
     let session = try Session(request)
     let result: Result<Void, any Error>
     do {
@@ -35,6 +41,7 @@ package func registryMain() async -> Int32 {
       case .login: try await Login(session).run()
       case .logout: try Login(session).forget()
       case .search: try await Search(session).run()
+      case .load: break
       }
       result = .success(())
     } catch { result = .failure(error) }

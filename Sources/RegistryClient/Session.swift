@@ -30,7 +30,7 @@ struct Session: Sendable {
 
   func images() throws -> ImageStore {
     do throws(StoreError) {
-      let images = try ImageStore(root: Path(request.root))
+      let images = try ImageStore(root: Path(request.root), options: .fastest)
       images.heal()
       return images
     } catch { throw RegistryFailure(error) }

@@ -24,11 +24,23 @@ package struct RegistryHelper: Sendable {
     places.map { $0.appending(name) }.first { mayExecute($0) }.map { RegistryHelper(path: $0) }
   }
 
+  /// Whether it finds Intel's ISA-L (its `fastest` asks the linker; this looks where distributions put it): then gzip is worth
+  /// a program more.
+  package static var inflatesFaster: Bool {
+    ["lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64", "lib"].contains {
+      exists(Path("/usr/\($0)/libisal.so.2"))
+    }
+  }
+
   /// Becomes the helper: signals, terminal and exit code are its own from here on. Returns only to say why not.
-  package func become(_ request: RegistryRequest) -> Fault {
+  ///
+  /// - Parameter input: what it has as standard input; nil leaves it as it is.
+  package func become(_ request: RegistryRequest, input: BorrowedDescriptor? = nil) -> Fault {
     do throws(Fault) {
       // Given away: it may have that number already, and must not be closed before the program is another.
       let file = BorrowedDescriptor(rawValue: try Self.memoryFile(request).release())
+      // Before the request: the input may have its number.
+      if let input { try input.duplicate(asInherited: 0) }
       try file.duplicate(asInherited: Self.requestDescriptor)
     } catch { return error }
     return execute(path, arguments: [Path(Self.name)], environment: Kernel.environment())

@@ -7,7 +7,7 @@ package import JSON
 
 /// One request; the helper carries it out and ends.
 package struct RegistryRequest: Hashable, Sendable {
-  package enum Action: String, Hashable, Sendable { case pull, push, login, logout, search }
+  package enum Action: String, Hashable, Sendable { case pull, push, login, logout, search, load }
 
   package enum Progress: String, Hashable, Sendable, CaseIterable {
     /// Lines that move on a terminal, plain ones elsewhere.
@@ -19,7 +19,7 @@ package struct RegistryRequest: Hashable, Sendable {
   }
 
   package var action: Action
-  /// The image, the server or the words to look for, as the person said it.
+  /// The image, the server or the words to look for, as the person said it; the directory to load, empty for standard input.
   package var name: String
   /// Where the store is: `/var/lib/skiff`.
   package var root = ""
@@ -35,6 +35,8 @@ package struct RegistryRequest: Hashable, Sendable {
   package var password: String?
   /// How many results `search` gives.
   package var limit = 25
+  /// `load`: layers, by their digests in hexadecimal, that containers stand on although no image has them.
+  package var keeping: [String] = []
 
   package init(_ action: Action, _ name: String) {
     self.action = action
@@ -64,6 +66,7 @@ extension RegistryRequest: JSONReadable, JSONWritable {
       case "username": username = try reader.string()
       case "password": password = try reader.string()
       case "limit": limit = try reader.integer()
+      case "keeping": keeping = try reader.strings()
       default: try reader.skip()
       }
     }
@@ -84,6 +87,7 @@ extension RegistryRequest: JSONReadable, JSONWritable {
       $0.member("username", username)
       $0.member("password", password)
       $0.member("limit", limit)
+      $0.member("keeping", keeping)
     }
   }
 }

@@ -1,39 +1,46 @@
 internal import Archives
 internal import Arguments
 internal import Blobs
+internal import Containers
 internal import Engine
 internal import ImageSpec
 internal import Kernel
 internal import Layers
+internal import RegistryRequests
 
 extension LoadCommand {
   static let perform: Perform = { arguments in
     let engine = try arguments.engine
-    let store = try engine.images()
+    var request = try arguments.registryRequest(.load, "")
     let choice = ImageChoice(platform: try platform(arguments))
-    let kept = engine.layersInUse()
-    let loaded: [LoadedImage]
+    var file: Descriptor?
     if let name = arguments.string("input"), name != "-" {
       let path = Path(name)
       if (try? status(of: path))?.kind == .directory {
-        loaded = try taking { () throws(StoreError) in try store.load(layout: path, choice, keeping: kept) }
+        request.name = name
       } else {
-        let file = try openInput(path)
-        loaded = try taking { () throws(StoreError) in
-          try store.load(archive: file.borrowed, choice, keeping: kept)
-        }
+        file = try openInput(path)
       }
-    } else {
-      if isTerminal(.standardInput) {
-        throw arguments.fail(
-          "requested load from stdin, but stdin is a terminal", suggestion: "skiff load -i FILE, or skiff load < FILE")
-      }
-      loaded = try taking { () throws(StoreError) in
-        try store.load(archive: .standardInput, choice, keeping: kept)
-      }
+    } else if isTerminal(.standardInput) {
+      throw arguments.fail(
+        "requested load from stdin, but stdin is a terminal", suggestion: "skiff load -i FILE, or skiff load < FILE")
+    }
+    let input = file.view ?? .standardInput
+    let kept = engine.layersInUse()
+    // Where the helper inflates faster, it does all of it. One that cannot be run is no reason not to load.
+    if RegistryHelper.inflatesFaster, let helper = RegistryHelper.find() {
+      request.root = engine.state.root.string
+      request.keeping = kept.map(\.hex)
+      _ = helper.become(request, input: input)
+    }
+    let store = try engine.images()
+    let loaded = try taking { () throws(StoreError) in
+      request.name.isEmpty
+        ? try store.load(archive: input, choice, keeping: kept)
+        : try store.load(layout: Path(request.name), choice, keeping: kept)
     }
     return try printing { out in
-      for image in loaded { show(image, isQuiet: arguments.flag("quiet"), into: &out) }
+      for line in loaded.flatMap({ $0.report(isQuiet: request.isQuiet) }) { out.line(line) }
     }
   }
 
@@ -44,18 +51,6 @@ extension LoadCommand {
       if failure.kind == .usage { failure.kind = .conflict }
       throw failure
     }
-  }
-
-  /// Docker's lines; what a name meant before is told, as it has lost it.
-  private static func show(_ image: LoadedImage, isQuiet: Bool, into out: inout Output) {
-    if !isQuiet {
-      for displaced in image.displaced {
-        out.line(
-          "The image \(displaced.name) already exists, renaming the old one with ID \(displaced.id) to empty string")
-      }
-    }
-    if image.names.isEmpty { out.line("Loaded image ID: \(image.id)") }
-    for name in image.names { out.line("Loaded image: \(name)") }
   }
 
   static func openInput(_ path: Path) throws -> Descriptor {

@@ -66,7 +66,8 @@ import Testing
     ("Engine", "SkiffCLI"), ("Planning", "CKernel"), ("skiff", "Engine"), ("Engine", "NIO"), ("Layers", "CZlib"),
     ("Kernel", "CZstd"), ("Steps", "Steps"),
     ("SkiffCLI", "AsyncHTTPClient"), ("SkiffCLI", "RegistryClient"), ("RegistryClient", "Foundation"),
-    ("skiff-registry", "AsyncHTTPClient"), ("RegistryClient", "CKernel"),
+    ("skiff-registry", "AsyncHTTPClient"), ("RegistryClient", "CISAL"), ("Compression", "ISAL"),
+    ("RegistryClient", "CKernel"),
   ])
   func refusesWaysUpAndSideways(target: String, dependency: String) {
     #expect(!House.allows(target, dependency))
@@ -76,7 +77,8 @@ import Testing
     ("Kernel", "CKernel"), ("Compression", "CZlib"), ("Layers", "Compression"), ("Explain", "Steps"),
     ("Mounts", "Rooted"), ("Monitoring", "Planning"),
     ("Engine", "Blobs"), ("Engine", "Kernel"), ("SkiffCLI", "Explain"), ("skiff", "SkiffCLI"),
-    ("RegistryClient", "AsyncHTTPClient"), ("RegistryClient", "Layers"), ("skiff-registry", "RegistryClient"),
+    ("RegistryClient", "AsyncHTTPClient"), ("RegistryClient", "Layers"), ("RegistryClient", "ISAL"), ("ISAL", "CISAL"),
+    ("skiff-registry", "RegistryClient"),
   ])
   func allowsWaysDown(target: String, dependency: String) {
     #expect(House.allows(target, dependency))

@@ -4,9 +4,12 @@ import Foundation
 struct House {
   /// From the ground up. A target may depend on any target of a lower floor.
   static let floors: [[String]] = [
-    ["CKernel", "CSHA256", "CZlib", "CZstd"],
+    ["CKernel", "CSHA256", "CZlib", "CZstd", "CISAL"],
     ["Kernel"],
-    ["JSON", "RuntimeSpec", "ImageSpec", "SPDX", "Archive", "Compression", "ELF", "Arguments", "Steps", "Explain"],
+    [
+      "JSON", "RuntimeSpec", "ImageSpec", "SPDX", "Archive", "Compression", "ISAL", "ELF", "Arguments", "Steps",
+      "Explain",
+    ],
     ["Rooted", "Mounts", "Cgroups", "DBus", "Systemd", "Netlink", "Firewall", "Seccomp", "Privileges", "Terminals"],
     ["Planning", "Inside", "Launching", "Containers", "Monitoring"],
     ["Blobs", "Layers", "Archives", "Staging", "Networks", "Volumes", "Engine", "OCIRuntime", "RegistryRequests"],
@@ -22,6 +25,7 @@ struct House {
   /// The only ways sideways: each name may depend on those before it in its own row.
   static let arrows: [[String]] = [
     ["JSON", "RuntimeSpec"], ["JSON", "ImageSpec"], ["JSON", "SPDX"], ["Steps", "Explain"], ["JSON", "Explain"],
+    ["Compression", "ISAL"],
     ["Rooted", "Mounts"], ["Cgroups", "Systemd"], ["DBus", "Systemd"], ["Netlink", "Firewall"],
     ["Planning", "Inside", "Launching", "Containers", "Monitoring"],
     ["Blobs", "Layers", "Archives", "Engine"], ["Blobs", "Layers", "Staging", "Engine"], ["Networks", "Engine"],
@@ -30,7 +34,9 @@ struct House {
   ]
 
   /// Who alone may import each target in C.
-  static let doors = ["CKernel": "Kernel", "CSHA256": "Blobs", "CZlib": "Compression", "CZstd": "Compression"]
+  static let doors = [
+    "CKernel": "Kernel", "CSHA256": "Blobs", "CZlib": "Compression", "CZstd": "Compression", "CISAL": "ISAL",
+  ]
 
   static func floor(of target: String) -> Int? { floors.firstIndex { $0.contains(target) } }
 

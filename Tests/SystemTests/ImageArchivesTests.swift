@@ -107,6 +107,11 @@ struct ImageArchivesTests {
           try sandbox.skiff(["run", "--rm", "--network", "none", "hand:made"], environment: there).output == "old\n")
         #expect(try sandbox.skiff(["rmi", "hand:made"], environment: there).code == 0)
       }
+      // Without the helper, which does it where ISA-L is installed.
+      let alone = try sandbox.skiff(
+        ["load", "-i", file + "oci-archive"], environment: there.merging(["SKIFF_LIBEXEC": "/nowhere"]) { $1 })
+      #expect(alone.output == "Loaded image: hand:made\n", "\(alone.errors)")
+      #expect(try sandbox.skiff(["rmi", "hand:made"], environment: there).code == 0)
       let pipe = try sandbox.shell("\"$0\" save hand:made | SKIFF_ROOT=\(other) \"$0\" load -q")
       #expect(pipe.output == "Loaded image: hand:made\n", "\(pipe.errors)")
       #expect(try sandbox.skiff(["save", "--format", "oci-dir", "hand:made"]).errors.contains("-o DIR"))
@@ -114,6 +119,8 @@ struct ImageArchivesTests {
       #expect(!FileManager.default.fileExists(atPath: file))
       let broken = try sandbox.shell("\"$0\" save hand:made | head -c 20000 | SKIFF_ROOT=\(other)2 \"$0\" load")
       #expect(broken.code == 1 && broken.errors.contains("ends in the middle"), "\(broken)")
+      let garbage = try sandbox.shell("echo garbage | \"$0\" load")
+      #expect(garbage.code == 1 && garbage.errors.contains("this is not an archive of images"), "\(garbage)")
       let terminal = try sandbox.shell("script -qec \"'$0' save hand:made\" /dev/null < /dev/null")
       #expect(terminal.output.contains("cowardly refusing"), "\(terminal)")
     }
