@@ -67,10 +67,10 @@ private func reason(_ error: any Error) -> String {
     default: return error.shortDescription.lowercased()
     }
   case let error as NIOConnectionError:
-    if let first = error.connectionErrors.first { return reason(first.error) }
+    if let first = error.connectionErrors.first { return "\(error.host):\(error.port): \(reason(first.error))" }
     if error.dnsAError != nil || error.dnsAAAAError != nil { return "no address is known for \(error.host)" }
     return "no connection"
-  case let error as IOError: return error.description.lowercased()
+  case let error as IOError: return Errno(rawValue: error.errnoCode).description
   case let error as HTTPParserError:
     return error == .invalidEOFState ? "the connection was cut" : "what answers there does not speak HTTP"
   case NIOSSLError.uncleanShutdown: return "the connection was cut"

@@ -106,6 +106,13 @@ final class Fixture {
     #expect(try fixture.diagnose("bash") == nil)
   }
 
+  @Test func anOptionWhereTheProgramStandsIsToldApart() throws {
+    let fixture = try Fixture()
+    let diagnosis = try #require(try fixture.diagnose("-c"))
+    #expect(diagnosis.reason == .programMissing)
+    #expect(diagnosis.hint(stagingInto: .image("web"))?.contains("the first word behind it is the program") == true)
+  }
+
   @Test func scripts() throws {
     let fixture = try Fixture()
     try fixture.write("/bin/a", "#!/bin/sh\n")
