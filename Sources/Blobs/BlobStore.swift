@@ -22,7 +22,29 @@ package struct BlobStore: Sendable {
       }
       if isLayout { return }
       // Last, so that its presence says that the rest is there.
-      try replaceFile(layout, with: Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8))
+      try replaceFile(layout, with: Self.layoutBytes)
+    }
+  }
+
+  private static let layoutBytes = Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8)
+
+  /// What is wrong with the file that makes a directory a layout, in words; nil when nothing is, or there is no store. Asked
+  /// before the store is opened, which writes one that is missing.
+  package static func layoutDamage(at root: Path) -> String? {
+    guard exists(root.appending("blobs")) else { return nil }
+    let path = root.appending("oci-layout")
+    guard let bytes = try? readRegularFile(path, limit: 1 << 16) else {
+      return "\(path) is missing, without which no tool takes the directory for a layout"
+    }
+    let layout = try? JSONValue(parsing: bytes, limits: JSONLimits(length: 1 << 16, depth: 8))
+    if layout?["imageLayoutVersion"]?.string?.hasPrefix("1.") == true { return nil }
+    return "\(path) is damaged: it does not say imageLayoutVersion 1.0.0"
+  }
+
+  /// Writes that file anew.
+  package func repairLayout() throws(StoreError) {
+    try storing("cannot write to the image store \(root)") { () throws(Fault) in
+      try replaceFile(root.appending("oci-layout"), with: Self.layoutBytes)
     }
   }
 

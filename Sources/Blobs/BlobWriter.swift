@@ -127,19 +127,16 @@ private struct LockedFile: ~Copyable {
 extension BlobStore {
   /// Takes away what writers that died left behind.
   package func heal() {
-    guard let names = try? entries(of: root.appending("ingest")) else { return }
-    for entry in names {
-      let path = root.appending("ingest").appending(entry.name)
-      guard let file = try? Kernel.open(path, [.readOnly, .noFollow]) else { continue }
-      if (try? file.borrowed.tryLock(.exclusive)) == true { try? removeTree(path) }
-    }
+    forEachLeftover(in: root.appending("ingest")) { try? removeTree($0) }
     healIndex()
   }
 
   /// A list of images that was not renamed into place; who has the lock of the index may be about to.
   private func healIndex() {
     guard let names = try? entries(of: root) else { return }
-    let left = names.map(\.name).filter { $0.string.hasPrefix("index.json.") }
+    let left = names.map(\.name).filter {
+      $0.string.hasPrefix("index.json.") || $0.string.hasPrefix("index.copy.json.")
+    }
     guard !left.isEmpty, let lock = try? Kernel.open(root.appending("index.lock"), [.readWrite, .noFollow]),
       (try? lock.borrowed.tryLock(.exclusive)) == true
     else { return }

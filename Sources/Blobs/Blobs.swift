@@ -7,6 +7,7 @@ package import Kernel
 /// images/index.json         every image: a manifest's descriptor, its name in an annotation
 /// images/blobs/sha256/HEX   manifests, configs, layers
 /// images/ingest/            what is being written; locked by its writer, removed by whoever finds it unlocked
+/// images/index.copy.json    the list once more, should it get lost
 /// images/index.lock         held while index.json is changed
 /// images/removal.lock       shared by those who add images, exclusive for who removes blobs
 /// ```

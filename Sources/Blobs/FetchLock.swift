@@ -38,4 +38,7 @@ package struct AdditionLock: ~Copyable, Sendable {
 
   /// Held until here, whatever the last use of it was.
   package consuming func end() {}
+
+  /// Lets go of it before it is dropped.
+  package func release() { try? file.borrowed.unlock() }
 }

@@ -23,6 +23,8 @@ struct ImageDefaults {
   var lower: [Path] = []
   /// The reference as the store knows it.
   var reference = ""
+  /// Nothing of the image is removed meanwhile.
+  var hold: ImageHold?
 }
 
 /// A container that has been thought through and not been made: its record, its configuration and the steps that would
@@ -37,6 +39,8 @@ package struct PreparedContainer: Sendable {
   var network: NetworkUse
   /// In a rehearsal, what would be made for its mounts to come from.
   var sources: [Step] = []
+  /// Nothing of its image is removed before its record is on disk.
+  var hold: ImageHold?
 
   /// All that happens before the container's own plan, for those who print it: the network's steps are done by now, unless
   /// this is a rehearsal.
@@ -101,7 +105,7 @@ extension Engine {
       return PreparedContainer(
         identifier: identifier, record: record, steps: steps,
         warnings: warnings + [network.warning].compactMap { $0 }, spec: spec, network: network,
-        sources: rehearsal ? missingSources(of: request) : [])
+        sources: rehearsal ? missingSources(of: request) : [], hold: image.hold)
     } catch {
       releaseNetwork(of: identifier, record: nil)
       removeAnonymousVolumes(of: identifier)
@@ -113,6 +117,7 @@ extension Engine {
   package func create(
     _ prepared: PreparedContainer, lock: consuming ContainerLock
   ) throws(Failure) -> CreatedContainer {
+    defer { prepared.hold?.end() }
     do throws(StepFailure) {
       do throws(StepFailure) { try performAll(prepared.steps, phase: "preparation") } catch {
         // The name of a container that is only waiting to be healed is free.

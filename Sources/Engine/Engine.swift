@@ -5,6 +5,8 @@ internal import Arguments
 /// What Skiff does with containers, over the files that it keeps. No daemon: every command makes one of these.
 package struct Engine: Sendable {
   package let state: StateDirectories
+  /// Bytes that the unpacked layers may have together; nil for as many as there are.
+  package var cacheBudget: Int64?
   package var store: ContainerStore { ContainerStore(state) }
   package var names: ContainerNames { ContainerNames(in: state) }
 

@@ -15,6 +15,20 @@ extension Engine {
   /// Heals everything that nobody holds. Called by every command, so it is cheap where there is nothing to do: one file is
   /// read for a container that has ended, and one lock is tried for another.
   package func heal() {
+    healContainers()
+    healStores()
+  }
+
+  /// Layers, blobs and volumes that a command was writing or removing when it was killed; images that are mounted no more.
+  package func healStores() {
+    guard effectiveUser() == 0 else { return }
+    imageMounts.heal()
+    if exists(state.root.appending("images")), let images = try? images() { images.heal() }
+    volumes.heal()
+    keepCacheBudget()
+  }
+
+  package func healContainers() {
     guard effectiveUser() == 0, let identifiers = try? store.identifiers() else { return }
     var traces = names(in: state.locks)
     traces.formUnion(names(in: state.runningContainers))
@@ -27,9 +41,6 @@ extension Engine {
     removeOrphans(traces, living: Set(identifiers.map(\.description)))
     // Addresses that were leased for a container which never came to be.
     _ = try? networks.heal { held.contains($0) || isAlive($0) }
-    // Layers, blobs and volumes that a command was writing or removing when it was killed.
-    if exists(state.root.appending("images")), let images = try? images() { images.heal() }
-    volumes.heal()
   }
 
   private func names(in directory: Path) -> Set<String> {

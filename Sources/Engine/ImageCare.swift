@@ -1,46 +1,58 @@
 internal import Blobs
-internal import Containers
+package import Containers
 package import ImageSpec
 internal import Kernel
 package import Layers
 
-// What keeps images and layers: the containers.
+// What keeps images and layers: containers and mounts, as they stand on the disk. Nothing is counted, so nothing can be
+// counted wrong by a command that was killed.
 
 extension Engine {
-  /// The layers that containers stand on. Those of an image that runs where it lies are in no list of ours.
-  package func layersInUse() -> Set<Digest> {
-    var found: Set<Digest> = []
-    for identifier in (try? containers()) ?? [] {
+  /// The layers that containers and mounts stand on. Those of an image that runs where it lies are in no list of ours.
+  ///
+  /// - Parameter leaving: containers that count as gone already.
+  package func layersInUse(without leaving: Set<ContainerIdentifier> = []) -> Set<Digest> {
+    var found = Set(imageMounts.all().flatMap(\.layers))
+    for identifier in (try? containers()) ?? [] where !leaving.contains(identifier) {
       guard let record = try? record(of: identifier) else { continue }
-      for lower in record.lower {
-        // `l/SHORT` is a link to the tree, which is named after its digest.
-        let tree = (try? readSymbolicLink(Path(lower))) ?? Path(lower)
-        if let digest = Digest(hex: tree.name) { found.insert(digest) }
-      }
+      found.formUnion(record.layers)
     }
     return found
   }
 
-  /// The images that a container, running or not, was made from.
-  package func imagesInUse() -> Set<Digest> {
-    Set(
-      ((try? summaries(includingEnded: true)) ?? []).compactMap { try? Digest($0.record.imageIdentifier) })
+  /// The images that a container, running or not, was made from, and those that are mounted.
+  package func imagesInUse(without leaving: Set<ContainerIdentifier> = []) -> Set<Digest> {
+    let containers = ((try? summaries(includingEnded: true)) ?? []).filter { !leaving.contains($0.identifier) }
+    return Set(containers.compactMap { try? Digest($0.record.imageIdentifier) } + imageMounts.all().map(\.image))
   }
 
   /// `image prune`, and its part of `system prune`: images that no container was made from.
   ///
   /// - Parameters:
   ///   - namedToo: also those that have a name.
+  ///   - leaving: containers that count as gone already.
   ///   - isChosen: what filters say.
   package func pruneImages(
-    namedToo: Bool, isRehearsal: Bool = false, where isChosen: (Image) -> Bool
+    namedToo: Bool, isRehearsal: Bool = false, without leaving: Set<ContainerIdentifier> = [],
+    where isChosen: (Image) -> Bool
   ) throws(Failure) -> PrunedImages {
     let store = try images()
-    let used = imagesInUse()
+    var meter = DiskMeter()
     do throws(StoreError) {
       return try store.prune(
         where: { (namedToo || $0.tags.isEmpty) && isChosen($0) }, isRehearsal: isRehearsal,
-        isUsed: { used.contains($0) }, keeping: layersInUse())
+        usedBy: { imagesInUse(without: leaving) }, keeping: layersInUse(without: leaving), meter: &meter)
     } catch { throw Failure(error) }
+  }
+}
+
+extension ContainerRecord {
+  /// The layers that the container stands on.
+  package var layers: [Digest] {
+    lower.compactMap { lower in
+      // `l/SHORT` is a link to the tree, which is named after its digest.
+      let tree = (try? readSymbolicLink(Path(lower))) ?? Path(lower)
+      return Digest(hex: tree.name)
+    }
   }
 }

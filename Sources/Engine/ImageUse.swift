@@ -25,18 +25,22 @@ extension Engine {
     case .image(let text):
       let store = try images()
       do throws(StoreError) {
-        if let layout = LayoutReference(text, from: "/") {
-          return ImageDefaults(try store.resolve(layout), reference: text, request.overrides)
-        }
-        return ImageDefaults(try store.resolve(text), reference: text, request.overrides)
+        let hold = try ImageHold(on: store)
+        let layout = LayoutReference(text, from: "/")
+        let image = if let layout { try store.resolve(layout) } else { try store.resolve(text) }
+        var defaults = ImageDefaults(image, reference: text, request.overrides)
+        defaults.hold = hold
+        return defaults
       } catch { throw Failure(error) }
     }
   }
 
-  /// The containers that were made from an image, for `rmi` to respect.
+  /// Who stands on an image, for `rmi` to respect: the containers that were made from it, and mounts.
   package func users(of image: Digest) -> [ImageUser] {
-    ((try? summaries(includingEnded: true)) ?? []).filter { $0.record.imageIdentifier == image.description }
-      .map { ImageUser(container: $0.record.name, isRunning: $0.state.status == .running) }
+    let containers = ((try? summaries(includingEnded: true)) ?? []).filter {
+      $0.record.imageIdentifier == image.description
+    }.map { ImageUser(container: $0.record.name, isRunning: $0.state.status == .running) }
+    return containers + imageMounts.all().filter { $0.image == image }.map { ImageUser(mountedAt: $0.path) }
   }
 
   /// What a container changed of its image, as docker's diff says it.

@@ -19,14 +19,22 @@ package struct Image: Hashable, Sendable {
   package var size: Int64 { manifest.layers.reduce(0) { $0 + $1.size } }
 }
 
-/// A container that was made from an image, as the engine knows it.
+/// Who stands on an image: a container that was made from it, as the engine knows it, or a mount of it.
 package struct ImageUser: Hashable, Sendable {
-  package var container: String
+  /// The container's name, or where it is mounted.
+  package var name: String
   package var isRunning: Bool
+  package var isMount = false
   package init(container: String, isRunning: Bool) {
-    self.container = container
+    name = container
     self.isRunning = isRunning
   }
+  package init(mountedAt path: Path) {
+    name = path.string
+    isRunning = true
+    isMount = true
+  }
+  var description: String { isMount ? "a mount, \(name)" : "\(isRunning ? "running" : "stopped") container \(name)" }
 }
 
 /// What `rmi` reports, line by line.

@@ -1,11 +1,15 @@
 package import Blobs
 package import ImageSpec
+internal import Kernel
 
 /// What a prune took away.
 package struct PrunedImages: Hashable, Sendable {
   package var removed: [RemovedImage] = []
+  /// Unpacked layers.
+  package var trees: [Digest] = []
   /// Bytes that the disk has again: blobs and unpacked trees, by the blocks that they held.
   package var reclaimed: Int64 = 0
+  package init() {}
 }
 
 extension ImageStore {
@@ -14,39 +18,55 @@ extension ImageStore {
   /// - Parameters:
   ///   - isChosen: asked of images without a container only.
   ///   - isRehearsal: says what would go, and lets it stay.
-  ///   - isUsed: whether a container was made from the image.
+  ///   - used: the images that a container was made from. Asked for, as `kept` is, once nobody is about to use one more.
   ///   - kept: layers that containers stand on although no image of this store has them.
   package func prune(
-    where isChosen: (Image) -> Bool, isRehearsal: Bool = false, isUsed: (Digest) -> Bool, keeping kept: Set<Digest> = []
+    where isChosen: (Image) -> Bool, isRehearsal: Bool = false, usedBy used: () -> Set<Digest>,
+    keeping kept: @autoclosure () -> Set<Digest> = [], meter: inout DiskMeter
   ) throws(StoreError) -> PrunedImages {
     try blobs.whileRemoving { () throws(StoreError) in
-      let chosen = try images().filter { !isUsed($0.id) && isChosen($0) }
+      let used = used()
+      let chosen = try images().filter { !used.contains($0.id) && isChosen($0) }
       let leaving = Set(chosen.map(\.manifestDigest))
-      // What is about an image goes with it.
-      func leaves(_ listed: ContentDescriptor) -> Bool {
-        leaving.contains(listed.digest) || listed.isArtifact && leaving.contains { isArtifact(listed, about: $0) }
-      }
-      var index = try blobs.index()
-      index.manifests.removeAll(where: leaves)
-      let needed = try reachable(from: index, keeping: kept)
+      let needed = try reachable(from: try index(without: leaving), keeping: kept())
       var pruned = PrunedImages()
       for image in chosen { pruned.removed += image.tags.map { RemovedImage.untagged($0) } }
-      if !isRehearsal {
+      if !isRehearsal && !leaving.isEmpty {
         try blobs.updateIndex { (index: inout Index) throws(StoreError) in
-          index.manifests.removeAll(where: leaves)
+          index.manifests.removeAll { leaves($0, with: leaving) }
         }
       }
+      passKillSwitch("pruning", 0)
       for digest in try blobs.digests() where !needed.blobs.contains(digest) {
-        pruned.reclaimed += diskUsage(of: blobs.path(of: digest))
+        pruned.reclaimed += meter.add(blobs.path(of: digest))
         if !isRehearsal { try blobs.remove(digest) }
         pruned.removed.append(.deleted(digest))
       }
       for diffID in try layers.digests() where !needed.layers.contains(diffID) {
-        pruned.reclaimed += diskUsage(of: layers.path(of: diffID))
+        pruned.reclaimed += meter.add(layers.path(of: diffID))
+        pruned.trees.append(diffID)
         if !isRehearsal { try layers.remove(diffID) }
       }
       return pruned
     }
+  }
+
+  /// The blobs that would be nobody's if the images that nobody uses were taken away.
+  package func blobs(unusedBy used: Set<Digest>) throws(StoreError) -> [Digest] {
+    let leaving = Set(try images().filter { !used.contains($0.id) }.map(\.manifestDigest))
+    let needed = try reachable(from: try index(without: leaving)).blobs
+    return try blobs.digests().filter { !needed.contains($0) }
+  }
+
+  private func index(without leaving: Set<Digest>) throws(StoreError) -> Index {
+    var index = try blobs.index()
+    index.manifests.removeAll { leaves($0, with: leaving) }
+    return index
+  }
+
+  /// What is about an image goes with it.
+  private func leaves(_ listed: ContentDescriptor, with leaving: Set<Digest>) -> Bool {
+    leaving.contains(listed.digest) || listed.isArtifact && leaving.contains { isArtifact(listed, about: $0) }
   }
 
   /// What stays: the blobs that the list leads to, through indexes too, and the layers that their configs name.

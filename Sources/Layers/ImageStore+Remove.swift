@@ -9,14 +9,16 @@ extension ImageStore {
   ///   - text: a name, or an identifier, which stands for all names of the image.
   ///   - force: also several names at once, and an image that stopped containers use; that one only loses its names.
   ///   - kept: layers that containers stand on although no image of this store has them.
-  ///   - users: the containers that were made from an image.
+  ///   - users: the containers that were made from an image. Asked again once nobody is about to use one more.
   package func remove(
-    _ text: String, force: Bool, keeping kept: Set<Digest> = [], users: (Digest) throws(StoreError) -> [ImageUser]
+    _ text: String, force: Bool, keeping kept: @autoclosure () -> Set<Digest> = [],
+    users: (Digest) throws(StoreError) -> [ImageUser]
   ) throws(StoreError) -> [RemovedImage] {
     let image: Image
     do throws(StoreError) { image = try find(text) } catch {
       guard let descriptor = try unreadable(text) else { throw error }
-      return try remove(unreadable: descriptor, named: text, force: force, because: error, keeping: kept, users: users)
+      return try remove(
+        unreadable: descriptor, named: text, force: force, because: error, keeping: kept(), users: users)
     }
     let name = nameMeant(by: text, image)
     if let name, image.tags.count > 1 {
@@ -28,22 +30,31 @@ extension ImageStore {
         .conflict, "image \(image.id.short) has several names: \(image.tags.joined(separator: ", "))",
         hint: "remove them by name, or all at once with --force")
     }
-    let users = try users(image.id)
-    if let user = users.first(where: \.isRunning) ?? users.first, user.isRunning || !force || image.tags.isEmpty {
-      throw StoreError(
-        .conflict, "image \(text) is used by \(user.isRunning ? "running" : "stopped") container \(user.container)",
-        hint: user.isRunning
-          ? "stop and remove the container first"
-          : "remove the container first, or use --force to take only the name away")
+    let found = try users(image.id)
+    if let user = found.first(where: \.isRunning) ?? found.first, user.isRunning || !force || image.tags.isEmpty {
+      throw inUse(text, by: user)
     }
     let untagged = image.tags.map { RemovedImage.untagged($0) }
-    if !users.isEmpty {
+    if !found.isEmpty {
       try blobs.updateIndex { (index: inout Index) throws(StoreError) in
         for tag in image.tags { Self.unname(tag, in: &index) }
       }
       return untagged
     }
-    return try untagged + delete(image.manifestDigest, keeping: kept)
+    return try untagged
+      + delete(image.manifestDigest, keeping: kept()) { () throws(StoreError) in
+        if let user = try users(image.id).first { throw inUse(text, by: user) }
+      }
+  }
+
+  private func inUse(_ text: String, by user: ImageUser) -> StoreError {
+    StoreError(
+      .conflict, "image \(text) is used by \(user.description)",
+      hint: user.isMount
+        ? "skiff image unmount \(text) lets go of it"
+        : user.isRunning
+          ? "stop and remove the container first"
+          : "remove the container first, or use --force to take only the name away")
   }
 
   /// What the list has by this name, or manifest's digest, although it cannot be read.
@@ -57,16 +68,16 @@ extension ImageStore {
   /// A damaged image can still be got rid of; whether a container needs it is known only while its manifest can be read.
   private func remove(
     unreadable descriptor: ContentDescriptor, named text: String, force: Bool, because error: StoreError,
-    keeping kept: Set<Digest>, users: (Digest) throws(StoreError) -> [ImageUser]
+    keeping kept: @autoclosure () -> Set<Digest>, users: (Digest) throws(StoreError) -> [ImageUser]
   ) throws(StoreError) -> [RemovedImage] {
     let manifest: Manifest? = try? parse(descriptor, "manifest")
     let user = try manifest.flatMap { (manifest) throws(StoreError) in try users(manifest.config.digest).first }
     guard force, user == nil else {
       var refusal = error
-      refusal.hint = user.map { "remove container \($0.container) first" } ?? "remove the damaged image with --force"
+      refusal.hint = user.map { "\($0.description) uses it" } ?? "remove the damaged image with --force"
       throw refusal
     }
-    return try [.untagged(text)] + delete(descriptor.digest, keeping: kept)
+    return try [.untagged(text)] + delete(descriptor.digest, keeping: kept())
   }
 
   private func nameMeant(by text: String, _ image: Image) -> String? {
@@ -76,12 +87,15 @@ extension ImageStore {
 
   /// First out of the list, then the bytes: a crash between the two leaves blobs that nobody names, which the next removal
   /// takes away.
-  private func delete(_ manifest: Digest, keeping kept: Set<Digest>) throws(StoreError) -> [RemovedImage] {
+  private func delete(
+    _ manifest: Digest, keeping kept: @autoclosure () -> Set<Digest>, unless refuse: () throws(StoreError) -> Void = {}
+  ) throws(StoreError) -> [RemovedImage] {
     try blobs.whileRemoving { () throws(StoreError) in
+      try refuse()
       try blobs.updateIndex { (index: inout Index) throws(StoreError) in
         index.manifests.removeAll { $0.digest == manifest || isArtifact($0, about: manifest) }
       }
-      return try removeUnreferenced(keeping: kept)
+      return try removeUnreferenced(keeping: kept())
     }
   }
 }

@@ -164,12 +164,9 @@ package struct ImageStore: Sendable {
 
   private func unpackLayers(of image: Image) throws(StoreError) {
     var missing: [(layer: ContentDescriptor, diffID: Digest)] = []
-    for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs) {
-      if layers.contains(diffID) {
-        try layers.unpack(layer, diffID: diffID, from: blobs)
-      } else if !missing.contains(where: { $0.diffID == diffID }) {
-        missing.append((layer, diffID))
-      }
+    for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs)
+    where !layers.use(diffID) && !missing.contains(where: { $0.diffID == diffID }) {
+      missing.append((layer, diffID))
     }
     // No thread is made for an image whose layers are there.
     if !missing.isEmpty { try layers.unpack(missing, from: blobs) }

@@ -6,8 +6,8 @@ internal import Rooted
 
 /// The unpacked trees.
 package struct LayerStore: Sendable {
-  private let layers: Path
-  private let links: Path
+  let layers: Path
+  let links: Path
   /// How layers are unpacked.
   let options: UnpackOptions
   var work: Path { layers.appending(".work") }
@@ -43,7 +43,7 @@ package struct LayerStore: Sendable {
   }
 
   /// `l/` and as many digits as no other layer begins with; the tree itself while there is no such link.
-  private func shortPath(of diffID: Digest) -> Path {
+  func shortPath(of diffID: Digest) -> Path {
     for length in stride(from: 8, through: 64, by: 8) {
       let link = links.appending(String(diffID.hex.prefix(length)))
       guard let target = try? readSymbolicLink(link) else { break }
@@ -52,7 +52,18 @@ package struct LayerStore: Sendable {
     return path(of: diffID)
   }
 
-  private func makeShortPath(of diffID: Digest) throws(Fault) {
+  /// Whether the layer is there to be stood on; it counts as used now. Its link is what remembers that: its time, set without
+  /// a sync, for the loss of it costs at most an unpacking.
+  func use(_ diffID: Digest) -> Bool {
+    guard contains(diffID) else { return false }
+    let link = shortPath(of: diffID)
+    guard link != path(of: diffID) else { return false }
+    // A store on a disk that cannot be written to serves all the same.
+    try? setModified(of: link, to: now())
+    return true
+  }
+
+  func makeShortPath(of diffID: Digest) throws(Fault) {
     for length in stride(from: 8, through: 64, by: 8) {
       let link = links.appending(String(diffID.hex.prefix(length)))
       do throws(Fault) {
@@ -77,6 +88,11 @@ package struct LayerStore: Sendable {
   /// Unpacks a layer unless it is there, as it is or compressed by gzip or zstd.
   package func unpack(_ layer: ContentDescriptor, diffID: Digest, from blobs: BlobStore) throws(StoreError) {
     if try isThere(diffID) { return }
+    _ = try newTree(of: layer, from: blobs).put(expecting: diffID)
+  }
+
+  /// A layer unpacked anew, which has no place yet; the blob has proved to be what its descriptor says.
+  func newTree(of layer: ContentDescriptor, from blobs: BlobStore) throws(StoreError) -> NewTree {
     guard layer.mediaType.layerCompression != nil else {
       throw StoreError(.invalid, "layer \(layer.digest) is of an unknown type, \(layer.mediaType)")
     }
@@ -101,7 +117,7 @@ package struct LayerStore: Sendable {
     guard hash.finish() == layer.digest else {
       throw StoreError(.damaged, "layer \(layer.digest) is damaged: its contents have another digest")
     }
-    _ = try tree.put(expecting: diffID)
+    return tree
   }
 
   /// Unpacks layers that are not there, as many at once as there are processors. The first failure ends it.
@@ -163,6 +179,9 @@ package struct LayerStore: Sendable {
     }
     passKillSwitch("layer", 1)
     for (tree, diffID) in trees {
+      try storing("cannot put layer \(diffID) in its place") { () throws(Fault) in
+        try WorkDirectory.mark(tree.parent, with: diffID)
+      }
       do throws(Fault) { try rename(tree, to: path(of: diffID), .noReplace) } catch {
         // Somebody else was faster; theirs is the same.
         if error.errno != .exists && error.errno != .directoryNotEmpty {
@@ -181,17 +200,28 @@ package struct LayerStore: Sendable {
 
   // MARK: Removing
 
+  /// Under `whileRemoving` only.
   package func remove(_ diffID: Digest) throws(StoreError) {
     let link = shortPath(of: diffID)
     let directory = try WorkDirectory(in: work)
+    passKillSwitch("removing", 0)
     try storing("cannot remove layer \(diffID)") { () throws(Fault) in
+      try WorkDirectory.mark(directory.path, with: diffID)
       // First out of sight, in one step: half of a layer must never look like one.
       do throws(Fault) { try rename(path(of: diffID), to: directory.path.appending("tree")) } catch {
         if error.errno != .noSuchFile { throw error }
       }
+      passKillSwitch("removing", 1)
       if link != path(of: diffID) { try removeFile(link) }
+      passKillSwitch("removing", 2)
     }
   }
 
-  package func heal() { WorkDirectory.heal(work) }
+  package func heal() {
+    WorkDirectory.heal(work) { diffID in
+      // Killed between the tree and its link: the link is what follows.
+      let link = shortPath(of: diffID)
+      if contains(diffID) { try? makeShortPath(of: diffID) } else if link != path(of: diffID) { try? removeFile(link) }
+    }
+  }
 }

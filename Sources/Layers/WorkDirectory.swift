@@ -1,4 +1,5 @@
 internal import Blobs
+internal import ImageSpec
 internal import Kernel
 
 /// A directory for a tree that is not yet, or no longer, a layer. Its maker holds the lock of it; dropped, it is removed.
@@ -28,12 +29,22 @@ struct WorkDirectory: ~Copyable, Sendable {
 
   deinit { try? removeTree(path) }
 
+  /// Writes down which layer's tree is about to come from there or to go there.
+  static func mark(_ directory: Path, with diffID: Digest) throws(Fault) {
+    do throws(Fault) { try makeSymbolicLink(directory.appending(".\(diffID.hex)"), to: "layer") } catch {
+      if error.errno != .exists { throw error }
+    }
+  }
+
   /// Removes what makers that died left behind.
-  static func heal(_ parent: Path) {
-    for entry in (try? entries(of: parent)) ?? [] {
-      let path = parent.appending(entry.name)
-      guard let directory = try? open(path, [.readOnly, .directory, .noFollow]) else { continue }
-      if (try? directory.borrowed.tryLock(.exclusive)) == true { try? removeTree(path) }
+  ///
+  /// - Parameter settle: told of a layer whose tree may be on its way.
+  static func heal(_ parent: Path, settle: (Digest) -> Void) {
+    forEachLeftover(in: parent) { directory in
+      for entry in (try? entries(of: directory)) ?? [] where entry.kind == .symbolicLink {
+        if let diffID = Digest(hex: String(entry.name.string.dropFirst())) { settle(diffID) }
+      }
+      try? removeTree(directory)
     }
   }
 }

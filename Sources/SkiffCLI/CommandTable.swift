@@ -54,6 +54,7 @@ func commandTable() -> [CommandEntry] {
     StatsCommand.entry(StatsCommand.perform),
     UpdateCommand.entry(UpdateCommand.perform),
     NetworkCommand.entry,
+    SystemCommand.entry,
     StageCommand.entry(StageCommand.perform),
     SBOMCommand.entry(SBOMCommand.perform),
     ChrootCommand.entry(ChrootCommand.perform),

@@ -7,8 +7,7 @@ extension ParsedArguments {
   /// The engine over this call's state, with what earlier calls left behind healed first.
   var engine: Engine {
     get throws {
-      let engine = Engine(try state)
-      try engine.prepareDirectories()
+      let engine = try unhealedEngine
       engine.heal()
       return engine
     }
@@ -17,9 +16,21 @@ extension ParsedArguments {
   /// The engine without the healing, for a command that starts a container and heals while that runs.
   var unhealedEngine: Engine {
     get throws {
-      let engine = Engine(try state)
+      var engine = Engine(try state)
+      engine.cacheBudget = try cacheBudget
       try engine.prepareDirectories()
       return engine
+    }
+  }
+
+  /// What the unpacked layers may take of the disk, from the environment.
+  var cacheBudget: Int64? {
+    get throws(UsageError) {
+      guard let text = environment("SKIFF_CACHE_SIZE"), !text.isEmpty else { return nil }
+      guard let size = parseBytes(text) else {
+        throw fail("SKIFF_CACHE_SIZE=\(text) is no size", suggestion: "write it as 500m or 10g")
+      }
+      return size
     }
   }
 

@@ -13,6 +13,8 @@ extension ImageCommand {
     .init("load", LoadCommand.entry(LoadCommand.perform)),
     .init("save", SaveCommand.entry(SaveCommand.perform)),
     .init("import", ImportCommand.entry(ImportCommand.perform)),
+    .init("mount", ImageMountCommand.mountEntry(ImageMountCommand.mount)),
+    .init("unmount", aliases: ["umount"], ImageMountCommand.unmountEntry(ImageMountCommand.unmount)),
     .init("verify", ImageVerify.entry(ImageVerify.perform)),
     .init("prune", ImagePrune.entry(ImagePrune.perform)),
   ])

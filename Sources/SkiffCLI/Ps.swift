@@ -39,7 +39,7 @@ extension PsCommand {
   ]
 
   /// A word that a shell would take apart stands in quotes, as in docker's list.
-  private static func command(of row: ContainerSummary, truncated: Bool) -> String {
+  static func command(of row: ContainerSummary, truncated: Bool) -> String {
     let words = row.record.command.enumerated().map { $0 > 0 && $1.contains(" ") ? "'\($1)'" : $1 }
     let command = words.joined(separator: " ")
     return truncated && command.count > 20 ? "\"\(command.prefix(19))…\"" : "\"\(command)\""

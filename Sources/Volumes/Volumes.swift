@@ -40,6 +40,11 @@ package struct VolumeStore: Sendable {
     return String(container.prefix(48)) + String(repeating: "0", count: 16 - digits.count) + digits
   }
 
+  /// Whether the name is one that nobody chose.
+  package static func isAnonymous(_ name: String) -> Bool {
+    name.utf8.count == 64 && name.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+  }
+
   /// The volumes that were made for the container alone.
   package func anonymousNames(for container: String) -> [String] {
     ((try? entries(of: root)) ?? []).map(\.name.string).filter {

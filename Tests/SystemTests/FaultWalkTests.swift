@@ -173,6 +173,82 @@ struct FaultWalkTests {
     #expect(sandbox.leaks(of: identifiers) == [])
   }
 
+  /// A mount that was begun is taken away, one that was made can be let go of, and its image with it.
+  @Test func mountsOfImagesAreKilled() throws {
+    let sandbox = try Sandbox()
+    defer {
+      _ = try? sandbox.skiff(["image", "unmount", "--all"])
+      sandbox.remove()
+    }
+    try sandbox.makeImage()
+    try walk(sandbox, "mounting", ["image", "mount", "box"]) { step, isLast in
+      let listed = try sandbox.skiff(["image", "mount"]).output
+      #expect(listed.hasPrefix("box:latest ") == (isLast || step == "mounting:2"), "\(step): \(listed)")
+      let again = try sandbox.skiff(["image", "mount", "box"])
+      #expect(again.code == 0 && FileManager.default.fileExists(atPath: "\(again.output.dropLast())/second"), "\(step)")
+      #expect(try sandbox.skiff(["image", "unmount", "box"]).code == 0, "\(step)")
+      let left = try entries(of: Path("\(sandbox.run)/mounts")).map { $0.name.string }
+      #expect(left == [".lock"], "\(step)")
+    }
+    try walk(
+      sandbox, "unmounting", ["image", "unmount", "box"],
+      before: {
+        let mounted = try sandbox.skiff(["image", "mount", "box"])
+        #expect(mounted.code == 0, "\(mounted.errors)")
+      },
+      after: { step, _ in
+        let listed = try sandbox.skiff(["image", "mount"]).output
+        #expect(listed == "", "\(step)")
+        let left = try entries(of: Path("\(sandbox.run)/mounts")).map { $0.name.string }
+        #expect(left == [".lock"], "\(step)")
+      })
+    #expect(try sandbox.skiff(["rmi", "box"]).code == 0)
+  }
+
+  /// Whoever takes images or layers away is killed: nothing is half there, and what a container stands on is all there.
+  @Test(arguments: [
+    ("removing", ["rmi", "other"]), ("removing", ["system", "prune", "-f", "--keep-storage", "0"]),
+    ("removing", ["image", "prune", "-a", "-f"]), ("pruning", ["system", "prune", "-a", "-f"]),
+  ])
+  func removalsAreKilled(phase: String, words: [String]) throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    try sandbox.makeImage()
+    let archive = sandbox.folder.path + "/other.tar"
+    #expect(try sandbox.skiff(["stage", "-q", "-t", "other", "busybox", "cat"]).code == 0)
+    #expect(try sandbox.skiff(["save", "-o", archive, "other"]).code == 0)
+    let run = ["run", "-d", "--name", "walk", "--network", "none", "box", "busybox", "sleep", "1000"]
+    #expect(try sandbox.skiff(run).code == 0)
+    let identifiers = sandbox.identifiers()
+    try walk(
+      sandbox, phase, words,
+      before: {
+        let loaded = try sandbox.skiff(["load", "-q", "-i", archive])
+        #expect(loaded.code == 0, "\(loaded.errors)")
+      },
+      after: { step, _ in
+        #expect(try sandbox.skiff(["exec", "walk", "busybox", "ls", "/second"]).output == "/second\n", "\(step)")
+        let listed = try sandbox.skiff(["images", "-q"])
+        #expect(listed.code == 0 && listed.errors == "", "\(step): \(listed.errors)")
+        // Each tree has its link, and each link its tree.
+        let links = try sandbox.shell(
+          "cd \(sandbox.state)/l; realpath -e * | sort; ls -d $PWD/../layers/????????????????????????????????????????????????????????????????* | xargs realpath | sort"
+        )
+        let lines = links.output.split(separator: "\n")
+        #expect(
+          links.code == 0 && lines.prefix(lines.count / 2) == lines.suffix(lines.count / 2), "\(step): \(links.errors)")
+        let leaks = sandbox.leaks(of: identifiers).filter { $0.contains("ingest") || $0.contains(".work") }
+        #expect(leaks == [], "\(step)")
+        let used = try sandbox.skiff(["run", "--rm", "--network", "none", "box", "busybox", "echo", "up"])
+        #expect(used.output == "up\n", "\(step): \(used.errors)")
+      })
+    #expect(try sandbox.skiff(["rm", "-f", "walk"]).code == 0)
+    #expect(try sandbox.skiff(["system", "prune", "-a", "-f"]).code == 0)
+    for directory in ["images/blobs/sha256", "l"] {
+      #expect(try entries(of: Path("\(sandbox.state)/\(directory)")).isEmpty, "\(directory)")
+    }
+  }
+
   /// The supervisor of a running container is killed; the next command finds it and finishes what it would have.
   @Test func aKilledSupervisorIsHealedByTheNextCommand() throws {
     let sandbox = try Sandbox()

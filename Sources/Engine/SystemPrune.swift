@@ -1,0 +1,152 @@
+internal import Blobs
+package import Containers
+internal import ImageSpec
+package import Kernel
+package import Layers
+internal import Networks
+internal import Volumes
+
+/// What `system prune` may take away.
+package struct PruneRequest {
+  /// Images with a name, too.
+  package var namedImages = false
+  /// Volumes that were made for one container alone.
+  package var anonymousVolumes = false
+  /// Bytes that the unpacked layers may keep; nil leaves all that an image has.
+  package var keptCache: Int64?
+  /// Says what would go, and lets it stay.
+  package var isRehearsal = false
+  /// What filters say of anything: when it was made, nil where nobody knows, and its labels.
+  package var takes: (_ created: Timestamp?, _ labels: [String: String]) -> Bool = { _, _ in true }
+  package init() {}
+}
+
+/// What it took away, or would.
+package struct Pruned: Sendable {
+  package var containers: [ContainerIdentifier] = []
+  package var networks: [String] = []
+  package var volumes: [String] = []
+  package var images = PrunedImages()
+  /// Unpacked layers that went for the size of the cache.
+  package var evicted: [CachedTree] = []
+  /// Bytes of what killed commands left half done.
+  package var leftovers: Int64 = 0
+  /// Bytes that the disk has again, all in all.
+  package var reclaimed: Int64 = 0
+  /// What could not be removed, and why.
+  package var failures: [Failure] = []
+}
+
+extension Engine {
+  /// Containers first: what only they kept goes with them.
+  package func prune(_ request: PruneRequest) throws(Failure) -> Pruned {
+    var pruned = Pruned()
+    var meter = DiskMeter()
+    healContainers()
+    pruneLeftovers(request, &pruned, &meter)
+    try pruneContainers(request, &pruned, &meter)
+    let leaving = Set(pruned.containers)
+    try pruneNetworks(request, &pruned, without: leaving)
+    if request.anonymousVolumes { pruneVolumes(request, &pruned, &meter, without: leaving) }
+    pruned.reclaimed = meter.total
+    if exists(state.images) {
+      pruned.images = try pruneImages(
+        namedToo: request.namedImages, isRehearsal: request.isRehearsal, without: leaving,
+        where: { request.takes($0.config.created.flatMap { Timestamp(rfc3339: $0) }, $0.config.config.labels) })
+      pruned.reclaimed += pruned.images.reclaimed
+    }
+    if let budget = request.keptCache, exists(state.layers) {
+      let gone: Set<Digest> = request.isRehearsal ? Set(pruned.images.trees) : []
+      let store = try images()
+      do throws(StoreError) {
+        let done = try store.evict(
+          toFit: budget, isRehearsal: request.isRehearsal, besides: gone,
+          keeping: { layersInUse(without: request.isRehearsal ? leaving : []) })
+        pruned.evicted = done?.trees ?? []
+      } catch { throw Failure(error) }
+      pruned.reclaimed += pruned.evicted.reduce(0) { $0 + $1.size }
+    }
+    return pruned
+  }
+
+  private func pruneLeftovers(_ request: PruneRequest, _ pruned: inout Pruned, _ meter: inout DiskMeter) {
+    if exists(state.images), let store = try? images() {
+      pruned.leftovers = store.blobs.leftovers(&meter) + store.layers.leftovers(&meter)
+    }
+    if !request.isRehearsal { healStores() }
+  }
+
+  private func pruneContainers(
+    _ request: PruneRequest, _ pruned: inout Pruned, _ meter: inout DiskMeter
+  ) throws(Failure) {
+    for summary in try summaries(includingEnded: true)
+    where summary.state.status != .running && request.takes(summary.record.created, summary.record.labels) {
+      let size = diskUsage(of: store.files(of: summary.identifier).directory)
+      if !request.isRehearsal {
+        do throws(Failure) {
+          try remove(summary.identifier.description, force: false, withVolumes: false)
+        } catch {
+          // Somebody else was faster; that is as good.
+          if error.kind != .notFound { pruned.failures.append(error) }
+          continue
+        }
+      }
+      meter.count(size)
+      pruned.containers.append(summary.identifier)
+    }
+  }
+
+  /// Those that no container is on, the default one not: it costs nothing and would come back.
+  private func pruneNetworks(
+    _ request: PruneRequest, _ pruned: inout Pruned, without leaving: Set<ContainerIdentifier>
+  ) throws(Failure) {
+    var used: Set<String> = []
+    for summary in try summaries(includingEnded: true) where !leaving.contains(summary.identifier) {
+      used.insert(summary.record.networkMode)
+      if let network = summary.record.network?.network { used.insert(network) }
+    }
+    let gone = Set(leaving.map(\.description))
+    do throws(NetworkError) {
+      for name in try networks.names() where name != Network.defaultName && !used.contains(name) {
+        // One that is damaged is told of by `network ls`.
+        guard let network = (try? networks.read(name)) ?? nil, request.takes(network.created, network.labels),
+          try networks.leases(of: network).allSatisfy({ gone.contains($0.container) })
+        else { continue }
+        if !request.isRehearsal {
+          do throws(NetworkError) { try networks.remove(name, isAlive: isAlive) } catch {
+            pruned.failures.append(Failure(error))
+            continue
+          }
+        }
+        pruned.networks.append(name)
+      }
+    } catch { throw Failure(error) }
+  }
+
+  private func pruneVolumes(
+    _ request: PruneRequest, _ pruned: inout Pruned, _ meter: inout DiskMeter, without leaving: Set<ContainerIdentifier>
+  ) {
+    let users = volumeUsers(without: leaving)
+    for volume in (try? volumes.list()) ?? []
+    where VolumeStore.isAnonymous(volume.name) && users[volume.name] == nil && !isBeingMade(volume)
+      && request.takes(Timestamp(rfc3339: volume.created), volume.labels)
+    {
+      let size = diskUsage(of: state.volumes.appending(volume.name))
+      if !request.isRehearsal {
+        do throws(Fault) { try volumes.remove(volume.name) } catch {
+          if error.errno != .noSuchFile {
+            pruned.failures.append(Failure("cannot remove volume \(volume.name)", error))
+          }
+          continue
+        }
+      }
+      meter.count(size)
+      pruned.volumes.append(volume.name)
+    }
+  }
+
+  /// Its container has a lock and no record yet: most digits of the volume's name are the container's.
+  private func isBeingMade(_ volume: Volume) -> Bool {
+    ((try? entries(of: state.locks)) ?? []).contains { $0.name.string.hasPrefix(volume.name.prefix(48)) }
+  }
+}
