@@ -3,6 +3,29 @@ internal import JSON
 internal import Kernel
 
 extension BlobStore {
+  /// The list once more, for the names that no blob knows.
+  private var copyOfIndex: Path { root.appending("index.copy.json") }
+
+  /// Whether there is a list; a store that nothing was ever written to has none.
+  package var hasIndex: Bool { exists(root.appending("index.json")) }
+
+  /// What the list was when it was written last; nil when that is lost, too.
+  package func lastIndex() -> Index? {
+    guard let bytes = try? readFile(copyOfIndex, limit: Index.jsonLimits.length) else { return nil }
+    return try? Index(parsing: bytes)
+  }
+
+  /// Puts a list in the place of one that cannot be read.
+  package func replaceIndex(with index: Index) throws(StoreError) {
+    try holding(try lock("index.lock", .exclusive)) { () throws(StoreError) in
+      let bytes = index.jsonBytes()
+      try storing("cannot write the list of images") { () throws(Fault) in
+        try replaceFile(root.appending("index.json"), with: bytes)
+        try replaceFile(copyOfIndex, with: bytes)
+      }
+    }
+  }
+
   /// All images of the store; none when nothing was ever written.
   package func index() throws(StoreError) -> Index {
     let path = root.appending("index.json")
@@ -13,7 +36,8 @@ extension BlobStore {
     }
     do throws(JSONError) { return try Index(parsing: bytes) } catch {
       throw StoreError(
-        .damaged, "\(path) is damaged: \(error)", hint: "move it away to start with an empty list; the blobs stay")
+        .damaged, "\(path) is damaged: \(error)",
+        hint: "skiff image verify --repair makes it anew of what is in the blobs")
     }
   }
 
@@ -30,6 +54,8 @@ extension BlobStore {
         try storing("cannot write the list of images") { () throws(Fault) in
           try replaceFile(root.appending("index.json"), with: bytes)
         }
+        // Without a sync: it is read only where the list itself is lost.
+        try? replaceFile(copyOfIndex, with: bytes, durable: false)
       }
       return result
     }

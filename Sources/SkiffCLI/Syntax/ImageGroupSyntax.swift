@@ -79,7 +79,7 @@ enum ImagePrune {
 }
 
 enum ImageVerify {
-  static let summary = "Compare every blob of images with its size and digest"
+  static let summary = "Compare every blob and every unpacked layer with what it should be"
 
   static func entry(_ perform: @escaping Perform) -> CommandEntry {
     CommandEntry("verify", summary: summary, .run(syntax: syntax, perform))
@@ -87,10 +87,19 @@ enum ImageVerify {
 
   static func syntax() -> Command {
     Command(
-      "image verify", summary: summary, usage: ["[IMAGE...]"],
+      "image verify", summary: summary, usage: ["[OPTIONS] [IMAGE...]"],
       discussion: [
-        "Without an image, all. One line for each that is whole; what is wrong with another goes to standard error, and "
-          + "the exit code is 1."
+        "Reads every blob, and unpacks each layer anew beside its tree to compare the two, file by file. Without an image "
+          + "the whole store: the list of images, the file that makes it an OCI layout and the records of unpacked layers, "
+          + "too. One line for each image that is whole; what is wrong goes to standard error with its cure.",
+        "--repair makes anew what can be made of the rest: unpacked layers from blobs, blobs that were packed here from "
+          + "unpacked layers, the list from the manifests in the blobs with the names that a copy and containers know. A "
+          + "blob of the wrong bytes goes, so that a pull or load brings the right ones.",
+        "The exit code is 0 when all is sound, or was made so, and 1 when damage is left.",
+      ],
+      options: [
+        Option("repair", help: "Repair what can be repaired"),
+        Option("remove-lost", help: "Remove images that nothing can repair and no container uses"),
       ],
       positionals: .atLeast(0, .images))
   }
