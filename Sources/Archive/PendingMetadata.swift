@@ -41,6 +41,8 @@ struct PendingMetadata: Sendable {
     case "gid": group = value.isEmpty ? nil : try number(value, key)
     case "mtime": modified = value.isEmpty ? nil : try time(value)
     case _ where key.hasPrefix(xattr): try take(attribute: Array(key.utf8.dropFirst(xattr.utf8.count)), value, limits)
+    case "SCHILY.acl.access": try take(list: value, "system.posix_acl_access", limits)
+    case "SCHILY.acl.default": try take(list: value, "system.posix_acl_default", limits)
     case "GNU.sparse.name": sparse.path = value.isEmpty ? nil : try name(value, key)
     case "GNU.sparse.size", "GNU.sparse.realsize": sparse.size = try number(value, key)
     case "GNU.sparse.major": sparse.major = try number(value, key)
@@ -54,6 +56,12 @@ struct PendingMetadata: Sendable {
     // atime, ctime, uname, comment, …: a layer keeps none of them.
     default: break
     }
+  }
+
+  /// The kernel's own bytes in the same header say the same, and more exactly.
+  private mutating func take(list text: ArraySlice<UInt8>, _ name: Path, _ limits: TarLimits) throws(ArchiveError) {
+    guard !attributes.contains(where: { $0.name == name }), let list = AccessControlList(text: text) else { return }
+    try take(attribute: Array(name.bytes), list.attributeValue[...], limits)
   }
 
   private mutating func take(attribute name: [UInt8], _ value: ArraySlice<UInt8>, _ limits: TarLimits)

@@ -122,6 +122,8 @@ struct TarHeader {
       let type = typeFlag > 0x20 && typeFlag < 0x7f ? "'\(Character(Unicode.Scalar(typeFlag)))'" : "\(typeFlag)"
       throw ArchiveError("unknown type \(type)", entry: path)
     }
+    // Nothing is made in a file, and the kernel refuses it there.
+    if entry.kind != .directory { entry.attributes.removeAll { $0.name == "system.posix_acl_default" } }
     return entry
   }
 }

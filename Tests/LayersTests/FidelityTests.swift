@@ -110,6 +110,29 @@ import Testing
     }
   }
 
+  /// As GNU tar writes them with --acls: in words.
+  @Test func accessControlListsOfTarAreThoseOfTheTree() throws {
+    try withScratch { scratch in
+      let store = try ImageStore(root: scratch.appending("state"))
+      // Users 4000000 and group 4000001, whom no machine knows by a name.
+      let list =
+        "0x0200000001000600ffffffff0200060000093d0004000400ffffffff0800050001093d00"
+        + "10000700ffffffff20000000ffffffff"
+      try sh(
+        """
+        cd \(scratch); mkdir tree tree/d; echo x > tree/f
+        setfattr -n system.posix_acl_access -v \(list) tree/f; setfattr -n system.posix_acl_default -v \(list) tree/d
+        tar --acls --format=posix -C tree -cf a.tar d f
+        """)
+      let bytes = try readFile(scratch.appending("a.tar"))
+      #expect(String(decoding: bytes, as: UTF8.self).contains("SCHILY.acl.access"))
+      let tree = try unpack(bytes, in: store)
+      let attributes = "getfattr --absolute-names -d -m system -e hex d f"
+      #expect(try sh("cd \(tree); \(attributes)") == sh("cd \(scratch)/tree; \(attributes)"))
+      #expect(try sh("cd \(tree); \(attributes)").contains(list))
+    }
+  }
+
   /// What the directory of the store has for new files is not the layer's.
   @Test func nothingIsInheritedFromTheStore() throws {
     try withScratch { scratch in
