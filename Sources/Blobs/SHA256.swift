@@ -15,15 +15,19 @@ package struct SHA256: Sendable {
   private var tail: [UInt8] = []
   private var length: UInt64 = 0
   private let usesInstructions: Bool
+  private let isForMuch: Bool
 
   /// Looked up when the first hash of something large begins: CPUID costs a virtual machine a trap each time.
   private static let hasInstructions = csha256_is_supported() != 0
   /// Bytes at once from which it is worth the look.
   private static let large = 1 << 14
 
-  /// - Parameter usesInstructions: false for plain Swift whatever the processor has, which tests ask for.
-  package init(usesInstructions: Bool = true) {
+  /// - Parameters:
+  ///   - usesInstructions: false for plain Swift whatever the processor has, which tests ask for.
+  ///   - isForMuch: this is one of many, so the look is worth it however little is hashed.
+  package init(usesInstructions: Bool = true, isForMuch: Bool = false) {
     self.usesInstructions = usesInstructions
+    self.isForMuch = isForMuch
     tail.reserveCapacity(64)
   }
 
@@ -74,7 +78,9 @@ package struct SHA256: Sendable {
   /// - Parameter blocks: a multiple of 64 bytes.
   private mutating func compress(_ blocks: RawSpan) {
     precondition(blocks.byteCount % 64 == 0, "SHA-256 takes whole blocks")
-    guard usesInstructions, blocks.byteCount >= Self.large, Self.hasInstructions else { return compressPlainly(blocks) }
+    guard usesInstructions, isForMuch || blocks.byteCount >= Self.large, Self.hasInstructions else {
+      return compressPlainly(blocks)
+    }
     unsafe withUnsafeMutableBytes(of: &state) { state in
       unsafe blocks.withUnsafeBytes { blocks in
         guard let words = state.baseAddress else { return }

@@ -53,25 +53,28 @@ extension ContentDescriptor: JSONReadable, JSONWritable {
     var mediaType: MediaType?
     var digest: Digest?
     var size: Int64?
-    var rest = ContentDescriptor(mediaType: .empty, digest: Digest(sha256: [UInt8](repeating: 0, count: 32)), size: 0)
+    var urls: [String] = []
+    var annotations: [String: String] = [:]
+    var artifactType: String?
+    var platform: Platform?
     try reader.beginObject()
     while let key = try reader.nextMember() {
       switch key {
       case "mediaType": mediaType = try reader.value()
       case "digest": digest = try reader.value()
       case "size": size = try reader.integer()
-      case "urls": rest.urls = try reader.strings()
-      case "annotations": rest.annotations = try reader.stringMap()
-      case "artifactType": rest.artifactType = try reader.string()
-      case "platform": rest.platform = try reader.value()
+      case "urls": urls = try reader.strings()
+      case "annotations": annotations = try reader.stringMap()
+      case "artifactType": artifactType = try reader.string()
+      case "platform": platform = try reader.value()
       default: try reader.skip()
       }
     }
     guard let mediaType else { throw reader.error("a descriptor without mediaType") }
     guard let digest else { throw reader.error("a descriptor without digest") }
     guard let size, size >= 0 else { throw reader.error("a descriptor without a size") }
-    self = rest
-    (self.mediaType, self.digest, self.size) = (mediaType, digest, size)
+    self.init(mediaType: mediaType, digest: digest, size: size, annotations: annotations, platform: platform)
+    (self.urls, self.artifactType) = (urls, artifactType)
   }
 
   package func write(to writer: inout JSONWriter) {

@@ -12,7 +12,7 @@ package struct Digest: Hashable, Sendable {
     guard text.utf8.starts(with: prefix.utf8) else {
       throw ImageSpecError("digest \(shown(text)) is not sha256:…")
     }
-    guard let digest = Digest(hex: String(text.dropFirst(prefix.count))) else {
+    guard let digest = Digest(hex: String(Substring(text.utf8.dropFirst(prefix.utf8.count)))) else {
       throw ImageSpecError("digest \(shown(text)) has not 64 lower-case hexadecimal digits")
     }
     self = digest

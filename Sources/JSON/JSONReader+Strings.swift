@@ -32,6 +32,38 @@ extension JSONReader {
     throw error("a string without an end", at: opening)
   }
 
+  /// Moves over a string value, which is checked as one that is read; only what may be wrong with it is looked at twice.
+  mutating func skipString() throws(JSONError) {
+    try beginValue()
+    let token = try scanString()
+    if !token.isASCII {
+      _ = try text(of: token)
+    } else if token.hasEscapes {
+      try checkEscapes(token)
+    }
+  }
+
+  private func checkEscapes(_ token: StringToken) throws(JSONError) {
+    var index = token.start
+    while index < token.end {
+      guard bytes[index] == UInt8(ascii: "\\") else {
+        index += 1
+        continue
+      }
+      let letter = bytes[index + 1]
+      index += 2
+      switch letter {
+      case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+        UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+        break
+      case UInt8(ascii: "u"):
+        let scalar = try scalarEscape(at: &index, before: token.end)
+        if scalar.value == 0 && !limits.allowsNUL { throw error("a NUL character in a string", at: index - 6) }
+      default: throw error("unknown escape in a string", at: index - 2)
+      }
+    }
+  }
+
   /// The text, with escapes resolved and UTF-8 checked.
   func text(of token: StringToken) throws(JSONError) -> String {
     let raw = bytes[token.start..<token.end]

@@ -146,7 +146,7 @@ package struct JSONReader: Sendable {
     case .array:
       try beginArray()
       while try nextElement() { try skip() }
-    case .string: _ = try string()
+    case .string: try skipString()
     case .number: _ = try number()
     case .bool: _ = try bool()
     case .null: _ = try readNull()

@@ -59,6 +59,14 @@ extension BorrowedDescriptor {
     }
   }
 
+  /// One read(2) of at most `count` bytes: all of a small file that has no more.
+  package func readOnce(_ count: Int) throws(Fault) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    let got = try read(into: &bytes)
+    bytes.removeLast(count - got)
+    return bytes
+  }
+
   /// Writes all of `bytes`.
   package func write(_ bytes: [UInt8]) throws(Fault) { try write(bytes[...]) }
 

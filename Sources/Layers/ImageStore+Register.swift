@@ -38,6 +38,13 @@ extension ImageStore {
     try blobs.index().manifests.first { $0.annotations[Self.nameAnnotation] == reference.familiar }
   }
 
+  /// Whether the list has the name, by a look at its bytes. False may also mean that another tool wrote the list in its own
+  /// way.
+  package func hasEntry(named reference: Reference) -> Bool {
+    // No name has a character that JSON writes in another way.
+    blobs.indexContains("\"\(Self.nameAnnotation)\":\"\(reference.familiar)\"")
+  }
+
   /// Every name in the list with what has it.
   package func namedImages() throws(StoreError) -> [(reference: Reference, descriptor: ContentDescriptor)] {
     try blobs.index().manifests.compactMap { descriptor in

@@ -33,20 +33,12 @@ package struct ImageStore: Sendable {
 
   /// The image by name (`bash`, `bash:5.2`, `name@sha256:…`), identifier, or the beginning of one, its layers unpacked.
   package func resolve(_ text: String) throws(StoreError) -> Image {
-    let image = try find(text)
-    try unpackLayers(of: image)
-    var resolved = image
-    resolved.lowerdirs = layers.lowerdirs(of: image.config.diffIDs)
-    return resolved
+    try unpackLayers(of: try find(text))
   }
 
   /// The image of a manifest that no list needs to name, its layers unpacked.
   package func resolve(manifest: ContentDescriptor) throws(StoreError) -> Image {
-    let image = try load(manifest, Index())
-    try unpackLayers(of: image)
-    var resolved = image
-    resolved.lowerdirs = layers.lowerdirs(of: image.config.diffIDs)
-    return resolved
+    try unpackLayers(of: try load(manifest, Index()))
   }
 
   /// The image by any of its names, its layers not unpacked.
@@ -159,16 +151,20 @@ package struct ImageStore: Sendable {
 
   /// Unpacks the layers of a manifest whose blobs are here, though no name leads to it yet.
   package func unpackLayers(of manifest: ContentDescriptor) throws(StoreError) {
-    try unpackLayers(of: try load(manifest, Index()))
+    _ = try unpackLayers(of: try load(manifest, Index()))
   }
 
-  private func unpackLayers(of image: Image) throws(StoreError) {
+  private func unpackLayers(of image: Image) throws(StoreError) -> Image {
     var missing: [(layer: ContentDescriptor, diffID: Digest)] = []
     for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs)
     where !layers.use(diffID) && !missing.contains(where: { $0.diffID == diffID }) {
       missing.append((layer, diffID))
     }
     // No thread is made for an image whose layers are there.
-    if !missing.isEmpty { try layers.unpack(missing, from: blobs) }
+    if missing.isEmpty { return image }
+    try layers.unpack(missing, from: blobs)
+    var unpacked = image
+    unpacked.lowerdirs = layers.lowerdirs(of: image.config.diffIDs)
+    return unpacked
   }
 }

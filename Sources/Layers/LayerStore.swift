@@ -55,9 +55,9 @@ package struct LayerStore: Sendable {
   /// Whether the layer is there to be stood on; it counts as used now. Its link is what remembers that: its time, set without
   /// a sync, for the loss of it costs at most an unpacking.
   func use(_ diffID: Digest) -> Bool {
-    guard contains(diffID) else { return false }
     let link = shortPath(of: diffID)
-    guard link != path(of: diffID) else { return false }
+    // Through the link: the tree is there as well.
+    guard link != path(of: diffID), exists(link) else { return false }
     // A store on a disk that cannot be written to serves all the same.
     try? setModified(of: link, to: now())
     return true

@@ -10,7 +10,7 @@ extension ImagesCommand {
   static let perform: Perform = { arguments in
     let store = try arguments.engine.images()
     let images = try telling { () throws(StoreError) in
-      try store.images { name, reason in
+      try store.summaries { name, reason in
         complain("\(name) is left out: \(reason.message)", hint: "skiff rmi -f \(name) removes what is left of it")
       }
     }
@@ -49,10 +49,17 @@ extension ImagesCommand {
 
   /// One name of an image; an image that lost its name has a row too.
   private struct Row {
-    var image: Image
+    var image: ImageSummary
     var repository = "<none>"
     var tag = "<none>"
-    var created: Timestamp? { image.config.created.flatMap { Timestamp(rfc3339: $0) } }
+    /// Nil when nobody knows.
+    var created: Timestamp?
+
+    init(_ image: ImageSummary) {
+      self.image = image
+      created = image.created.flatMap { Timestamp(rfc3339: $0) }
+    }
+
     var age: String { created.map { humanAge(of: $0) } ?? "N/A" }
 
     func identifier(_ isShort: Bool) -> String { isShort ? image.id.short : image.id.description }
@@ -61,18 +68,23 @@ extension ImagesCommand {
       [
         "Repository": .string(repository), "Tag": .string(tag), "ID": .string(identifier(isShort)),
         "Digest": .string(image.manifestDigest.description), "CreatedSince": .string(age),
-        "CreatedAt": .string(image.config.created ?? ""), "Size": .string(humanSize(image.size)),
+        "CreatedAt": .string(image.created ?? ""), "Size": .string(humanSize(image.size)),
       ]
     }
   }
 
   /// The newest first.
-  private static func rows(_ images: [Image]) -> [Row] {
-    let rows = images.flatMap { image -> [Row] in
-      if image.tags.isEmpty { return [Row(image: image)] }
-      return image.tags.map { name in
+  private static func rows(_ images: [ImageSummary]) -> [Row] {
+    var rows: [Row] = []
+    rows.reserveCapacity(images.count)
+    for image in images {
+      var row = Row(image)
+      if image.tags.isEmpty { rows.append(row) }
+      for name in image.tags {
         let reference = try? Reference(name)
-        return Row(image: image, repository: reference?.familiarName ?? name, tag: reference?.tag ?? "<none>")
+        row.repository = reference?.familiarName ?? name
+        row.tag = reference?.tag ?? "<none>"
+        rows.append(row)
       }
     }
     let beginning = Timestamp(seconds: 0, nanoseconds: 0)
@@ -94,10 +106,12 @@ extension ImagesCommand {
     case "reference": return matcher(reference: value)
     case "label":
       let condition = LabelCondition(value, isWanted: true)
-      return { condition.holds($0.image.config.config.labels) }
+      let images = try telling { () throws(StoreError) in try store.images() }
+      let wanted = Set(images.filter { condition.holds($0.config.config.labels) }.map(\.manifestDigest))
+      return { wanted.contains($0.image.manifestDigest) }
     case "before", "since":
       let mark = try telling { () throws(StoreError) in try store.find(value) }
-      guard let time = Row(image: mark).created else {
+      guard let time = Row(ImageSummary(mark)).created else {
         throw arguments.bad("filter", filter, "nobody knows when image \(value) was made")
       }
       let isBefore = parts[0] == "before"

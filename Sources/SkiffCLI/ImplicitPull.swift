@@ -41,7 +41,7 @@ extension RunRequest {
   private func isMissing(_ name: String, _ engine: Engine) throws -> Bool {
     let store = try engine.images()
     do throws(StoreError) {
-      if let reference = try? Reference(name), try store.entry(named: reference) != nil { return false }
+      if let reference = try? Reference(name), store.hasEntry(named: reference) { return false }
       _ = try store.find(name)
       return false
     } catch { return error.kind == .notFound }

@@ -1,28 +1,42 @@
 /// Columns as docker prints them: at least ten wide with three spaces between, the last one not padded.
 struct Table {
-  private var rows: [[String]]
+  private var rows: [[Cell]]
+
+  /// A text and how many columns of a screen it takes.
+  private struct Cell {
+    var text: String
+    var width: Int
+
+    /// What is plain ASCII, as nearly all is, is counted by its bytes: a thousand rows have no time for more.
+    init(_ text: String) {
+      if text.utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) {
+        self.text = text
+        width = text.utf8.count
+      } else {
+        // One line: a newline in it, as a command may have, would pass for another row.
+        self.text = printable(text).split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n")
+        width = self.text.count
+      }
+    }
+  }
 
   /// - Parameter headings: the first line; empty for none.
-  init(_ headings: String...) { rows = headings.isEmpty ? [] : [headings] }
+  init(_ headings: String...) { rows = headings.isEmpty ? [] : [headings.map { Cell($0) }] }
 
   mutating func add(_ cells: String...) { add(cells) }
 
-  /// A cell is one line: a newline in it, as a command may have, would pass for another row.
-  mutating func add(_ cells: [String]) {
-    rows.append(
-      cells.map { printable($0).split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n") })
-  }
+  mutating func add(_ cells: [String]) { rows.append(cells.map { Cell($0) }) }
 
   var text: String {
     let count = rows.map(\.count).max() ?? 0
     let widths = (0..<count).map { column in
-      max(10, (rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0) + 3)
+      max(10, (rows.map { column < $0.count ? $0[column].width : 0 }.max() ?? 0) + 3)
     }
     var text = ""
     for row in rows {
       for (column, cell) in row.enumerated() {
-        text += cell
-        if column < row.count - 1 { text += String(repeating: " ", count: widths[column] - cell.count) }
+        text += cell.text
+        if column < row.count - 1 { text += String(repeating: " ", count: widths[column] - cell.width) }
       }
       text += "\n"
     }

@@ -88,6 +88,14 @@ private func parse(_ text: String, limits: JSONLimits = .standard) throws(JSONEr
   ])
   func malformedTextIsRefused(_ text: String) {
     #expect(throws: JSONError.self) { try parse(text) }
+    #expect(throws: JSONError.self) { try skip(Array(text.utf8)) }
+  }
+
+  /// Over a whole document, which is checked as one that is read.
+  private func skip(_ bytes: [UInt8]) throws(JSONError) {
+    var reader = try JSONReader(bytes)
+    try reader.skip()
+    try reader.finish()
   }
 
   @Test(
@@ -97,6 +105,7 @@ private func parse(_ text: String, limits: JSONLimits = .standard) throws(JSONEr
     ] as [[UInt8]])
   func whatIsNotUTF8IsRefused(_ bytes: [UInt8]) {
     #expect(throws: JSONError.self) { try JSONValue(parsing: bytes) }
+    #expect(throws: JSONError.self) { try skip(bytes) }
   }
 
   @Test func errorsSayWhere() {
