@@ -5,6 +5,8 @@ package enum CgroupError: Error, Hashable, Sendable {
   case notMounted
   /// No hierarchy has the controller that `purpose` needs.
   case missingController(String, purpose: String)
+  /// The host has it, but it was not delegated to this user.
+  case notDelegated(String, purpose: String)
   case readOnly(mount: Path)
   case badGroup(String, reason: String)
   case badValue(of: String, value: String, allowed: String)
@@ -27,6 +29,9 @@ package enum CgroupError: Error, Hashable, Sendable {
       default:
         "leave out \(purpose), or use a kernel that has the \(name) controller and does not disable it (cgroup_disable=)"
       }
+    case .notDelegated(let name, let purpose):
+      "leave out \(purpose), or let root delegate the controller: systemctl edit user@.service, with [Service] and "
+        + "Delegate=\(Set(["cpu", "memory", "pids", name]).sorted().joined(separator: " "))"
     case .readOnly: "in a container, mount it read-write (with docker: --privileged or --cgroupns=private)"
     case .swapBelowMemory: "the swap limit counts memory and swap together, so it is at least the memory limit"
     case .swapWithoutMemory: "give a memory limit as well"
@@ -44,6 +49,8 @@ extension CgroupError: CustomStringConvertible {
     case .notMounted: "no cgroup hierarchy is mounted"
     case .missingController(let name, let purpose):
       "\(purpose) needs the cgroup controller \(name), which this host does not have"
+    case .notDelegated(let name, let purpose):
+      "\(purpose) needs the cgroup controller \(name), which was not delegated to this user"
     case .readOnly(let mount): "the cgroup file system on \(mount) is mounted read-only"
     case .badGroup(let group, let reason): "cgroup \"\(group)\": \(reason)"
     case .badValue(let what, let value, let allowed): "\(what) \(value): must be \(allowed)"

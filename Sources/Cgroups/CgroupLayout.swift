@@ -14,6 +14,8 @@ package struct CgroupLayout: Hashable, Sendable {
     package var isReadOnly: Bool
     /// Where names of groups start, below `mount`; empty for the top.
     package var base: Path = ""
+    /// `controllers` are those that were handed down to an ordinary user; the host has more.
+    package var isHandedDown = false
   }
 
   /// One v1 hierarchy.

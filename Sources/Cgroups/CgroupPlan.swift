@@ -183,7 +183,7 @@ extension CgroupLayout {
       case .v2(let unified): (start, version) = (unified.start, .v2)
       case nil:
         if controller.nameInV2 == nil, kind == .v2 { throw .notInV2(purpose) }
-        throw .missingController(kind == .v2 ? controller.nameInV2 ?? "" : controller.nameInV1, purpose: purpose)
+        throw lacking(kind == .v2 ? controller.nameInV2 ?? "" : controller.nameInV1, for: purpose)
       }
       steps += try withoutActuallyEscaping(current) { current throws(CgroupError) in
         let path = name.path(below: start)
@@ -193,6 +193,11 @@ extension CgroupLayout {
       }
     }
     return try steps + unifiedSettings(of: resources, name)
+  }
+
+  private func lacking(_ controller: String, for purpose: String) -> CgroupError {
+    unified?.isHandedDown == true
+      ? .notDelegated(controller, purpose: purpose) : .missingController(controller, purpose: purpose)
   }
 
   private func ignored(of resources: Resources) -> [String] {
@@ -224,7 +229,7 @@ extension CgroupLayout {
       }
       let controller = String(file.prefix { $0 != "." })
       guard controller == "cgroup" || unified.controllers.contains(controller) else {
-        throw .missingController(controller, purpose: "the setting \(file)")
+        throw lacking(controller, for: "the setting \(file)")
       }
       // Several keys of one file, such as io.max, come as lines, and the kernel takes one line a write.
       steps += setting.value.split(separator: "\n").map {

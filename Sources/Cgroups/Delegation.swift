@@ -1,4 +1,4 @@
-internal import Kernel
+package import Kernel
 
 // What an ordinary user, or the root of a user namespace, may do with control groups: what was delegated (cgroups(7),
 // "Cgroups v2 delegation").
@@ -24,14 +24,28 @@ extension CgroupLayout {
   }
 }
 
+extension CgroupLayout {
+  /// The layout with the controllers of v2 that reach this group, a path below the start of names: what is made in it has no
+  /// others (cgroup-v2.rst, "Top-down Constraint").
+  package func handedDown(to group: Path) -> CgroupLayout {
+    var layout = self
+    guard let unified, let text = try? readText(unified.start.appending(group).appending("cgroup.controllers"))
+    else { return layout }
+    layout.unified?.controllers = text.split { $0 == " " || $0 == "\n" }.map(String.init)
+    layout.unified?.isHandedDown = true
+    return layout
+  }
+}
+
 extension Cgroup {
-  /// The group in the hierarchies where it was made: an ordinary user's is not in all of them.
+  /// The group in the hierarchies where it was made, with the controllers that it has there: an ordinary user's is not in all
+  /// of them.
   package func whereItIs() -> Cgroup {
     let own = Path(group)
     var layout = self.layout
     layout.hierarchies.removeAll { !Kernel.exists($0.start.appending(own)) }
     if let unified = layout.unified, !Kernel.exists(unified.start.appending(own)) { layout.unified = nil }
-    return Cgroup(group: group, layout: layout)
+    return Cgroup(group: group, layout: layout.handedDown(to: own))
   }
 }
 

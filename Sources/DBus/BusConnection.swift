@@ -48,23 +48,31 @@ package struct BusConnection: ~Copyable {
     do throws(Fault) { return try connectUnix(path) } catch { throw .fault(error) }
   }
 
-  /// SASL EXTERNAL: the kernel tells the peer who we are, the text only claims it.
+  /// SASL EXTERNAL: the kernel tells the peer who we are. No user is claimed, as sd-bus has it: the root of a user namespace is
+  /// another one to the peer, and does not know which.
   private mutating func authenticate(_ user: UInt32) throws(BusFailure) {
-    let digits = Array("0123456789abcdef".utf8)
-    let claim = String(user).utf8.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
     // BEGIN at once, and no message before the answer: systemd's end forgets a message that it reads together with BEGIN,
     // until something else comes.
-    try send([0] + Array("AUTH EXTERNAL ".utf8) + claim + Array("\r\nBEGIN\r\n".utf8))
-    while !received.contains(10) {
-      guard received.count < 4096 else { throw .malformed(MalformedMessage("the peer does not speak D-Bus")) }
-      try receive()
-    }
-    let end = received.firstIndex(of: 10) ?? 0
-    guard received.starts(with: Array("OK ".utf8)) else {
+    try send([0] + Array("AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n".utf8))
+    var answer = try line()
+    // It asks who we are, in its own words; that we have said nothing is answered already.
+    if answer.starts(with: Array("DATA".utf8)) { answer = try line() }
+    guard answer.starts(with: Array("OK ".utf8)) else {
       throw .refused(
         BusError(name: "org.freedesktop.DBus.Error.AuthFailed", text: "the bus does not let user \(user) in"))
     }
-    received.removeFirst(end + 1)
+  }
+
+  private mutating func line() throws(BusFailure) -> ArraySlice<UInt8> {
+    while true {
+      if let end = received.firstIndex(of: 10) {
+        let line = received[..<end]
+        received.removeFirst(end + 1)
+        return line
+      }
+      guard received.count < 4096 else { throw .malformed(MalformedMessage("the peer does not speak D-Bus")) }
+      try receive()
+    }
   }
 
   // MARK: Messages

@@ -59,7 +59,11 @@ private func stopUnit(_ name: String, isUser: Bool, _ groups: [Path]) throws(Fau
   do throws(Fault) {
     var manager = try SystemdManager(isUser: isUser)
     try manager.stop(name)
-  } catch { first = error }
+  } catch {
+    // A user's own systemd ends with the last session, and what it managed with it.
+    let isGone = error.errno == .noSuchFile || error.errno == .connectionRefused
+    if !isUser || !isGone { first = error }
+  }
   for group in groups {
     do throws(Fault) { try Cgroups.perform(.remove(group)) } catch { first = first ?? error }
   }

@@ -3,6 +3,7 @@ package import Kernel
 package import Planning
 internal import Cgroups
 internal import Steps
+internal import Systemd
 
 // `exec`: one more program in a running container. Planning/ExecPlan.swift draws who clones whom.
 
@@ -30,13 +31,17 @@ package func join(
   let pair = try described(plan) { () throws(Fault) in try makeSocketPair(.sequencedPacket) }
   let early = try settle(plan)
   let own = try described(plan) { () throws(Fault) in try enterProcessNamespace(plan, container) }
-  let result = try described(plan) { () throws(Fault) in try cloneJoiner(plan, own.view) }
+  var isOutside = false
+  let result = try described(plan) { () throws(Fault) in try cloneJoiner(plan, own.view, &isOutside) }
   switch consume result {
   case .child:
     try? Descriptor(owning: pair.first.release()).close()
     let end = BorrowedDescriptor(rawValue: pair.second.release())
     close(executable)
-    Joiner(plan: plan, container: container, parent: end, streams: streams, isTimed: isTimed).run(from: early)
+    Joiner(
+      plan: plan, container: container, parent: end, streams: streams, isTimed: isTimed,
+      scope: isOutside ? plan.scope : nil
+    ).run(from: early)
   case .parent(let process, let pidfd):
     let channel = pair.first
     try? Descriptor(owning: pair.second.release()).close()
@@ -81,16 +86,25 @@ private func leave(_ own: BorrowedDescriptor?) {
 
 /// The joiner is born in the container's group, and what it clones with it. It could not send its own child there: systemd
 /// mounts v2 with nsdelegate, and then nobody comes in from outside who is in the container's cgroup namespace (ENOENT).
-private func cloneJoiner(_ plan: ExecPlan, _ own: BorrowedDescriptor?) throws(Fault) -> CloneResult {
-  do throws(Fault) { return try cloneIntoGroup(plan) } catch {
+///
+/// - Parameter isOutside: it is not there, and systemd is to move it.
+private func cloneJoiner(
+  _ plan: ExecPlan, _ own: BorrowedDescriptor?, _ isOutside: inout Bool
+) throws(Fault) -> CloneResult {
+  do throws(Fault) { return try cloneIntoGroup(plan, &isOutside) } catch {
     leave(own)
     throw error
   }
 }
 
-private func cloneIntoGroup(_ plan: ExecPlan) throws(Fault) -> CloneResult {
+private func cloneIntoGroup(_ plan: ExecPlan, _ isOutside: inout Bool) throws(Fault) -> CloneResult {
   guard let path = plan.cgroup else { return try clone(namespaces: []) }
   do throws(Fault) { return try clone(into: path) } catch {
+    // An ordinary user's process that is in no group of the user's own (cgroups(7), "Cgroups v2 delegation").
+    if plan.scope != nil, error.errno == .accessDenied || error.errno == .notPermitted {
+      isOutside = true
+      return try clone(namespaces: [])
+    }
     guard error.errno == .busy, let leader = plan.leader, let group = try CgroupLayout.detect().unifiedGroup(of: leader)
     else { throw error }
     return try clone(into: group)
@@ -173,10 +187,14 @@ private struct Joiner {
   let parent: BorrowedDescriptor
   let streams: StandardStreams
   let isTimed: Bool
+  /// Of which it is to become a part; nil when it was born there.
+  let scope: ExecPlan.Scope?
 
   consuming func run(from first: Int) -> Never {
     // Nobody inside may look into this process through ptrace or /proc before it is the program (CVE-2019-5736).
     try? setDumpable(false)
+    // First of all, while the bus and the host's groups are in sight.
+    do throws(Fault) { try enterScope() } catch { fail(.clone, 0, error) }
     for index in plan.joining.indices.dropFirst(first) {
       passKillSwitch("joining", index)
       let begin = isTimed ? monotonicNanoseconds() : 0
@@ -189,6 +207,18 @@ private struct Joiner {
     if plan.clonesOnce { becomeProgram() }
     do throws(Fault) { try cloneProgram() } catch { fail(.clone, 0, error) }
     exitNow(0)
+  }
+
+  private func enterScope() throws(Fault) {
+    guard let scope else { return }
+    var manager = try SystemdManager(isUser: true)
+    do throws(Fault) { try manager.attach(to: scope.name, subgroup: scope.subgroup) } catch {
+      // As for who is born in a group: the leader's own, when it made groups below and left this one.
+      guard let leader = plan.leader, let top = plan.cgroup?.string,
+        let group = try CgroupLayout.detect().unifiedGroup(of: leader)?.string, group.hasPrefix(top + "/")
+      else { throw error }
+      try manager.attach(to: scope.name, subgroup: String(group.dropFirst(top.count)))
+    }
   }
 
   private func perform(_ step: Step) throws(Fault) {

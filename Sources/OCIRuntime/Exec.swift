@@ -113,6 +113,7 @@ extension OCIRuntime {
     let filter = try filter(of: spec, containerState, container: pid, saved: target.savedFilter)
     var request = JoinRequest(process, in: spec, leader: pid, group: own?.group, layout: layout)
     request.subgroups = subgroups
+    request.scope = ownScope(of: state)
     request.filter = filter
     request.newKeyring = state.keepsKeyring ? nil : keyring(of: state.id)
     request.limitsAreDefaults = false

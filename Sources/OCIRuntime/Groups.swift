@@ -15,12 +15,16 @@ extension OCIRuntime {
     }
     let isRoot = isRootOfHost()
     if isRoot { request.spec.allowDefaultDevices() }
+    let manager = driver == .systemd ? try managersGroup() : nil
     do throws(PlanningError) {
       switch driver {
       case .cgroupfs where !isRoot: return try request.placeDelegatedGroup(identifier: id)
       case .disabled: return nil
       case .cgroupfs: return try request.placeGroup(identifier: id)
-      case .systemd: return try request.placeUnit(identifier: id, below: try managersGroup())
+      case .systemd:
+        // Only root of the host decides about devices, as with groups that were delegated.
+        if !isRoot { request.spec.linux?.resources?.devices = [] }
+        return try request.placeUnit(identifier: id, below: manager)
       }
     } catch { throw RuntimeFailure("config.json: \(error)", hint: error.hint) }
   }
@@ -32,13 +36,19 @@ extension OCIRuntime {
     return map.split { $0 == " " || $0 == "\n" } == ["0", "0", "4294967295"]
   }
 
-  /// A user's own systemd makes groups below its own; nil for root, who asks the host's.
-  private func managersGroup() throws(PlanningError) -> String? {
-    guard effectiveUser() != 0 else { return nil }
-    do throws(Fault) {
+  /// A user's own systemd makes groups below its own; nil where the host's is asked.
+  private func managersGroup() throws(RuntimeFailure) -> String? {
+    guard SystemdManager.isUsers else { return nil }
+    return try told("cannot ask this user's own systemd for a control group") { () throws(Fault) in
       var manager = try SystemdManager(isUser: true)
       return try manager.controlGroup()
-    } catch { throw PlanningError("", "cannot ask the user's systemd: \(error)", hint: error.hint) }
+    }
+  }
+
+  /// The scope that the container's group is, where this user's own systemd made it.
+  func ownScope(of state: RuntimeState) -> String? {
+    for case .cgroup(.stopUnit(let name, isUser: true, _)) in state.undo.map(\.step) { return name }
+    return nil
   }
 
   /// What tells systemd of these limits; nil where the container's group is no scope.

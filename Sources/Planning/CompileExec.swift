@@ -43,6 +43,9 @@ package func compileExec(_ exec: JoinRequest) throws(PlanningError) -> ExecPlan 
   plan.clonesOnce = !compiler.hasUserNamespace
   // Of a group that was named no other will do.
   if exec.subgroups[""] == nil { plan.leader = exec.leader }
+  if let scope = exec.scope {
+    plan.scope = ExecPlan.Scope(name: scope, subgroup: exec.subgroups[""].map { "/" + $0 } ?? "")
+  }
   return plan
 }
 

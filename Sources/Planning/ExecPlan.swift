@@ -19,6 +19,9 @@ package struct ExecPlan: Hashable, Sendable {
   /// Whose group it is instead when that has groups of its own and holds no process any more (cgroups(7), "no internal
   /// processes"); nil where another one is no answer.
   package var leader: ProcessIdentifier?
+  /// The scope of the user's own systemd that `cgroup` belongs to: where this process may not put a child there, for it is
+  /// itself in a group of root's, systemd moves the one who joins. Nil where systemd has no part in it.
+  package var scope: Scope?
   /// The process that the command clones becomes the program: the first of the two ways above.
   package var clonesOnce = false
   package var hasTerminal: Bool
@@ -26,6 +29,12 @@ package struct ExecPlan: Hashable, Sendable {
   package var preservedDescriptors = 0
   /// As in `LaunchPlan`.
   package var stagingTarget: StagingTarget?
+
+  package struct Scope: Hashable, Sendable {
+    package var name: String
+    /// `/name` below the scope's own group, or empty.
+    package var subgroup: String
+  }
 
   /// As in `LaunchPlan`.
   package var listener: FilterListener? { finishing.listener }

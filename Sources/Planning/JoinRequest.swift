@@ -15,6 +15,8 @@ package struct JoinRequest: Sendable {
   /// Groups below the container's own, by the controller of v1 that they are for; `""` is every other.
   package var subgroups: [String: String] = [:]
   package var layout: CgroupLayout
+  /// As in `ExecPlan`.
+  package var scope: String?
   /// A compiled filter; nil is unconfined.
   package var filter: SystemCallFilter?
   /// As in `LaunchRequest`.

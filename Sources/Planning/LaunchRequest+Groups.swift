@@ -1,4 +1,5 @@
 package import Cgroups
+internal import Kernel
 internal import RuntimeSpec
 internal import Steps
 internal import Systemd
@@ -55,6 +56,7 @@ extension LaunchRequest {
     if isUser, layout.kind != .v2 {
       throw PlanningError("linux.cgroupsPath", "a user's own systemd hands groups down on cgroup v2 only")
     }
+    if let manager { layout = layout.handedDown(to: Path(manager)) }
     let resources = try Resources(spec.linux?.resources ?? Spec.Resources())
     do throws(UnitError) {
       let name = try UnitName(cgroupsPath: spec.linux?.cgroupsPath, identifier: identifier, isUser: isUser)

@@ -24,7 +24,16 @@ package struct SystemdManager: ~Copyable {
     Kernel.exists("/run/systemd/system") ? nil : "systemd does not run on this host (/run/systemd/system is missing)"
   }
 
-  /// The host's manager for root, the user's own for anybody else.
+  /// Whether this process's units are its user's own manager's. The host's works for its owner alone, and to the root of a
+  /// user namespace, as podman calls a runtime for an ordinary user, that owner is somebody else (runc asks the user's bus
+  /// who owns it).
+  package static var isUsers: Bool {
+    let user = effectiveUser()
+    guard let owner = try? status(of: "/run/systemd/system").owner else { return user != 0 }
+    return owner != user
+  }
+
+  /// The host's manager, or the user's own.
   package static func address(
     isUser: Bool, variable: (String) -> String? = { Kernel.environment($0) }
   ) throws(Fault) -> Address {
@@ -42,14 +51,23 @@ package struct SystemdManager: ~Copyable {
       return Address(path: Path(directory).appending("bus"), isBus: true)
     }
     throw Fault(
-      "connect", .noSuchFile, arguments: "DBUS_SESSION_BUS_ADDRESS",
-      hint: "log in with a session of systemd (dbus-user-session), or use the cgroupfs driver")
+      "connect", .noSuchFile, arguments: "DBUS_SESSION_BUS_ADDRESS and XDG_RUNTIME_DIR are not set", hint: cure)
   }
+
+  private static let cure =
+    "log in as this user (ssh, machinectl shell), or loginctl enable-linger; the bus is of the package dbus-user-session. "
+    + "Or leave --systemd-cgroup out"
 
   package init(_ address: Address, isUser: Bool, milliseconds: Int = 30_000) throws(Fault) {
     isBus = address.isBus
     self.isUser = isUser
-    connection = try Self.connect(address, milliseconds)
+    do throws(Fault) { connection = try Self.connect(address, milliseconds) } catch {
+      var fault = error
+      if isUser, error.errno == .noSuchFile || error.errno == .connectionRefused || error.errno == .accessDenied {
+        fault.hint = fault.hint ?? Self.cure
+      }
+      throw fault
+    }
   }
 
   private static func connect(_ address: Address, _ milliseconds: Int) throws(Fault) -> BusConnection {
@@ -100,6 +118,15 @@ package struct SystemdManager: ~Copyable {
       if error.errno != .noSuchFile { throw error }
     }
     try? reset(name)
+  }
+
+  /// Moves this process into the group of a unit that was delegated, or below it. A user's manager asks the host's to do it
+  /// where it may not itself: out of a session's group, say, which is root's.
+  ///
+  /// - Parameter subgroup: `/name`, or empty for the unit's own group.
+  package mutating func attach(to name: String, subgroup: String) throws(Fault) {
+    // 0 is who asks, by the number that the manager knows.
+    _ = try call("AttachProcessesToUnit", [.string(name), .string(subgroup), .array(of: "u", [.uint32(0)])])
   }
 
   package mutating func set(_ properties: [UnitProperty], of name: String) throws(Fault) {

@@ -165,6 +165,22 @@ func line(_ step: CgroupStep) -> String {
     #expect(error?.hint?.contains("cgroup_enable=memory") == true)
   }
 
+  @Test func namesTheControllerThatWasNotDelegated() {
+    var layout = Fixture.debian12.layout
+    layout.unified?.controllers = ["cpu", "memory", "pids"]
+    layout.unified?.isHandedDown = true
+    var resources = Resources()
+    resources.processor.cpus = "0"
+    let error = #expect(throws: CgroupError.self) { try layout.plan(for: resources, group: "user.slice/x.scope") }
+    #expect(error?.description.contains("cpuset, which was not delegated to this user") == true)
+    #expect(error?.hint?.contains("Delegate=cpu cpuset memory pids") == true)
+    resources = Resources()
+    resources.unified = [ControlSetting(file: "io.weight", value: "50")]
+    #expect(throws: CgroupError.notDelegated("io", purpose: "the setting io.weight")) {
+      try layout.plan(for: resources, group: "user.slice/x.scope")
+    }
+  }
+
   @Test func refusesAReadOnlyHierarchyBeforeAnythingIsMade() {
     var fixture = Fixture.hybrid
     fixture.mountInformation = fixture.mountInformation.replacing(

@@ -31,12 +31,12 @@ final class FakeManager: @unchecked Sendable {
       bytes += buffer[..<count]
       return count > 0
     }
-    while bytes.count(where: { $0 == 10 }) < 2 { if try !more() { return } }
+    while bytes.count(where: { $0 == 10 }) < 3 { if try !more() { return } }
     let greeting = String(decoding: bytes, as: UTF8.self)
     // What comes together with BEGIN is lost, as systemd loses it.
     bytes.removeAll()
-    let isRight = effectiveUser() == 0 ? greeting == "\0AUTH EXTERNAL 30\r\nBEGIN\r\n" : greeting.contains("BEGIN")
-    try peer.write(isRight ? "OK 0123\r\n" : "REJECTED\r\n")
+    let isRight = greeting == "\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n"
+    try peer.write(isRight ? "DATA\r\nOK 0123\r\n" : "REJECTED\r\n")
     while true {
       while let length = try BusMessage.length(of: bytes[...]), bytes.count >= length {
         let call = try BusMessage(bytes[..<length])
@@ -173,6 +173,25 @@ func removed(_ job: String, _ result: String) -> BusMessage {
       var manager = try SystemdManager(.init(path: path, isBus: false), isUser: false, milliseconds: 200)
       let fault = #expect(throws: Fault.self) { try manager.stop("x.scope") }
       #expect(fault?.errno == .timedOut)
+    }
+  }
+
+  @Test func whoAsksIsAttachedByTheNumberThatTheManagerKnows() throws {
+    try with({ call in [reply(to: call)] }) { fake, manager in
+      try manager.attach(to: "runc-1.scope", subgroup: "/below")
+      let call = try #require(fake.calls.last)
+      #expect(call.member == "AttachProcessesToUnit")
+      #expect(call.body == [.string("runc-1.scope"), .string("/below"), .array(of: "u", [.uint32(0)])])
+    }
+  }
+
+  @Test func aUserWithoutAManagerIsToldWhereOneComesFrom() throws {
+    try withTemporaryDirectory { directory in
+      let fault = #expect(throws: Fault.self) {
+        _ = try SystemdManager(.init(path: directory.appending("bus"), isBus: true), isUser: true)
+      }
+      #expect(fault?.errno == .noSuchFile)
+      #expect(fault?.hint?.contains("loginctl enable-linger") == true)
     }
   }
 
