@@ -27,6 +27,7 @@ package struct ContainerRecord: Hashable, Sendable {
   /// `bridge`, `none`, `host`, `container:ID` or a network's name.
   package var networkMode = "bridge"
   package var network: NetworkRecord?
+  package var ports: [PortRecord] = []
   package var stopSignal: Int32 = 15
   package var stopTimeout = 10
   /// `default`, `unconfined`, or the path of a profile.
@@ -131,6 +132,7 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       case "isPrivileged": isPrivileged = try reader.bool()
       case "networkMode": networkMode = try reader.string()
       case "network": network = try reader.value()
+      case "ports": ports = try reader.list()
       case "stopSignal": stopSignal = try reader.integer()
       case "stopTimeout": stopTimeout = try reader.integer()
       case "seccomp": seccomp = try reader.string()
@@ -170,6 +172,7 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       writer.member("isPrivileged", isPrivileged)
       writer.member("networkMode", networkMode)
       writer.member("network", network)
+      writer.member("ports", ports.isEmpty ? nil : ports)
       writer.member("stopSignal", stopSignal)
       writer.member("stopTimeout", stopTimeout)
       writer.member("seccomp", seccomp)

@@ -90,7 +90,9 @@ extension Engine {
     do throws(Failure) {
       let anonymous = try resolveMounts(&request, image, for: identifier, rehearsal: rehearsal)
       passKillSwitch("preparing", 0)
-      let network = try prepareNetwork(request.network, identifier, hostname: hostname, rehearsal: rehearsal)
+      let network = try prepareNetwork(
+        request.network, identifier, hostname: hostname, ports: try ports(of: request, image.config),
+        rehearsal: rehearsal)
       passKillSwitch("preparing", 1)
       let builder = SpecBuilder(
         request: request, config: image.config,
@@ -192,6 +194,7 @@ extension Engine {
     record.hasInit = request.hasInit
     record.isPrivileged = request.isPrivileged
     record.networkMode = network.mode
+    record.ports = network.ports.map(PortRecord.init)
     record.network = network.record
     record.stopSignal = SignalName.number(image.config.stopSignal) ?? Signal.terminate
     record.stopTimeout = request.stopTimeout ?? 10

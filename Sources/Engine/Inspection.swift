@@ -77,7 +77,7 @@ extension Engine {
 
   private func networkSettings(of record: ContainerRecord, _ state: ContainerState) -> JSONValue {
     guard let network = record.network, state.status == .running else {
-      return ["IPAddress": "", "Gateway": "", "MacAddress": "", "Networks": [:]]
+      return ["IPAddress": "", "Gateway": "", "MacAddress": "", "Networks": [:], "Ports": [:]]
     }
     let endpoint: JSONValue = [
       "IPAddress": .string(network.address), "IPPrefixLen": .number(.integer(Int64(network.prefixLength))),
@@ -87,7 +87,18 @@ extension Engine {
       "Bridge": .string(network.bridge), "IPAddress": .string(network.address),
       "IPPrefixLen": .number(.integer(Int64(network.prefixLength))), "Gateway": .string(network.gateway),
       "MacAddress": .string(network.hardwareAddress), "Networks": [network.network: endpoint],
+      "Ports": ports(of: record),
     ]
+  }
+
+  /// By the container's ends, as docker has it.
+  private func ports(of record: ContainerRecord) -> JSONValue {
+    let ends = Dictionary(grouping: record.ports, by: \.containerEnd).sorted { $0.key < $1.key }
+    var object = JSONObject()
+    for (end, ports) in ends {
+      object[end] = .array(ports.map { ["HostIp": .string($0.address), "HostPort": .string("\($0.hostPort)")] })
+    }
+    return .object(object)
   }
 
   private func configuration(of files: ContainerFiles) throws(Failure) -> JSONValue {

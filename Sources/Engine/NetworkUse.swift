@@ -1,4 +1,5 @@
-internal import Containers
+package import Containers
+internal import ImageSpec
 internal import Kernel
 internal import Launching
 package import Networks
@@ -9,6 +10,7 @@ struct NetworkUse: Sendable {
   /// As `inspect` shows it: `bridge`, `none`, `host`, `container:ID`, a name.
   var mode: String
   var record: NetworkRecord?
+  var ports: [PublishedPort] = []
   /// `container:ID`: the namespace that is joined.
   var sharedNamespace: Path?
   /// The files in /etc of whom the network is shared with.
@@ -25,8 +27,10 @@ extension Engine {
 
   /// Decides on the network and, unless it is only a rehearsal, leases the address.
   func prepareNetwork(
-    _ request: NetworkRequest, _ identifier: ContainerIdentifier, hostname: String, rehearsal: Bool
+    _ request: NetworkRequest, _ identifier: ContainerIdentifier, hostname: String, ports: [PortRequest] = [],
+    rehearsal: Bool
   ) throws(Failure) -> NetworkUse {
+    try refusePorts(ports, on: request)
     switch request {
     case .none: return NetworkUse(mode: "none", hostname: hostname)
     case .host: return NetworkUse(mode: "host", hostname: hostname)
@@ -36,13 +40,28 @@ extension Engine {
       return NetworkUse(
         mode: "container:\(other)", sharedNamespace: Path("/proc/\(process)/ns/net"),
         sharedFiles: store.files(of: other), hostname: hostname)
-    case .bridge: return try attach(identifier, to: Network.defaultName, hostname, rehearsal: rehearsal)
-    case .named(let name): return try attach(identifier, to: name, hostname, rehearsal: rehearsal)
+    case .bridge: return try attach(identifier, to: Network.defaultName, hostname, ports, rehearsal: rehearsal)
+    case .named(let name): return try attach(identifier, to: name, hostname, ports, rehearsal: rehearsal)
+    }
+  }
+
+  private func refusePorts(_ ports: [PortRequest], on request: NetworkRequest) throws(Failure) {
+    guard !ports.isEmpty else { return }
+    switch request {
+    case .bridge, .named: return
+    case .host:
+      throw Failure(
+        .usage, "with --network host every port of the container is the host's already", hint: "leave -p out")
+    case .none:
+      throw Failure(.usage, "with --network none nothing can be published", hint: "leave -p or --network none out")
+    case .container(let word):
+      throw Failure(
+        .usage, "ports are published by the container whose network is used, \(word)", hint: "give -p to that one")
     }
   }
 
   private func attach(
-    _ identifier: ContainerIdentifier, to network: String, _ hostname: String, rehearsal: Bool
+    _ identifier: ContainerIdentifier, to network: String, _ hostname: String, _ ports: [PortRequest], rehearsal: Bool
   ) throws(Failure) -> NetworkUse {
     do throws(NetworkError) {
       var steps: [Step] = []
@@ -52,10 +71,39 @@ extension Engine {
         : try networks.attach(identifier.description, to: network, isAlive: isAlive) { steps.append($0) }
       var use = NetworkUse(mode: attachment.network, hostname: hostname)
       use.record = NetworkRecord(attachment)
+      if !rehearsal {
+        do throws(NetworkError) {
+          use.ports = try networks.publish(
+            ports, for: identifier.description, at: attachment, isAlive: isAlive, name: name(of:)
+          ) { steps.append($0) }
+        } catch {
+          try? networks.release(identifier.description, network: attachment.network)
+          throw error
+        }
+      }
       use.steps = steps
       if !rehearsal { use.warning = networks.warning(for: attachment.network) }
       return use
     } catch { throw Failure(error) }
+  }
+
+  func ports(of request: RunRequest, _ config: ContainerDefaults) throws(Failure) -> [PortRequest] {
+    do throws(OptionError) { return try request.publishing.requests(image: config.exposedPorts) } catch {
+      throw Failure(.usage, "the image exposes what is no port: \(error.reason)", hint: error.suggestion)
+    }
+  }
+
+  /// Of a container that runs: those of one that has ended are others' by now.
+  package func publishedPorts(of word: String) throws(Failure) -> [PortRecord] {
+    let identifier = try find(word)
+    _ = try runningProcess(of: identifier, named: word)
+    do throws(Fault) { return try store.record(of: identifier).ports } catch {
+      throw Failure("cannot read the record of \(word)", error)
+    }
+  }
+
+  private func name(of identifier: String) -> String? {
+    ContainerIdentifier(identifier).flatMap { try? store.record(of: $0) }?.name
   }
 
   /// Whether a container of that identifier is there, or is just being made.
@@ -82,13 +130,22 @@ extension Engine {
 
   func networkSteps(of record: ContainerRecord) throws(Failure) -> (wiring: [NetworkStep], inside: [NetworkStep]) {
     if let network = record.network {
-      guard let attachment = network.attachment else {
+      guard var attachment = network.attachment else {
         throw Failure(.host, "the record of \(record.name) has a network that makes no sense")
       }
+      attachment.publishes = !record.ports.isEmpty
       return (attachment.wiring, attachment.inside)
     }
     // With none there is loopback still; a shared namespace is somebody else's to set up.
     return ([], record.networkMode == "none" ? [.setUp(.loopback)] : [])
+  }
+}
+
+extension PortRecord {
+  init(_ port: PublishedPort) {
+    self.init(
+      transport: port.transport.rawValue, address: port.address?.description ?? "0.0.0.0", hostPort: port.hostPort,
+      containerPort: port.containerPort)
   }
 }
 

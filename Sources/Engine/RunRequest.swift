@@ -1,5 +1,6 @@
 internal import ImageSpec
 package import Kernel
+package import Networks
 package import Steps
 
 /// What `run` was asked for, in values that were checked one by one; what they mean together is decided when the
@@ -39,6 +40,7 @@ package struct RunRequest: Sendable {
   package var isPrivileged = false
   package var security = SecurityRequest()
   package var network = NetworkRequest.bridge
+  package var publishing = PublishRequest()
   package var labels: [Label] = []
   package var stopSignal: Int32?
   package var stopTimeout: Int?
@@ -84,6 +86,28 @@ package struct Label: Hashable, Sendable {
   package init(name: String, value: String) {
     self.name = name
     self.value = value
+  }
+}
+
+/// `-p`, `-P` and `--expose`.
+package struct PublishRequest: Hashable, Sendable {
+  package var ports: [PortRequest] = []
+  /// With the image's, what `publishesAll` is about.
+  package var exposed: [PortRequest] = []
+  package var publishesAll = false
+  package init() {}
+
+  /// What is to be published of a container whose image exposes `image`.
+  func requests(image: [String]) throws(OptionError) -> [PortRequest] {
+    guard publishesAll else { return ports }
+    var all = ports
+    var candidates = exposed
+    for text in image { candidates += try PortRequest.parseExposed(text) }
+    for port in candidates
+    where !all.contains(where: { $0.transport == port.transport && $0.containerPort == port.containerPort }) {
+      all.append(port)
+    }
+    return all
   }
 }
 

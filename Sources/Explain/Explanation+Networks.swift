@@ -24,6 +24,17 @@ extension Explanation {
         sentence: "Plug the cable \(Trace.clean(link.name)) into the bridge \(Trace.clean(bridge)).",
         calls: [Self.netlink("RTM_NEWLINK", "\(Self.index(link)), IFLA_MASTER=<\(Trace.clean(bridge))>")],
         shell: ["ip link set dev \(ShellWord(link.name)) master \(ShellWord(bridge))"])
+    case .reflect(let link):
+      self.init(
+        name: "network.reflect",
+        sentence:
+          "Let the bridge send back by \(Trace.clean(link.name)) what came from there: the container reaches itself by a port "
+          + "that it has published.",
+        calls: [
+          Self.netlink(
+            "RTM_NEWLINK", "\(Self.index(link)), IFLA_INFO_SLAVE_KIND=\"bridge\", IFLA_BRPORT_MODE=1")
+        ],
+        shell: ["bridge link set dev \(ShellWord(link.name)) hairpin on"])
     case .setUp(let link):
       self.init(
         name: "network.setUp",

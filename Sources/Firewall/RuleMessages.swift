@@ -7,6 +7,8 @@ internal import Steps
 private let verdictRegister: UInt32 = 0
 private let firstRegister: UInt32 = 1
 private let secondRegister: UInt32 = 2
+/// The four-byte registers that the first one is made of (NFT_REG32_00 and on): parts of a concatenation.
+private let firstParts: [UInt32] = [8, 9, 10, 11]
 
 extension MessageWriter {
   mutating func rule(_ rule: FirewallRule) {
@@ -37,36 +39,100 @@ extension MessageWriter {
       loadMeta(.outputName, into: secondRegister)
       lookUp(set)
     case .source(let set):
-      // In a table of family inet a packet is asked first whether it is IPv4 at all.
-      loadMeta(.protocolFamily, into: firstRegister)
-      compare(isEqual: true, [2])
-      expression("payload") {
-        $0.attribute(1, bigEndian: firstRegister)
-        $0.attribute(2, bigEndian: 1)  // NFT_PAYLOAD_NETWORK_HEADER
-        $0.attribute(3, bigEndian: 12)
-        $0.attribute(4, bigEndian: 4)
-      }
+      isIPv4()
+      load(.network, offset: 12, count: 4, into: firstRegister)
       lookUp(set)
+    case .toThisHost:
+      expression("fib") {
+        $0.attribute(1, bigEndian: firstRegister)
+        $0.attribute(2, bigEndian: 3)  // NFT_FIB_RESULT_ADDRTYPE
+        $0.attribute(3, bigEndian: 2)  // NFTA_FIB_F_DADDR
+      }
+      compare(isEqual: true, [2, 0, 0, 0])  // RTN_LOCAL, a number of the machine's order
+    case .toLoopbackFromOutside:
+      loadMeta(.inputName, into: firstRegister)
+      compare(isEqual: false, interfaceKey("lo"))
+      isIPv4()
+      load(.network, offset: 16, count: 1, into: firstRegister)
+      compare(isEqual: true, [127])
+    case .fromLoopback:
+      isIPv4()
+      load(.network, offset: 12, count: 1, into: firstRegister)
+      compare(isEqual: true, [127])
+    case .translated:
+      expression("ct") {
+        $0.attribute(1, bigEndian: firstRegister)
+        $0.attribute(2, bigEndian: 2)  // NFT_CT_STATUS
+      }
+      hasAny(of: 32)  // IPS_DST_NAT
     case .establishedOrRelated:
       expression("ct") {
         $0.attribute(1, bigEndian: firstRegister)
         $0.attribute(2, bigEndian: 0)  // NFT_CT_STATE
       }
-      expression("bitwise") {
-        $0.attribute(1, bigEndian: firstRegister)
-        $0.attribute(2, bigEndian: firstRegister)
-        $0.attribute(3, bigEndian: 4)
-        // Bits 1 and 2, established and related, in the machine's order: the register holds a number, not packet bytes.
-        $0.nest(4) { $0.attribute(1, [6, 0, 0, 0]) }
-        $0.nest(5) { $0.attribute(1, [0, 0, 0, 0]) }
-      }
-      compare(isEqual: false, [0, 0, 0, 0])
+      hasAny(of: 6)  // bits 1 and 2
+    }
+  }
+
+  /// In a table of family inet a packet is asked first whether it is IPv4 at all.
+  private mutating func isIPv4() {
+    loadMeta(.protocolFamily, into: firstRegister)
+    compare(isEqual: true, [2])
+  }
+
+  /// The first register holds a number, in the machine's order, not packet bytes.
+  private mutating func hasAny(of bits: UInt8) {
+    expression("bitwise") {
+      $0.attribute(1, bigEndian: firstRegister)
+      $0.attribute(2, bigEndian: firstRegister)
+      $0.attribute(3, bigEndian: 4)
+      $0.nest(4) { $0.attribute(1, [bits, 0, 0, 0]) }
+      $0.nest(5) { $0.attribute(1, [0, 0, 0, 0]) }
+    }
+    compare(isEqual: false, [0, 0, 0, 0])
+  }
+
+  /// enum nft_payload_bases.
+  private enum Header: UInt32 {
+    case network = 1
+    case transport = 2
+  }
+
+  private mutating func load(_ header: Header, offset: UInt32, count: UInt32, into register: UInt32) {
+    expression("payload") {
+      $0.attribute(1, bigEndian: register)
+      $0.attribute(2, bigEndian: header.rawValue)
+      $0.attribute(3, bigEndian: offset)
+      $0.attribute(4, bigEndian: count)
+    }
+  }
+
+  /// Destination address, protocol and port are looked up at once; what the map has for them is the new address and port.
+  private mutating func translate(by map: String, isByAddress: Bool) {
+    // Without an address to load the translation itself asks: it is for one family.
+    if isByAddress { isIPv4() }
+    var parts = firstParts[...]
+    if isByAddress { load(.network, offset: 16, count: 4, into: parts.removeFirst()) }
+    loadMeta(.transport, into: parts.removeFirst())
+    // The ports stand at the same place in tcp, udp and sctp.
+    load(.transport, offset: 2, count: 2, into: parts.removeFirst())
+    expression("lookup") {
+      $0.attribute(2, bigEndian: firstRegister)
+      $0.attribute(1, text: map)
+      $0.attribute(3, bigEndian: firstRegister)
+    }
+    expression("nat") {
+      $0.attribute(1, bigEndian: 1)  // NFT_NAT_DNAT
+      $0.attribute(2, bigEndian: 2)  // NFPROTO_IPV4
+      $0.attribute(3, bigEndian: firstParts[0])
+      $0.attribute(5, bigEndian: firstParts[1])
     }
   }
 
   private mutating func verdict(_ verdict: FirewallRule.Verdict) {
     switch verdict {
     case .masquerade: expression("masq") { _ in }
+    case .destination(let map, let isByAddress): translate(by: map, isByAddress: isByAddress)
     case .accept, .drop:
       expression("immediate") {
         $0.attribute(1, bigEndian: verdictRegister)
@@ -80,6 +146,7 @@ extension MessageWriter {
     case inputName = 6
     case outputName = 7
     case protocolFamily = 15
+    case transport = 16
   }
 
   private mutating func loadMeta(_ key: Meta, into register: UInt32) {

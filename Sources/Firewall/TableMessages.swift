@@ -44,7 +44,10 @@ extension MessageWriter {
     var start = 0
     var sets: UInt32 = 0
     for operation in change.operations {
-      if case .addSet = operation { sets += 1 }
+      switch operation {
+      case .addSet, .addMap: sets += 1
+      default: break
+      }
       add(operation, table: change.table, setIdentifier: sets, next: &next, start: &start)
     }
     requestAcknowledgement(ofMessageAt: start)
@@ -82,11 +85,19 @@ extension MessageWriter {
         $0.attribute(1, text: table)
         $0.set(set, identifier: setIdentifier)
       }
-      let elements = set.keys
+      fill(set.name, set.keys)
+    case .addMap(let map):
+      one(TableType.newSet, .create) {
+        $0.attribute(1, text: table)
+        $0.map(map, identifier: setIdentifier)
+      }
+      fill(map.name, map.keys)
+    }
+    func fill(_ name: String, _ elements: [SetKey]) {
       for start in stride(from: 0, to: elements.count, by: elementsInMessage) {
         one(TableType.newElements, .create) {
           $0.attribute(1, text: table)
-          $0.attribute(2, text: set.name)
+          $0.attribute(2, text: name)
           $0.attribute(4, bigEndian: setIdentifier)
           $0.elements(elements[start..<min(start + elementsInMessage, elements.count)])
         }
@@ -95,15 +106,18 @@ extension MessageWriter {
   }
 
   private mutating func chain(_ chain: FirewallChain) {
-    let (kind, hook, priority): (String, UInt32, UInt32) =
+    let (kind, hook, priority): (String, UInt32, Int32) =
       switch chain.hook {
+      case .arrival: ("filter", 0, -300)  // NF_INET_PRE_ROUTING, NF_IP_PRI_RAW
+      case .prerouting: ("nat", 0, -100)  // NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST
+      case .output: ("nat", 3, -100)  // NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST
       case .forward: ("filter", 2, 0)  // NF_INET_FORWARD, NF_IP_PRI_FILTER
       case .postrouting: ("nat", 4, 100)  // NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC
       }
     attribute(3, text: chain.name)
     nest(4) {
       $0.attribute(1, bigEndian: hook)
-      $0.attribute(2, bigEndian: priority)
+      $0.attribute(2, bigEndian: UInt32(bitPattern: priority))
     }
     attribute(5, bigEndian: 1)  // NFTA_CHAIN_POLICY: NF_ACCEPT
     attribute(7, text: kind)
@@ -127,12 +141,25 @@ extension MessageWriter {
     attribute(13, [0, 4, order, 0, 0, 0])
   }
 
+  private mutating func map(_ map: PortMap, identifier: UInt32) {
+    // nft's data types, six bits for each part of a concatenation: ipv4_addr 7, inet_proto 12, inet_service 13.
+    let key: UInt32 = (map.isByAddress ? 7 << 12 : 0) | 12 << 6 | 13
+    attribute(2, text: map.name)
+    attribute(3, bigEndian: 8)  // NFT_SET_MAP
+    attribute(4, bigEndian: key)
+    attribute(5, bigEndian: map.isByAddress ? 12 : 8)
+    attribute(6, bigEndian: 7 << 6 | 13)
+    attribute(7, bigEndian: 8)
+    attribute(10, bigEndian: identifier)
+  }
+
   private mutating func elements(_ keys: ArraySlice<SetKey>) {
     nest(3) {
       for key in keys {
         $0.nest(1) {
           if key.endsInterval { $0.attribute(3, bigEndian: 1) }  // NFT_SET_ELEM_INTERVAL_END
           $0.nest(1) { $0.attribute(1, key.bytes) }
+          if let value = key.value { $0.nest(2) { $0.attribute(1, value) } }
         }
       }
     }
@@ -143,7 +170,23 @@ extension MessageWriter {
 struct SetKey {
   var bytes: [UInt8]
   var endsInterval = false
+  /// What a map has for it.
+  var value: [UInt8]?
 }
+
+extension PortMap {
+  /// Every part fills a register of four bytes.
+  var keys: [SetKey] {
+    entries.map { entry in
+      var key = SetKey(bytes: isByAddress ? (entry.address ?? IPv4Address(value: 0)).bytes : [])
+      key.bytes += [entry.transport.number, 0, 0, 0] + portBytes(entry.port)
+      key.value = entry.container.bytes + portBytes(entry.containerPort)
+      return key
+    }
+  }
+}
+
+private func portBytes(_ port: UInt16) -> [UInt8] { [UInt8(port >> 8), UInt8(port & 255), 0, 0] }
 
 extension FirewallSet {
   var keys: [SetKey] {
@@ -166,7 +209,7 @@ extension FirewallSet {
 }
 
 /// IFNAMSIZ bytes, filled up with zeros.
-private func interfaceKey(_ name: String) -> [UInt8] {
+func interfaceKey(_ name: String) -> [UInt8] {
   let bytes = Array(name.utf8.prefix(15))
   return bytes + [UInt8](repeating: 0, count: 16 - bytes.count)
 }

@@ -153,6 +153,9 @@ extension BorrowedDescriptor {
   }
 
   /// SO_RCVTIMEO: a receive that would wait longer throws EAGAIN.
+  /// SO_REUSEADDR: connections that have just ended do not keep others from the port.
+  package func reuseAddress() throws(Fault) { try setSocketOption(level: SOL_SOCKET, SO_REUSEADDR, to: 1) }
+
   package func setReceiveTimeout(seconds: Int) throws(Fault) {
     _ = try [seconds, 0].withAddress { (base) throws(Fault) in
       try systemCall(

@@ -27,6 +27,10 @@ enum LinkAttribute {
   // Inside of `information`.
   static let kind: UInt16 = 1
   static let data: UInt16 = 2
+  static let slaveKind: UInt16 = 4
+  static let slaveData: UInt16 = 5
+  /// Inside of `slaveData` of a bridge's port: IFLA_BRPORT_MODE, "hairpin" to bridge(8).
+  static let portMode: UInt16 = 4
   // Inside of `data` of a veth.
   static let vethPeer: UInt16 = 1
 }
@@ -82,6 +86,13 @@ extension MessageWriter {
           $0.oneQueue()
         }
       }
+    }
+  }
+
+  mutating func reflection() {
+    nest(LinkAttribute.information) {
+      $0.attribute(LinkAttribute.slaveKind, text: "bridge")
+      $0.nest(LinkAttribute.slaveData) { $0.attribute(LinkAttribute.portMode, [1]) }
     }
   }
 

@@ -90,6 +90,11 @@ package struct RouteSocket: ~Copyable {
         $0.linkHeader(index: $1)
         $0.attribute(LinkAttribute.master, word: UInt32(bitPattern: master))
       }
+    case .reflect(let link):
+      try change(link, about: "bridge_slave, IFLA_BRPORT_MODE=1") {
+        $0.linkHeader(index: $1)
+        $0.reflection()
+      }
     case .setUp(let link):
       try change(link, about: "up") { $0.linkHeader(index: $1, isUp: true) }
     case .rename(let link, let name):

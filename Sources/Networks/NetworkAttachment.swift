@@ -12,6 +12,8 @@ package struct NetworkAttachment: Hashable, Sendable {
   package var hostLink: String
   /// The container's end.
   package var name: String
+  /// It has published ports.
+  package var publishes = false
 
   package init(
     network: String, address: IPv4Prefix, gateway: IPv4Address?, bridge: String, hostLink: String, name: String = "eth0"
@@ -28,7 +30,8 @@ package struct NetworkAttachment: Hashable, Sendable {
 
   /// On the host, when the container's namespace is there.
   package var wiring: [NetworkStep] {
-    [.makeVeth(VethPair(host: hostLink, bridge: bridge, peer: name, peerMac: mac))]
+    let cable = NetworkStep.makeVeth(VethPair(host: hostLink, bridge: bridge, peer: name, peerMac: mac))
+    return publishes ? [cable, .reflect(LinkName(hostLink))] : [cable]
   }
 
   /// In the container's namespace, after the wiring, while it has CAP_NET_ADMIN and a writable /proc/sys.

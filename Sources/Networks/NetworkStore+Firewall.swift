@@ -67,6 +67,9 @@ extension NetworkStore {
     let before = try readFirewallState()
     var wanted = Ruleset(
       members: networks.map(Ruleset.Member.init), uplinks: uplinks ?? before?.ruleset.uplinks ?? [])
+    // An entry of a network that is gone would lead to an address that may be anybody's by now.
+    let known = Set(networks.map(\.name) + [adding?.name].compactMap { $0 })
+    wanted.ports = try readClaims().filter { known.contains($0.network) }.map(\.entry)
     if let adding, !networks.contains(where: { $0.name == adding.name }) { wanted.members.append(.init(adding)) }
     // One order, so that the same networks are the same rules.
     wanted.members.sort { $0.bridge < $1.bridge }

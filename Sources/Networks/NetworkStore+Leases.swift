@@ -145,6 +145,8 @@ extension NetworkStore {
 
   /// Gives back what the container holds on the network, or on every one. Its cable goes with its namespace.
   package func release(_ container: String, network: String? = nil) throws(NetworkError) {
+    // First, so that no port leads to an address that is somebody else's by then.
+    try withdrawPorts(of: container)
     try describing("cannot give back the address of \(container.prefix(12))") { () throws(Fault) in
       let names: [String]
       if let network { names = [network] } else { names = try runningNames() }

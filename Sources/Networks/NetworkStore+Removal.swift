@@ -97,6 +97,8 @@ extension NetworkStore {
   package func heal(isAlive: (String) -> Bool) throws(NetworkError) -> [String] {
     let running = try describing("cannot list the networks") { () throws(Fault) in try runningNames() }
     var healed: [String] = []
+    // Before the leases, so that no port leads to an address that is somebody else's by then.
+    healed += try healPorts(isAlive: isAlive)
     for name in running { healed += try heal(name, isAlive: isAlive) }
     let known = try names()
     let strays = running.filter { !known.contains($0) }

@@ -5,12 +5,15 @@ internal import Steps
 /// The whole table of Skiff as a function of the networks: whatever was there before, this is what it becomes.
 ///
 /// ```
-/// forward      one network's own traffic passes · an internal network's does not leave · networks are apart ·
-///              answers pass · nothing comes in unasked · the host's own links stay apart
-/// postrouting  what leaves a network for the outside takes the host's address
+/// arrival      what is for the loopback comes from nowhere else
+/// prerouting   published ports lead to their containers, those of one address first
+/// output       so they do for what this host itself sends
+/// forward      one network's own traffic passes · an internal network's does not leave · published ports pass ·
+///              networks are apart · answers pass · nothing comes in unasked · the host's own links stay apart
+/// postrouting  what leaves a network for the outside takes the host's address, and so does what this host's loopback, or a
+///              container by a published port, sends to a container: the answer must come back the same way
 /// ```
-/// Rules look into sets, so a packet meets the same handful of rules however many networks there are. Published ports and
-/// IPv6 prefixes become further sets of the same table, which is of family inet for that.
+/// Rules look into sets and maps, so a packet meets the same handful of rules however many networks and ports there are.
 struct Ruleset: Hashable, Sendable {
   /// What the rules need of a network.
   struct Member: Hashable, Sendable {
@@ -22,8 +25,10 @@ struct Ruleset: Hashable, Sendable {
   /// Links of the host that were there when we turned forwarding on. Without a rule the host would from then on route
   /// between them for anybody, as it did not before. Links that came later belong to who knows why they forward.
   var uplinks: [String]
+  /// Published ports; the chains for them are there when there are any.
+  var ports: [PortEntry] = []
 
-  static let sets = ["bridges", "within", "internal", "subnets", "uplinks"]
+  static let sets = ["bridges", "within", "internal", "subnets", "uplinks", "ports", "addressed"]
 
   func change(table: String) -> FirewallChange {
     let bridges = members.map(\.bridge)
@@ -37,7 +42,10 @@ struct Ruleset: Hashable, Sendable {
         .addSet(FirewallSet("internal", .interfaces(members.filter(\.isInternal).map(\.bridge)))),
         .addSet(FirewallSet("subnets", .prefixes(open.map(\.subnet)))),
         .addSet(FirewallSet("uplinks", .interfaces(uplinks))),
-        .addChain(FirewallChain("forward", .forward)),
+        .addMap(PortMap("ports", isByAddress: false, ports.filter { $0.address == nil })),
+        .addMap(PortMap("addressed", isByAddress: true, ports.filter { $0.address != nil })),
+      ] + (ports.isEmpty ? [] : publishing) + [
+        .addChain(FirewallChain("forward", .forward))
       ] + forwarding.map { .addRule(chain: "forward", $0) } + [
         .addChain(FirewallChain("postrouting", .postrouting)),
         .addRule(
@@ -45,7 +53,36 @@ struct Ruleset: Hashable, Sendable {
           FirewallRule(
             [.source(inSet: "subnets"), .outputNot(inSet: "bridges")], .masquerade,
             comment: "what leaves a network takes the host's address")),
-      ])
+      ] + (ports.isEmpty ? [] : returning.map { .addRule(chain: "postrouting", $0) }))
+  }
+
+  private var publishing: [FirewallOperation] {
+    let translations = [
+      FirewallRule(
+        [.toThisHost], .destination(inMap: "addressed", isByAddress: true), comment: "published on one address"),
+      FirewallRule(
+        [.toThisHost], .destination(inMap: "ports", isByAddress: false), comment: "published on all addresses"),
+    ]
+    return [
+      .addChain(FirewallChain("arrival", .arrival)),
+      .addRule(
+        chain: "arrival",
+        FirewallRule([.toLoopbackFromOutside], .drop, comment: "the loopback is this host's alone")),
+      .addChain(FirewallChain("prerouting", .prerouting)),
+    ] + translations.map { .addRule(chain: "prerouting", $0) } + [
+      .addChain(FirewallChain("output", .output))
+    ] + translations.map { .addRule(chain: "output", $0) }
+  }
+
+  private var returning: [FirewallRule] {
+    [
+      FirewallRule(
+        [.fromLoopback, .output(inSet: "bridges")], .masquerade,
+        comment: "this host reaches a published port by its loopback"),
+      FirewallRule(
+        [.source(inSet: "subnets"), .output(inSet: "bridges"), .translated], .masquerade,
+        comment: "a container reaches a published port by the host"),
+    ]
   }
 
   private var forwarding: [FirewallRule] {
@@ -54,6 +91,7 @@ struct Ruleset: Hashable, Sendable {
       FirewallRule([.path(inSet: "within")], .accept, comment: "containers of one network reach each other"),
       FirewallRule([.input(inSet: "internal")], .drop, comment: "nothing leaves an internal network"),
       FirewallRule([.output(inSet: "internal")], .drop, comment: "nothing enters an internal network"),
+      FirewallRule([.output(inSet: "bridges"), .translated], .accept, comment: "published ports"),
       FirewallRule([.input(inSet: "bridges"), .output(inSet: "bridges")], .drop, comment: "networks are apart"),
       FirewallRule([.output(inSet: "bridges"), .establishedOrRelated], .accept, comment: "answers come back"),
       FirewallRule([.output(inSet: "bridges")], .drop, comment: "nothing comes in unasked"),
@@ -93,6 +131,9 @@ struct FirewallState: Hashable, Sendable {
     lines += obstacles.map { "obstacle \($0.family) \($0.table) \($0.chain)" }
     if isUntold { lines.append("untold") }
     lines += ruleset.uplinks.map { "uplink \($0)" }
+    lines += ruleset.ports.map {
+      "port \($0.transport) \($0.address?.description ?? "any") \($0.port) \($0.container) \($0.containerPort)"
+    }
     lines += ruleset.members.map { "network \($0.bridge) \($0.subnet) \($0.isInternal ? "internal" : "open")" }
     return lines.joined(separator: "\n") + "\n"
   }
@@ -118,6 +159,12 @@ struct FirewallState: Hashable, Sendable {
         obstacles.append(
           ForwardObstacle(family: String(words[1]), table: String(words[2]), chain: String(words[3])))
       case "uplink" where words.count == 2: ruleset.uplinks.append(String(words[1]))
+      case "port" where words.count == 6:
+        guard let transport = PortEntry.Transport(rawValue: String(words[1])), let port = UInt16(words[3]),
+          let container = IPv4Address(words[4]), let containerPort = UInt16(words[5])
+        else { return nil }
+        ruleset.ports.append(
+          PortEntry(transport, address: IPv4Address(words[2]), port: port, to: container, containerPort))
       case "network" where words.count == 4:
         guard let subnet = IPv4Prefix(words[2]) else { return nil }
         ruleset.members.append(

@@ -33,6 +33,7 @@ func commandTable() -> [CommandEntry] {
     WaitCommand.entry(WaitCommand.perform),
     RmCommand.entry(RmCommand.perform),
     InspectCommand.entry(InspectCommand.perform),
+    PortCommand.entry(PortCommand.perform),
     AttachCommand.entry(AttachCommand.perform),
     ImagesCommand.entry(ImagesCommand.perform),
     RmiCommand.entry(RmiCommand.perform),

@@ -60,8 +60,14 @@ extension PsCommand {
       "Status": .string(row.statusText), "State": .string(row.state.status.rawValue), "Names": .string(row.record.name),
       "Labels": .string(
         row.record.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")),
-      "Networks": .string(row.record.networkMode), "Ports": "",
+      "Networks": .string(row.record.networkMode), "Ports": .string(ports(of: row)),
     ]
+  }
+
+  /// `0.0.0.0:8080->80/tcp`
+  private static func ports(of row: ContainerSummary) -> String {
+    guard row.state.status != .exited else { return "" }
+    return row.record.ports.map { "\($0.hostEnd)->\($0.containerEnd)" }.joined(separator: ", ")
   }
 
   private static func matcher(

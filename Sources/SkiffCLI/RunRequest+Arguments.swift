@@ -2,6 +2,7 @@ internal import Archives
 internal import Arguments
 internal import Engine
 internal import Kernel
+internal import Networks
 internal import Privileges
 internal import Steps
 
@@ -149,6 +150,9 @@ extension RunRequest {
     hostname = try words.read("hostname", parseHostname)
     domainName = try words.read("domainname", parseHostname)
     if hostname != nil && sharesHostNames { throw words.fail("--hostname does not go with --uts=host") }
+    publishing.ports = try words.readAll("publish", PortRequest.parse).flatMap { $0 }
+    publishing.exposed = try words.readAll("expose", PortRequest.parseExposed).flatMap { $0 }
+    publishing.publishesAll = words.flag("publish-all")
     extraHosts = try words.readAll("add-host", Label.init(host:))
     dnsServers = try words.readAll("dns", parseAddress)
   }

@@ -15,6 +15,7 @@ package enum FirewallOperation: Hashable, Sendable {
   case addTable
   case deleteTable
   case addSet(FirewallSet)
+  case addMap(PortMap)
   case addChain(FirewallChain)
   /// To the end of the chain.
   case addRule(chain: String, FirewallRule)
@@ -37,6 +38,51 @@ package struct FirewallSet: Hashable, Sendable {
   }
 }
 
+/// Where published ports lead, as a map that one rule looks into: the cost of a packet does not grow with the number of ports.
+package struct PortMap: Hashable, Sendable {
+  package var name: String
+  /// Whether an entry is for one address of the host; else each is for all of them.
+  package var isByAddress: Bool
+  /// No two with the same key.
+  package var entries: [PortEntry]
+  package init(_ name: String, isByAddress: Bool, _ entries: [PortEntry]) {
+    self.name = name
+    self.isByAddress = isByAddress
+    self.entries = entries
+  }
+}
+
+/// One published port.
+package struct PortEntry: Hashable, Sendable {
+  package enum Transport: String, Hashable, Sendable, CaseIterable {
+    case tcp, udp, sctp
+    /// IPPROTO_*.
+    package var number: UInt8 {
+      switch self {
+      case .tcp: 6
+      case .udp: 17
+      case .sctp: 132
+      }
+    }
+  }
+  package var transport: Transport
+  /// Of the host; nil for all of its addresses.
+  package var address: IPv4Address?
+  package var port: UInt16
+  package var container: IPv4Address
+  package var containerPort: UInt16
+  package init(
+    _ transport: Transport, address: IPv4Address? = nil, port: UInt16, to container: IPv4Address,
+    _ containerPort: UInt16
+  ) {
+    self.transport = transport
+    self.address = address
+    self.port = port
+    self.container = container
+    self.containerPort = containerPort
+  }
+}
+
 package struct InterfacePair: Hashable, Sendable {
   package var input: String
   package var output: String
@@ -53,6 +99,12 @@ package struct FirewallChain: Hashable, Sendable {
     case forward
     /// type nat hook postrouting priority srcnat
     case postrouting
+    /// type nat hook prerouting priority dstnat
+    case prerouting
+    /// type nat hook output priority -100: what this host itself sends
+    case output
+    /// type filter hook prerouting priority raw: before anything has changed the packet
+    case arrival
   }
   package var name: String
   package var hook: Hook
@@ -72,8 +124,20 @@ package struct FirewallRule: Hashable, Sendable {
     case source(inSet: String)
     /// The connection was opened by somebody it was allowed to.
     case establishedOrRelated
+    /// Sent to an address of this host.
+    case toThisHost
+    /// To 127.0.0.0/8, and not by the loopback link.
+    case toLoopbackFromOutside
+    /// From 127.0.0.0/8.
+    case fromLoopback
+    /// A rule has given it another destination.
+    case translated
   }
-  package enum Verdict: Hashable, Sendable { case accept, drop, masquerade }
+  package enum Verdict: Hashable, Sendable {
+    case accept, drop, masquerade
+    /// Another destination, where the map has one for it.
+    case destination(inMap: String, isByAddress: Bool)
+  }
 
   /// All must hold.
   package var matches: [Match]
@@ -100,6 +164,7 @@ extension FirewallOperation {
     case .addTable: "add table \(table)"
     case .deleteTable: "delete table \(table)"
     case .addSet(let set): set.script(table: table)
+    case .addMap(let map): map.script(table: table)
     case .addChain(let chain): "add chain \(table) \(chain.name) { \(chain.hook.script) policy accept; }"
     case .addRule(let chain, let rule): "add rule \(table) \(chain) \(rule.script)"
     }
@@ -119,11 +184,36 @@ extension FirewallSet {
   }
 }
 
+extension PortMap {
+  fileprivate func script(table: String) -> String {
+    let type = (isByAddress ? "ipv4_addr . " : "") + "inet_proto . inet_service : ipv4_addr . inet_service;"
+    let list = entries.map { entry in
+      (isByAddress ? "\(entry.address ?? IPv4Address(value: 0)) . " : "")
+        + "\(entry.transport) . \(entry.port) : \(entry.container) . \(entry.containerPort)"
+    }
+    let contents = list.isEmpty ? "" : " elements = { \(list.joined(separator: ", ")) }"
+    return "add map \(table) \(name) { type \(type)\(contents) }"
+  }
+}
+
+extension FirewallRule.Verdict {
+  fileprivate var script: String {
+    switch self {
+    case .accept, .drop, .masquerade: "\(self)"
+    case .destination(let map, let isByAddress):
+      "dnat ip to \(isByAddress ? "ip daddr . " : "")meta l4proto . th dport map @\(map)"
+    }
+  }
+}
+
 extension FirewallChain.Hook {
   fileprivate var script: String {
     switch self {
     case .forward: "type filter hook forward priority filter;"
     case .postrouting: "type nat hook postrouting priority srcnat;"
+    case .prerouting: "type nat hook prerouting priority dstnat;"
+    case .output: "type nat hook output priority -100;"
+    case .arrival: "type filter hook prerouting priority raw;"
     }
   }
 }
@@ -138,8 +228,12 @@ extension FirewallRule {
       case .path(let set): "iifname . oifname @\(set)"
       case .source(let set): "ip saddr @\(set)"
       case .establishedOrRelated: "ct state established,related"
+      case .toThisHost: "fib daddr type local"
+      case .toLoopbackFromOutside: "iifname != \"lo\" ip daddr 127.0.0.0/8"
+      case .fromLoopback: "ip saddr 127.0.0.0/8"
+      case .translated: "ct status dnat"
       }
     }
-    return (matches + ["\(verdict)", "comment \"\(comment)\""]).joined(separator: " ")
+    return (matches + [verdict.script, "comment \"\(comment)\""]).joined(separator: " ")
   }
 }

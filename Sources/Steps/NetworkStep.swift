@@ -10,6 +10,8 @@ package enum NetworkStep: Hashable, Sendable {
   case makeVeth(VethPair)
   /// A cable that hangs loose, because its bridge was deleted, goes back into the new one.
   case attach(LinkName, bridge: String)
+  /// A bridge may send back by this port what came in there: a container reaches itself by a port that it has published.
+  case reflect(LinkName)
   case setUp(LinkName)
   case addAddress(LinkName, IPv4Prefix)
   case addDefaultRoute(gateway: IPv4Address, LinkName)
@@ -37,7 +39,7 @@ package enum NetworkStep: Hashable, Sendable {
     // attempt to move the interface out of the namespace before deletion" (config-linux.md, "Network Devices").
     case .moveLink, .returnLink: nil
     // What a link carries goes with the link.
-    case .attach, .setUp, .addAddress, .addDefaultRoute, .rename, .setMacAddress, .deleteLink: nil
+    case .attach, .reflect, .setUp, .addAddress, .addDefaultRoute, .rename, .setMacAddress, .deleteLink: nil
     }
   }
 }

@@ -11,6 +11,7 @@ private let missing =
 struct FirewallSocketTests {
   /// One of everything.
   static func change(_ networks: Int = 2) -> FirewallChange {
+    let web = IPv4Address(value: 0xac11_0002)
     let bridges = (0..<networks).map { "br\($0)" }
     let prefixes = (0..<networks).map { IPv4Prefix(IPv4Address(value: 0xac11_0000 + UInt32($0) << 8), length: 24) }
     return FirewallChange(
@@ -22,6 +23,27 @@ struct FirewallSocketTests {
         .addSet(
           FirewallSet("subnets", .prefixes(prefixes))),
         .addSet(FirewallSet("nothing", .interfaces([]))),
+        .addMap(
+          PortMap(
+            "everywhere", isByAddress: false,
+            [PortEntry(.tcp, port: 8080, to: web, 80), PortEntry(.udp, port: 53, to: web, 5353)])),
+        .addMap(
+          PortMap(
+            "addressed", isByAddress: true,
+            [PortEntry(.sctp, address: IPv4Address("127.0.0.1"), port: 65535, to: web, 1)])),
+        .addMap(PortMap("empty", isByAddress: true, [])),
+        .addChain(FirewallChain("arrival", .arrival)),
+        .addRule(
+          chain: "arrival", FirewallRule([.toLoopbackFromOutside], .drop, comment: "the loopback is not for others")),
+        .addChain(FirewallChain("prerouting", .prerouting)),
+        .addRule(
+          chain: "prerouting",
+          FirewallRule([.toThisHost], .destination(inMap: "addressed", isByAddress: true), comment: "one address")),
+        .addRule(
+          chain: "prerouting",
+          FirewallRule([.toThisHost], .destination(inMap: "everywhere", isByAddress: false), comment: "all addresses")),
+        .addChain(FirewallChain("output", .output)),
+        .addRule(chain: "output", FirewallRule([.translated], .accept, comment: "translated")),
         .addChain(FirewallChain("forward", .forward)),
         .addRule(chain: "forward", FirewallRule([.path(inSet: "within")], .accept, comment: "one network")),
         .addRule(
@@ -34,6 +56,9 @@ struct FirewallSocketTests {
         .addRule(
           chain: "postrouting",
           FirewallRule([.source(inSet: "subnets"), .outputNot(inSet: "bridges")], .masquerade, comment: "masquerade")),
+        .addRule(
+          chain: "postrouting",
+          FirewallRule([.fromLoopback, .output(inSet: "bridges")], .masquerade, comment: "the host's own")),
       ])
   }
 

@@ -5,6 +5,20 @@ import Testing
 /// kill -9 before every step of making and of removing a network; the next commands know what to do with what is there.
 @Suite(.serialized, .enabled(if: getuid() == 0, "networks need root: their bridges are real"))
 struct NetworkWalkTests {
+  @Test func aPortIsFreeAgainAfterAKillWhileItWasPublished() throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    // A port of the machine's own network namespace: one that nothing here uses.
+    let words = ["run", "--rm", "-p", "127.0.0.1:38412:80", "--rootfs", sandbox.rootfs, "true"]
+    for index in 0..<2 {
+      let killed = try sandbox.skiff(words, environment: ["SKIFF_KILL_AT": "publishing:\(index)"])
+      #expect(killed.code == 137)
+      let again = try sandbox.skiff(words)
+      #expect(again.code == 0, "killed at \(index): \(again.errors)")
+      #expect(try entries(of: Path(sandbox.run + "/networks/.ports")).isEmpty)
+    }
+  }
+
   @Test func nothingIsLeftOfANetworkAfterAKillBeforeEachStep() throws {
     let sandbox = try Sandbox()
     defer { sandbox.remove() }

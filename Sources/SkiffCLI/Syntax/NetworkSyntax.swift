@@ -63,3 +63,17 @@ enum NetworkCommand {
       positionals: .atLeast(1, .networks))
   }
 }
+
+enum PortCommand {
+  static let summary = "List port mappings or a specific mapping for the container"
+
+  static func entry(_ perform: @escaping Perform) -> CommandEntry {
+    CommandEntry("port", summary: summary, group: CommandGroup.life, .run(syntax: syntax, perform))
+  }
+
+  static func syntax() -> Command {
+    Command(
+      "port", summary: summary, usage: ["CONTAINER [PORT[/PROTOCOL]]"],
+      positionals: Positionals(1, 2, first: .containers))
+  }
+}

@@ -102,6 +102,11 @@ enum RunCommand {
         help: "Connect a container to a network: bridge, none, host, container:NAME or the name of one",
         completion: .networks),
       Option("net", .value, value: "network", help: "", completion: .networks, isHidden: true),
+      Option(
+        "publish", short: "p", .repeated, value: "list",
+        help: "Publish a container's port(s) to the host: [ADDRESS:][HOST-PORT:]PORT[/tcp|udp|sctp]"),
+      Option("publish-all", short: "P", help: "Publish all exposed ports to random ports"),
+      Option("expose", .repeated, value: "list", help: "Expose a port or a range of ports"),
       Option("hostname", short: "h", .value, help: "Container host name"),
       Option("domainname", .value, help: "Container NIS domain name"),
       Option("add-host", .repeated, value: "list", help: "Add a custom host-to-IP mapping (host:ip)"),

@@ -1,0 +1,177 @@
+internal import Kernel
+internal import Launching
+package import Steps
+
+// Published ports. Who has one is a symbolic link in `<run>/.ports` (PortClaim); the firewall's maps are made from them, so
+// what crashed in between is put right by whoever comes next.
+
+extension NetworkStore {
+  var ports: Path { run.appending(".ports") }
+
+  /// Takes ports of the host for a container and lets the firewall lead them there: all of them or none.
+  ///
+  /// - Parameters:
+  ///   - isAlive: whether a container is there that may hold a port.
+  ///   - name: what a person calls a container; nil for one that is not known.
+  package func publish(
+    _ requests: [PortRequest], for container: String, at attachment: NetworkAttachment, isAlive: (String) -> Bool,
+    name: (String) -> String?, observe: (Step) -> Void = { _ in }
+  ) throws(NetworkError) -> [PublishedPort] {
+    guard !requests.isEmpty else { return [] }
+    try refusePublishing(on: attachment)
+    let lock = try describing("cannot lock the networks") { () throws(Fault) in try takeLock() }
+    defer { hold(lock) }
+    var claims = try describing("cannot read the published ports") { () throws(Fault) in
+      try readClaims(removing: { !isAlive($0.container) && !isRunning($0.claimer) })
+    }
+    var made: [PortClaim] = []
+    do throws(NetworkError) {
+      for request in requests {
+        let hostPort = try choose(request, among: claims, name: name)
+        let claim = PortClaim(
+          PublishedPort(
+            request.transport, address: request.address, hostPort: hostPort, containerPort: request.containerPort),
+          container: container, network: attachment.network, address: attachment.address.address)
+        try describing("cannot take port \(claim.port.hostEnd)/\(request.transport)") { () throws(Fault) in
+          if !exists(ports) { try makeDirectories(ports, mode: 0o700) }
+          try makeSymbolicLink(ports.appending(claim.fileName), to: claim.target)
+        }
+        claims.append(claim)
+        made.append(claim)
+      }
+      passKillSwitch("publishing", 0)
+      var steps: [Step] = []
+      // What this host sends to its own loopback is led to a container as well; the kernel takes an address of the loopback
+      // for a mistake on any other link (ip-sysctl, route_localnet). Others' packets to it are dropped as they arrive.
+      let key = "net/ipv4/conf/\(attachment.bridge)/route_localnet"
+      if (try? readText(Path("/proc/sys/" + key))) != "1" {
+        steps.append(.network(.setSysctl(key: key, value: "1", before: "0")))
+      }
+      try performFirewall(steps, observe: observe)
+    } catch {
+      for claim in made { try? removeFile(ports.appending(claim.fileName)) }
+      throw error
+    }
+    return made.map(\.port)
+  }
+
+  private func refusePublishing(on attachment: NetworkAttachment) throws(NetworkError) {
+    guard attachment.gateway == nil else { return }
+    throw NetworkError(
+      .usage, "network \(attachment.network) is internal: nothing of it is published",
+      hint: "leave -p out, or use another network")
+  }
+
+  /// The host's port for a request.
+  private func choose(
+    _ request: PortRequest, among claims: [PortClaim], name: (String) -> String?
+  ) throws(NetworkError) -> UInt16 {
+    let words = "\(request.address?.description ?? "0.0.0.0"):"
+    guard let range = request.hostPorts else {
+      return try anyPort(request, among: claims)
+    }
+    for port in range {
+      let claim = claims.first { $0.excludes(request.transport, request.address, port) }
+      let free = try describing("cannot try port \(words)\(port)/\(request.transport)") { () throws(Fault) in
+        claim == nil ? try freeHostPort(request.transport, request.address, port) : nil
+      }
+      if let free { return free }
+      guard range.count == 1 else { continue }
+      let other =
+        if let claim { "container \(name(claim.container) ?? String(claim.container.prefix(12)))" } else {
+          holder(of: request.transport, port: port) ?? "a program of this host"
+        }
+      throw NetworkError(
+        .conflict, "port \(words)\(port)/\(request.transport) is in use by \(other)",
+        hint:
+          "publish another: -p \(port == .max ? port - 1 : port + 1):\(request.containerPort); without a host port a free one is taken"
+      )
+    }
+    throw NetworkError(
+      .conflict, "all ports \(words)\(range.lowerBound)-\(range.upperBound)/\(request.transport) are in use",
+      hint: "choose a wider range, or leave the host's port out")
+  }
+
+  /// Any that is free; the kernel knows.
+  private func anyPort(_ request: PortRequest, among claims: [PortClaim]) throws(NetworkError) -> UInt16 {
+    for attempt in 0..<200 {
+      // sctp has no sockets here that could be asked: the range that the kernel takes such ports from, from its start.
+      let asked: UInt16 = request.transport == .sctp ? 32_768 + UInt16(attempt) : 0
+      let port = try describing("cannot find a free port") { () throws(Fault) in
+        try freeHostPort(request.transport, request.address, asked)
+      }
+      guard let port, !claims.contains(where: { $0.excludes(request.transport, request.address, port) }) else {
+        continue
+      }
+      return port
+    }
+    throw NetworkError(.conflict, "no free port was found for \(request.containerPort)/\(request.transport)")
+  }
+
+  /// The lock is held.
+  private func performFirewall(_ steps: [Step], observe: (Step) -> Void) throws(NetworkError) {
+    let update: FirewallUpdate?
+    let networks = try all()
+    do throws(Fault) { update = try firewallUpdate(for: networks) } catch {
+      throw NetworkError("cannot look at the firewall", error)
+    }
+    if let update {
+      try describing("cannot keep the state of the firewall") { () throws(Fault) in try intend(update.ruleset) }
+    }
+    try performAll(steps + (update.map { [.network($0.step)] } ?? []), on: "the published ports", observe: observe)
+    passKillSwitch("publishing", 1)
+    if let update { remember(update.ruleset) }
+  }
+
+  /// Gives back what a container has published; its packets are led nowhere from then on.
+  func withdrawPorts(of container: String) throws(NetworkError) {
+    guard exists(ports) else { return }
+    let has = try describing("cannot read the published ports") { () throws(Fault) in
+      try readClaims().contains { $0.container == container }
+    }
+    guard has else { return }
+    let lock = try describing("cannot lock the networks") { () throws(Fault) in try takeLock() }
+    defer { hold(lock) }
+    _ = try describing("cannot give back the published ports") { () throws(Fault) in
+      try readClaims(removing: { $0.container == container })
+    }
+    try performFirewall([], observe: { _ in })
+  }
+
+  /// Ports of containers that are no more.
+  func healPorts(isAlive: (String) -> Bool) throws(NetworkError) -> [String] {
+    guard exists(ports) else { return [] }
+    func isDead(_ claim: PortClaim) -> Bool { !isAlive(claim.container) && !isRunning(claim.claimer) }
+    let dead = try describing("cannot read the published ports") { () throws(Fault) in try readClaims().filter(isDead) }
+    guard !dead.isEmpty else { return [] }
+    let lock = try describing("cannot lock the networks") { () throws(Fault) in try takeLock() }
+    defer { hold(lock) }
+    // Read again: what was dead without the lock may have been taken anew.
+    _ = try describing("cannot heal the published ports") { () throws(Fault) in try readClaims(removing: isDead)
+    }
+    try performFirewall([], observe: { _ in })
+    return dead.map { "port \($0.port.hostEnd)/\($0.port.transport) of \($0.container.prefix(12))" }
+  }
+
+  func readClaims() throws(Fault) -> [PortClaim] {
+    try portNames().compactMap { name in
+      (try? readSymbolicLink(ports.appending(name)).string).flatMap { PortClaim(name: name.string, target: $0) }
+    }.sorted { $0.fileName.string < $1.fileName.string }
+  }
+
+  /// Takes those away, and what is no claim at all; the rest is given.
+  private func readClaims(removing isGone: (PortClaim) -> Bool) throws(Fault) -> [PortClaim] {
+    let claims = try readClaims()
+    let kept = claims.filter { !isGone($0) }
+    let names = Set(kept.map(\.fileName.string))
+    for name in try portNames() where !names.contains(name.string) { try? removeTree(ports.appending(name)) }
+    return kept
+  }
+
+  private func portNames() throws(Fault) -> [Path] {
+    do throws(Fault) { return try entries(of: ports).map(\.name) } catch {
+      if error.errno == .noSuchFile { return [] }
+      throw error
+    }
+  }
+}

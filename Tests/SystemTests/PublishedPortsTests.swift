@@ -1,0 +1,110 @@
+import Foundation
+import Kernel
+import Testing
+
+/// Who reaches a published port: this host, a LAN, containers; over a network of namespaces that the test makes.
+@Suite(.serialized, .enabled(if: getuid() == 0, "networks need root: their bridges are real"))
+struct PublishedPortsTests {
+  /// `lan` is another machine on a cable, 192.0.2.2; this host is 192.0.2.1 there. `ask ADDRESS PORT` prints what answers.
+  private static let lan = #"""
+    ip link set lo up
+    lan() { nsenter --net=/proc/$far/ns/net "$@"; }
+    unshare -n sleep 1000 & far=$!
+    trap 'kill $far; "$skiff" rm -f web other >/dev/null 2>&1; "$skiff" network rm bridge >/dev/null 2>&1' EXIT
+    until [ "$(readlink /proc/$far/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done
+    ip link add lan0 type veth peer name eth0 netns /proc/$far/ns/net
+    ip addr add 192.0.2.1/24 dev lan0; ip link set lan0 up
+    lan ip addr add 192.0.2.2/24 dev eth0; lan ip link set eth0 up; lan ip route add default via 192.0.2.1
+    # The server takes one caller after another: who comes in between asks again.
+    until_answered() {
+      for attempt in 1 2 3 4 5 6; do
+        answer=$("$@" 2>/dev/null) && [ -n "$answer" ] && break
+        answer=closed
+        sleep 0.2
+      done
+      echo "$answer"
+    }
+    once() { echo | timeout 3 busybox nc -w 2 "$1" "$2"; }
+    ask() { until_answered once "$@"; }
+    from_lan() { until_answered lan busybox sh -c "echo | busybox nc -w 2 $1 $2"; }
+    from() { until_answered "$skiff" exec "$1" sh -c "echo | nc -w 2 $2 $3" </dev/null; }
+    serve() { name=$1; shift; "$skiff" run -d --name "$name" "$@" --rootfs "$rootfs" sh -c \
+      "while :; do echo $name | nc -l -p 80 2>/dev/null; done" </dev/null >/dev/null; }
+    settle() { sleep 0.5; }
+    """#
+
+  private func run(_ script: String) throws -> [String] {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    let file = sandbox.folder.path + "/script"
+    let text = "skiff=$1 rootfs=\(sandbox.rootfs)\n\(Self.lan)\n\(script)\n"
+    try text.write(toFile: file, atomically: true, encoding: .utf8)
+    // Not by Foundation's Process: what runs on in the background holds what it inherits.
+    let environment = "SKIFF_ROOT=\(sandbox.state) SKIFF_STATE=\(sandbox.run)"
+    let line =
+      "\(environment) timeout 100 unshare -n bash \(file) \(Sandbox.skiff) </dev/null >\(file).out 2>\(file).err"
+    let status = try Shell(line).waitForExit()
+    let errors = try readText(Path(file + ".err"))
+    #expect(status == .exited(0), "\(errors)")
+    return try readText(Path(file + ".out"), limit: 1 << 20).split(separator: "\n").map(String.init)
+  }
+
+  @Test func whoReachesIt() throws {
+    let lines = try run(
+      #"""
+      serve web -p 8080:80 -p 127.0.0.1:9090:80
+      serve other
+      settle
+      echo "loopback $(ask 127.0.0.1 8080) $(ask 127.0.0.1 9090)"
+      echo "own $(ask 192.0.2.1 8080) $(ask 192.0.2.1 9090)"
+      echo "lan $(from_lan 192.0.2.1 8080) $(from_lan 192.0.2.1 9090)"
+      # Who sends to the loopback from outside has set a route for it; and the container itself, which nobody asked.
+      lan ip addr del 127.0.0.1/8 dev lo; lan ip route add 127.0.0.1/32 via 192.0.2.1
+      echo "martian $(from_lan 127.0.0.1 9090)"
+      echo "other $(from other 192.0.2.1 8080) $(from other 172.17.0.1 8080)"
+      echo "itself $(from web 192.0.2.1 8080)"
+      "$skiff" ps --format '{{.Names}} {{.Ports}}' | grep web
+      "$skiff" port web
+      "$skiff" port web 80/tcp | head -n 1
+      "$skiff" inspect -f '{{json .NetworkSettings.Ports}}' web
+      "$skiff" rm -f web >/dev/null
+      echo "gone $(ask 127.0.0.1 8080) $(from_lan 192.0.2.1 8080)"
+      echo "claims $(ls "$SKIFF_STATE/networks/.ports" 2>/dev/null | wc -l) rules $(nft list ruleset | grep -c 'dnat ip')"
+      """#)
+    #expect(
+      lines == [
+        "loopback web web", "own web closed", "lan web closed", "martian closed", "other web web", "itself web",
+        "web 0.0.0.0:8080->80/tcp, 127.0.0.1:9090->80/tcp",
+        "80/tcp -> 0.0.0.0:8080", "80/tcp -> 127.0.0.1:9090", "0.0.0.0:8080",
+        #"{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"},{"HostIp":"127.0.0.1","HostPort":"9090"}]}"#,
+        "gone closed closed", "claims 0 rules 0",
+      ])
+  }
+
+  /// The address of who asks is what the container sees.
+  @Test func theClientsAddressIsKept() throws {
+    let lines = try run(
+      #"""
+      "$skiff" run -d --name web -p 8080:80 --rootfs "$rootfs" nc -l -p 80 -e cat /proc/net/tcp6 </dev/null >/dev/null
+      settle
+      from_lan 192.0.2.1 8080
+      """#)
+    // 192.0.2.2, as proc_net_tcp has it on a little-endian machine.
+    #expect(lines.contains { $0.contains("020200C0") }, "\(lines)")
+  }
+
+  @Test func whatCannotBePublishedIsSaid() throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    for (words, message) in [
+      (["--network", "none"], "with --network none nothing can be published"),
+      (["--network", "host"], "every port of the container is the host's already"),
+    ] {
+      let result = try sandbox.skiff(
+        ["run", "--rm"] + words + ["-p", "80", "--rootfs", sandbox.rootfs, "true"])
+      #expect(result.code == 125 && result.errors.contains(message), "\(result.errors)")
+    }
+    let odd = try sandbox.skiff(["run", "--rm", "-p", "80:", "--rootfs", sandbox.rootfs, "true"])
+    #expect(odd.code == 125 && odd.errors.contains("is no port of the container"), "\(odd.errors)")
+  }
+}
