@@ -12,6 +12,16 @@ struct FoundImage {
   var layers: [FoundLayer]
   var config: Digest
   var names: [Reference]
+  /// What the same place has about it.
+  var referrers: [FoundReferrer] = []
+}
+
+/// A manifest that is about an image, or about such a manifest.
+struct FoundReferrer {
+  /// With its type, as the store's list has it.
+  var descriptor: ContentDescriptor
+  var subject: Digest
+  var blobs: [SpooledBlob]
 }
 
 /// A layer of such an image; its bytes may not have been looked at.

@@ -12,6 +12,7 @@ struct LayoutImages {
   private static let maximumCount = 10_000
 
   private(set) var images: [FoundImage] = []
+  private var referrers: [FoundReferrer] = []
   /// What is in the list and is no image, or for another platform: told when nothing is left.
   private var leftOut: [String] = []
   private let choice: ImageChoice
@@ -27,10 +28,44 @@ struct LayoutImages {
     guard index.manifests.count <= Self.maximumCount else {
       throw StoreError(.invalid, "index.json is refused: more than \(Self.maximumCount) images")
     }
-    for descriptor in index.manifests where choice.name == nil || Self.isNamed(descriptor, choice.name) {
-      try add(descriptor, names: Self.names(of: descriptor), from: source)
+    for descriptor in index.manifests {
+      if let referrer = try? Self.referrer(descriptor, in: source) {
+        referrers.append(referrer)
+      } else if choice.name == nil || Self.isNamed(descriptor, choice.name) {
+        try add(descriptor, names: Self.names(of: descriptor), from: source)
+      }
     }
+    for image in images.indices { attachReferrers(to: image) }
     if images.isEmpty { throw nothing(in: index) }
+  }
+
+  /// Nil for what is no such manifest, and an error for one that is not complete: what is about an image is no reason to refuse
+  /// the image.
+  private static func referrer(
+    _ descriptor: ContentDescriptor, in source: borrowing some ImageSource & ~Copyable
+  ) throws(StoreError) -> FoundReferrer? {
+    guard descriptor.mediaType.isManifest else { return nil }
+    let manifest: Manifest = try source.parse(descriptor, "manifest")
+    guard let subject = manifest.subject, manifest.artifactType != nil || !manifest.config.mediaType.isImageConfig
+    else {
+      return nil
+    }
+    var blobs = [try source.blob(descriptor, "manifest"), try source.blob(manifest.config, "config")]
+    for layer in manifest.layers { blobs.append(try source.blob(layer, "layer")) }
+    // They are read as documents are.
+    guard blobs.allSatisfy({ $0.size <= 64 << 20 }) else { return nil }
+    var named = ContentDescriptor(mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size)
+    named.artifactType = manifest.artifactType ?? manifest.config.mediaType.rawValue
+    return FoundReferrer(descriptor: named, subject: subject.digest, blobs: blobs)
+  }
+
+  private mutating func attachReferrers(to image: Int) {
+    var about: Set<Digest> = [images[image].manifest.digest]
+    while let next = referrers.firstIndex(where: { about.contains($0.subject) }) {
+      let referrer = referrers.remove(at: next)
+      about.insert(referrer.descriptor.digest)
+      images[image].referrers.append(referrer)
+    }
   }
 
   private static func checkVersion(_ bytes: [UInt8]) throws(StoreError) {

@@ -104,7 +104,7 @@ extension ImageStore {
     var named: [(descriptor: ContentDescriptor, reference: Reference?)] = []
     var seen: Set<FoundLayer> = []
     try source.keep(images.flatMap(\.layers).filter { seen.insert($0).inserted })
-    try source.keep(images.flatMap(\.documents))
+    try source.keep(images.flatMap { $0.documents + $0.referrers.flatMap(\.blobs) })
     for image in images {
       if let bytes = image.manifestBytes { _ = try blobs.put(bytes, mediaType: image.manifest.mediaType) }
       passKillSwitch("load", 1)
@@ -116,6 +116,7 @@ extension ImageStore {
       try self.images().flatMap { image in image.tags.map { ($0, image.id) } }, uniquingKeysWith: { first, _ in first })
     try register(named)
     passKillSwitch("load", 3)
+    try list(artifacts: images.flatMap { $0.referrers.map(\.descriptor) })
     return images.map { image in
       let names = image.names.map(\.familiar)
       return LoadedImage(

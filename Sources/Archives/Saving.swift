@@ -17,6 +17,8 @@ package enum SaveFormat: String, CaseIterable, Sendable {
 package struct SavedImage: Sendable {
   package var image: Image
   package var names: [Reference]
+  /// What goes with it: what is about it, and about that.
+  package var referrers: [Artifact] = []
 }
 
 extension ImageStore {
@@ -33,6 +35,22 @@ extension ImageStore {
       }
     }
     return chosen
+  }
+
+  /// The same with what the store has about them.
+  package func withReferrers(_ images: [SavedImage]) throws(StoreError) -> [SavedImage] {
+    var images = images
+    for index in images.indices {
+      var waiting = [images[index].image.manifestDigest]
+      var seen = Set(waiting)
+      while let subject = waiting.popLast() {
+        for artifact in try artifacts(about: subject) where seen.insert(artifact.descriptor.digest).inserted {
+          images[index].referrers.append(artifact)
+          waiting.append(artifact.descriptor.digest)
+        }
+      }
+    }
+    return images
   }
 
   private func imagesToSave(_ word: String) throws(StoreError) -> [(Image, Reference?)] {
@@ -105,6 +123,11 @@ extension ImageStore {
     for saved in images {
       let image = saved.image
       for blob in [image.descriptor, image.manifest.config] + image.manifest.layers { found[blob.digest] = blob }
+      for artifact in saved.referrers {
+        for blob in [artifact.descriptor, artifact.manifest.config] + artifact.manifest.layers {
+          found[blob.digest] = blob
+        }
+      }
     }
     return found.values.sorted { $0.digest.hex < $1.digest.hex }
   }
@@ -123,6 +146,7 @@ extension ImageStore {
         index.manifests.append(descriptor)
       }
     }
+    for artifact in images.flatMap(\.referrers) { index.manifests.append(artifact.descriptor) }
     var documents = [
       (name: "oci-layout", bytes: Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8)), ("index.json", index.jsonBytes()),
     ]

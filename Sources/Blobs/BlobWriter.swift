@@ -2,13 +2,16 @@ package import ImageSpec
 internal import Kernel
 
 /// Writes one blob whose digest is known only at the end: a locked file in `ingest`, then fsync, then rename to its digest.
-/// Until then nobody sees it. Dropped unfinished, it leaves nothing.
+/// Until then nobody sees it. Dropped unfinished, it leaves nothing, unless it is to be taken up again.
 package struct BlobWriter: ~Copyable {
   private let store: BlobStore
   private let file: LockedFile
   private var hash = SHA256()
   private var size: Int64 = 0
   private var buffer: [UInt8] = []
+  /// Bytes of an earlier writer that are not taken up yet.
+  private var left: Int64 = 0
+  private var isKept = false
   private static let bufferSize = 1 << 18
 
   package init(store: BlobStore) throws(StoreError) {
@@ -17,9 +20,45 @@ package struct BlobWriter: ~Copyable {
     buffer.reserveCapacity(Self.bufferSize)
   }
 
-  deinit { try? removeFile(file.name) }
+  /// One that goes on where an earlier one of the same blob ended: killed, or told to keep what it had. `takeUp` comes before
+  /// the first `write`.
+  package init(store: BlobStore, resuming blob: ContentDescriptor) throws(StoreError) {
+    self.store = store
+    file = try LockedFile(partOf: blob, in: store)
+    left = file.length
+    buffer.reserveCapacity(Self.bufferSize)
+  }
+
+  deinit { if !isKept { try? removeFile(file.name) } }
+
+  /// The next bytes that an earlier writer left; they count as written from then on. None when all have been taken up.
+  package mutating func takeUp() throws(StoreError) -> [UInt8] {
+    guard left > 0 else { return [] }
+    let count = Int(min(left, Int64(Self.bufferSize)))
+    let bytes = try storing("cannot read what was fetched before") { () throws(Fault) in
+      try file.descriptor.borrowed.read(count, at: Int(size))
+    }
+    guard !bytes.isEmpty else {
+      throw StoreError(.damaged, "what was fetched before became shorter while it was read")
+    }
+    hash.update(bytes[...])
+    size += Int64(bytes.count)
+    left -= Int64(bytes.count)
+    if left == 0 {
+      let end = Int(size)
+      try storing("cannot write to the image store") { () throws(Fault) in try file.descriptor.borrowed.seek(to: end) }
+    }
+    return bytes
+  }
+
+  /// What was written so far is there for the next writer of the blob, whatever becomes of this one.
+  package mutating func keepForLater() throws(StoreError) {
+    try flush()
+    isKept = true
+  }
 
   package mutating func write(_ bytes: ArraySlice<UInt8>) throws(StoreError) {
+    guard left == 0 else { throw StoreError(.host, "what was fetched before was not read") }
     hash.update(bytes)
     size += Int64(bytes.count)
     if buffer.count + bytes.count <= Self.bufferSize {
@@ -100,8 +139,28 @@ package struct BlobWriter: ~Copyable {
 private struct LockedFile: ~Copyable {
   let name: Path
   let descriptor: Descriptor
+  /// Bytes that are in it already.
+  let length: Int64
+
+  /// What an earlier writer left of a blob. Somebody else may have it, who removes or fetches it: then it is a new file.
+  init(partOf blob: ContentDescriptor, in store: BlobStore) throws(StoreError) {
+    let parts = PartialBlobs(of: store)
+    do throws(Fault) {
+      if let descriptor = try parts.open(blob.digest) {
+        let length = Int64(try status(of: descriptor.borrowed).size)
+        // More than all of it is something else.
+        if length > blob.size { try descriptor.borrowed.truncate(to: 0) }
+        self.name = parts.path(of: blob.digest)
+        self.descriptor = descriptor
+        self.length = length > blob.size ? 0 : length
+        return
+      }
+    } catch { throw StoreError("cannot write to the image store", error) }
+    self = try LockedFile(in: store.root.appending("ingest"))
+  }
 
   init(in directory: Path) throws(StoreError) {
+    length = 0
     do throws(Fault) {
       for attempt in 1... {
         let name = directory.appending("\(processIdentifier()).\(monotonicNanoseconds()).\(attempt)")
@@ -127,6 +186,7 @@ private struct LockedFile: ~Copyable {
 extension BlobStore {
   /// Takes away what writers that died left behind.
   package func heal() {
+    PartialBlobs(of: self).expire()
     forEachLeftover(in: root.appending("ingest")) { try? removeTree($0) }
     healIndex()
   }

@@ -8,6 +8,7 @@ package import Kernel
 /// images/blobs/sha256/HEX   manifests, configs, layers
 /// images/ingest/            what is being written; locked by its writer, removed by whoever finds it unlocked
 /// images/index.copy.json    the list once more, should it get lost
+/// images/partial/HEX        what came of a blob before its fetch was cut or killed; the next one goes on from it
 /// images/index.lock         held while index.json is changed
 /// images/removal.lock       shared by those who add images, exclusive for who removes blobs
 /// ```

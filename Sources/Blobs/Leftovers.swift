@@ -11,10 +11,11 @@ package func forEachLeftover(in directory: Path, _ body: (Path) -> Void) {
 }
 
 extension BlobStore {
-  /// Bytes of what writers that died left behind.
+  /// Bytes of what writers that died left behind, and of blobs that wait to be fetched to their end.
   package func leftovers(_ meter: inout DiskMeter) -> Int64 {
     let before = meter.total
     forEachLeftover(in: root.appending("ingest")) { meter.add($0) }
+    countParts(&meter)
     return meter.total - before
   }
 }

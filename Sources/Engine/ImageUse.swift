@@ -121,6 +121,7 @@ extension Engine {
       let config = image.config.config
       return [
         "Id": .string(image.id.description), "RepoTags": .array(image.tags.map(JSONValue.string)),
+        "RepoDigests": .array(image.repositoryDigests.map(JSONValue.string)),
         "Digest": .string(image.manifestDigest.description),
         "Created": .string(image.config.created ?? ""), "Architecture": .string(image.config.platform.architecture),
         "Os": .string(image.config.platform.os), "Size": .number(.integer(image.size)),

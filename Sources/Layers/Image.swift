@@ -12,6 +12,8 @@ package struct Image: Hashable, Sendable {
   package var config: ImageConfig
   /// Its names, familiar and sorted; none for an image that another took the name of.
   package var tags: [String]
+  /// The digest of the index that it was chosen from, by the name that means that index at its registry.
+  package var origins: [String: Digest]
   /// Where its layers are unpacked, topmost first: the lowerdirs of an overlay. They are there once `resolve` gave the image.
   package var lowerdirs: [Path]
 

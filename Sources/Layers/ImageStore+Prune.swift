@@ -27,13 +27,15 @@ extension ImageStore {
     try blobs.whileRemoving { () throws(StoreError) in
       let used = used()
       let chosen = try images().filter { !used.contains($0.id) && isChosen($0) }
-      let leaving = Set(chosen.map(\.manifestDigest))
-      let needed = try reachable(from: try index(without: leaving), keeping: kept())
+      let before = try blobs.index()
+      // What is about an image goes with it.
+      let leaving = leaving(Set(chosen.map(\.manifestDigest)), in: before)
+      let needed = try reachable(from: before.without(leaving), keeping: kept())
       var pruned = PrunedImages()
       for image in chosen { pruned.removed += image.tags.map { RemovedImage.untagged($0) } }
       if !isRehearsal && !leaving.isEmpty {
         try blobs.updateIndex { (index: inout Index) throws(StoreError) in
-          index.manifests.removeAll { leaves($0, with: leaving) }
+          index = index.without(leaving)
         }
       }
       passKillSwitch("pruning", 0)
@@ -47,26 +49,18 @@ extension ImageStore {
         pruned.trees.append(diffID)
         if !isRehearsal { try layers.remove(diffID) }
       }
+      // What was fetched in part belongs to no image.
+      pruned.reclaimed += blobs.removeParts(isRehearsal: isRehearsal, meter: &meter)
       return pruned
     }
   }
 
   /// The blobs that would be nobody's if the images that nobody uses were taken away.
   package func blobs(unusedBy used: Set<Digest>) throws(StoreError) -> [Digest] {
-    let leaving = Set(try images().filter { !used.contains($0.id) }.map(\.manifestDigest))
-    let needed = try reachable(from: try index(without: leaving)).blobs
+    let index = try blobs.index()
+    let leaving = leaving(Set(try images().filter { !used.contains($0.id) }.map(\.manifestDigest)), in: index)
+    let needed = try reachable(from: index.without(leaving)).blobs
     return try blobs.digests().filter { !needed.contains($0) }
-  }
-
-  private func index(without leaving: Set<Digest>) throws(StoreError) -> Index {
-    var index = try blobs.index()
-    index.manifests.removeAll { leaves($0, with: leaving) }
-    return index
-  }
-
-  /// What is about an image goes with it.
-  private func leaves(_ listed: ContentDescriptor, with leaving: Set<Digest>) -> Bool {
-    leaving.contains(listed.digest) || listed.isArtifact && leaving.contains { isArtifact(listed, about: $0) }
   }
 
   /// What stays: the blobs that the list leads to, through indexes too, and the layers that their configs name.
@@ -79,6 +73,8 @@ extension ImageStore {
     var found = Reachable(layers: kept)
     // A digest is followed once, so that no chain of indexes is endless or doubles at each step.
     var waiting = index.manifests
+    // The index that an image was chosen from says what its digest is of; what else it names is not here.
+    let origins = index.manifests.compactMap { $0.annotations[Self.indexAnnotation].flatMap { try? Digest($0) } }
     while let descriptor = waiting.popLast() {
       guard found.blobs.insert(descriptor.digest).inserted else { continue }
       // Of an image that is damaged, what can still be told stays.
@@ -93,7 +89,18 @@ extension ImageStore {
       let config: ImageConfig? = try? parse(manifest.config, "config")
       found.layers.formUnion(config?.diffIDs ?? stack)
     }
+    found.blobs.formUnion(origins)
     return found
+  }
+
+  /// Removes what was just added for an image that then was refused, as far as no image of the list leads to it, unless somebody
+  /// adds just now.
+  package func takeBack(blobs added: Set<Digest>, layers unpacked: Set<Digest>) throws(StoreError) {
+    _ = try blobs.whileRemovingIfFree { () throws(StoreError) in
+      let needed = try reachable(from: try blobs.index())
+      for digest in added.subtracting(needed.blobs) { try blobs.remove(digest) }
+      for diffID in unpacked.subtracting(needed.layers) { try layers.remove(diffID) }
+    }
   }
 
   /// Removes what no image of the list leads to, unless somebody adds just now.
@@ -111,5 +118,13 @@ extension ImageStore {
     }
     for diffID in try layers.digests() where !needed.layers.contains(diffID) { try layers.remove(diffID) }
     return removed
+  }
+}
+
+extension Index {
+  fileprivate func without(_ digests: Set<Digest>) -> Index {
+    var index = self
+    index.manifests.removeAll { digests.contains($0.digest) }
+    return index
   }
 }

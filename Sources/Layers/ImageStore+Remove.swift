@@ -93,7 +93,8 @@ extension ImageStore {
     try blobs.whileRemoving { () throws(StoreError) in
       try refuse()
       try blobs.updateIndex { (index: inout Index) throws(StoreError) in
-        index.manifests.removeAll { $0.digest == manifest || isArtifact($0, about: manifest) }
+        let leaving = leaving([manifest], in: index)
+        index.manifests.removeAll { leaving.contains($0.digest) }
       }
       return try removeUnreferenced(keeping: kept())
     }

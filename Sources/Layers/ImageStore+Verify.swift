@@ -170,9 +170,8 @@ struct StoreCheck {
 
   private func remove(_ lost: Set<Digest>) throws(StoreError) {
     try store.blobs.updateIndex { (index: inout Index) throws(StoreError) in
-      index.manifests.removeAll { listed in
-        lost.contains(listed.digest) || lost.contains { store.isArtifact(listed, about: $0) }
-      }
+      let leaving = store.leaving(lost, in: index)
+      index.manifests.removeAll { leaving.contains($0.digest) }
     }
     _ = try store.removeUnreferenced(keeping: request.keptLayers)
   }

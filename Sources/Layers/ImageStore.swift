@@ -116,12 +116,16 @@ package struct ImageStore: Sendable {
         .damaged,
         "image \(manifest.config.digest) names \(config.diffIDs.count) layers and has \(manifest.layers.count)")
     }
-    let names = index.manifests.filter { $0.digest == descriptor.digest }.compactMap {
-      $0.annotations[Self.nameAnnotation]
+    var names: [String] = []
+    var origins: [String: Digest] = [:]
+    for entry in index.manifests where entry.digest == descriptor.digest {
+      guard let name = entry.annotations[Self.nameAnnotation] else { continue }
+      names.append(name)
+      origins[name] = entry.annotations[Self.indexAnnotation].flatMap { try? Digest($0) }
     }
     return Image(
       id: manifest.config.digest, manifestDigest: descriptor.digest, manifest: manifest, descriptor: chosen,
-      config: config, tags: names.sorted(), lowerdirs: layers.lowerdirs(of: config.diffIDs))
+      config: config, tags: names.sorted(), origins: origins, lowerdirs: layers.lowerdirs(of: config.diffIDs))
   }
 
   /// The manifest of an image for one platform; of an index, as another tool may have written it here, the one for this

@@ -10,6 +10,8 @@ package struct ImageSummary: Hashable, Sendable {
   package var manifestDigest: Digest
   /// Its names, familiar and sorted; none for an image that another took the name of.
   package var tags: [String]
+  /// The digest of the index that it was chosen from, by name.
+  package var origins: [String: Digest]
   /// RFC 3339.
   package var created: String?
   /// Bytes of its layers.
@@ -19,6 +21,7 @@ package struct ImageSummary: Hashable, Sendable {
     id = image.id
     manifestDigest = image.manifestDigest
     tags = image.tags
+    origins = image.origins
     created = image.config.created
     size = image.size
   }
@@ -26,6 +29,7 @@ package struct ImageSummary: Hashable, Sendable {
   fileprivate init(id: Digest, manifestDigest: Digest, created: String?, size: Int64) {
     (self.id, self.manifestDigest, self.created, self.size) = (id, manifestDigest, created, size)
     tags = []
+    origins = [:]
   }
 }
 
@@ -42,8 +46,12 @@ extension ImageStore {
     var places: [Digest: Int] = [:]
     places.reserveCapacity(index.manifests.count)
     var listed: [(descriptor: ContentDescriptor, tags: [String])] = []
+    var origins: [Digest: [String: Digest]] = [:]
     for descriptor in index.manifests where !descriptor.isArtifact {
       let name = descriptor.annotations[Self.nameAnnotation]
+      if let name, let origin = descriptor.annotations[Self.indexAnnotation].flatMap({ try? Digest($0) }) {
+        origins[descriptor.digest, default: [:]][name] = origin
+      }
       if let place = places[descriptor.digest] {
         if let name { listed[place].tags.append(name) }
       } else {
@@ -57,6 +65,7 @@ extension ImageStore {
       switch result {
       case .success(var summary):
         summary.tags = listed[place].tags.count > 1 ? listed[place].tags.sorted() : listed[place].tags
+        summary.origins = origins[summary.manifestDigest] ?? [:]
         images.append(summary)
       case .failure(let reason):
         leavesOut(listed[place].tags.first ?? listed[place].descriptor.digest.description, reason)

@@ -46,21 +46,29 @@ package struct LayerIntake: ~Copyable {
   private var head: [UInt8] = []
   private let expected: LayerExpectation
 
-  package init(into store: ImageStore, expecting expected: LayerExpectation = LayerExpectation()) throws(StoreError) {
-    try self.init(store, nil, expected)
+  /// - Parameter resumes: whether it goes on from what an earlier intake of the expected blob left; `takeUp` comes first then.
+  package init(
+    into store: ImageStore, expecting expected: LayerExpectation = LayerExpectation(), resumes: Bool = false
+  ) throws(StoreError) {
+    try self.init(store, nil, expected, resumes: resumes)
   }
 
   package init(into batch: LayerBatch, expecting expected: LayerExpectation) throws(StoreError) {
-    try self.init(batch.images, batch, expected)
+    try self.init(batch.images, batch, expected, resumes: false)
   }
 
   private init(
-    _ store: ImageStore, _ batch: LayerBatch?, _ expected: LayerExpectation
+    _ store: ImageStore, _ batch: LayerBatch?, _ expected: LayerExpectation, resumes: Bool
   ) throws(StoreError) {
     if let blob = expected.blob, blob.mediaType.layerCompression == nil {
       throw StoreError(.invalid, "layer \(blob.digest) is of an unknown type, \(blob.mediaType)")
     }
-    let writer = try BlobWriter(store: store.blobs)
+    let writer: BlobWriter
+    if resumes, let blob = expected.blob {
+      writer = try BlobWriter(store: store.blobs, resuming: blob)
+    } else {
+      writer = try BlobWriter(store: store.blobs)
+    }
     let tree = try Self.makeTree(in: store, batch, unlessThere: expected.diffID)
     self.expected = expected
     self.batch = batch
@@ -77,12 +85,28 @@ package struct LayerIntake: ~Copyable {
         .damaged, "layer \(expected.digest) is refused: it has more than the \(expected.size) bytes that were declared")
     }
     try blob.write(bytes)
+    try unpack(bytes)
+  }
+
+  private mutating func unpack(_ bytes: ArraySlice<UInt8>) throws(StoreError) {
     if head.count < CompressionFormat.headSize { head += bytes.prefix(CompressionFormat.headSize - head.count) }
     if let tree = tree.take() {
       unsafe try tree.write(bytes.span.bytes)
       self.tree = consume tree
     }
   }
+
+  /// Unpacks what an earlier intake left of the blob.
+  package mutating func takeUp() throws(StoreError) {
+    while true {
+      let bytes = try blob.takeUp()
+      if bytes.isEmpty { return }
+      try unpack(bytes[...])
+    }
+  }
+
+  /// What has come stays on the disk, whatever becomes of this intake, until somebody takes it up.
+  package mutating func keepForLater() throws(StoreError) { try blob.keepForLater() }
 
   /// Bytes so far.
   package var count: Int64 { blob.count }

@@ -8,7 +8,7 @@ internal import NIOSSL
 actor Authorizer {
   private let address: WebAddress
   private let credentials: @Sendable () throws -> Credentials
-  private let http: HTTPClient
+  private let http: Transport
   private let trust: TLSSource
   private var found: Credentials?
   private var tokens: [Set<Scope>: String] = [:]
@@ -16,7 +16,7 @@ actor Authorizer {
 
   /// - Parameter credentials: asked at most once, and only when the registry wants any.
   init(
-    _ address: WebAddress, http: HTTPClient, trust: TLSSource, credentials: @escaping @Sendable () throws -> Credentials
+    _ address: WebAddress, http: Transport, trust: TLSSource, credentials: @escaping @Sendable () throws -> Credentials
   ) {
     self.address = address
     self.http = http
@@ -78,7 +78,7 @@ actor Authorizer {
       tls: try trust.configuration(for: realm))
     let body: [UInt8]
     do {
-      let response = try await http.execute(request, deadline: .now() + .seconds(60))
+      let response = try await http.execute(request, to: realm, deadline: .now() + .seconds(60))
       body = Array((try await response.body.collect(upTo: 1 << 20)).readableBytesView)
       guard response.status == .ok else {
         var failure = RegistryFailure(

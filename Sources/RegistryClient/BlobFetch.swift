@@ -11,6 +11,7 @@ struct BlobFetch: Sendable {
   let repository: String
   let images: ImageStore
   let progress: ProgressReport
+  let additions = Additions()
 
   private var store: BlobStore { images.blobs }
 
@@ -25,18 +26,30 @@ struct BlobFetch: Sendable {
       if let lock = try FetchLock(blob.digest, in: store) {
         // Who had the lock before may have fetched it between the look and the lock.
         if isThere(blob) { return false }
-        try await registry.first { connection in
-          if let diffID, !images.layers.contains(diffID) {
-            try await download(blob, into: try LayerSink(blob, diffID: diffID, into: images), from: connection)
-          } else {
-            try await download(blob, into: try BlobWriter(store: store), from: connection)
-          }
-        }
+        additions.note(blob.digest, diffID: diffID.flatMap { images.layers.contains($0) ? nil : $0 })
+        try await registry.first { try await fetch(blob, diffID: diffID, from: $0) }
         lock.end()
         return true
       }
       await progress.status(blob, "Waiting for another pull")
       try await Task.sleep(nanoseconds: 50_000_000)
+    }
+  }
+
+  /// What an earlier fetch left may be damaged, by a loss of power or by whoever sent it: then all of it is fetched.
+  private func fetch(_ blob: ContentDescriptor, diffID: Digest?, from connection: RegistryConnection) async throws {
+    let isPartThere = store.hasPart(of: blob.digest)
+    do { try await download(blob, diffID: diffID, from: connection) } catch {
+      guard isPartThere, !isTransient(error), !store.hasPart(of: blob.digest) else { throw error }
+      try await download(blob, diffID: diffID, from: connection)
+    }
+  }
+
+  private func download(_ blob: ContentDescriptor, diffID: Digest?, from connection: RegistryConnection) async throws {
+    if let diffID, !images.layers.contains(diffID) {
+      try await download(blob, into: try LayerSink(blob, diffID: diffID, into: images), from: connection)
+    } else {
+      try await download(blob, into: try BlobWriter(store: store, resuming: blob), from: connection)
     }
   }
 
@@ -48,6 +61,8 @@ struct BlobFetch: Sendable {
   ) async throws {
     let what = "cannot fetch blob \(blob.digest) of \(registry.domain)/\(repository)"
     await progress.status(blob, "Downloading", isMoving: true)
+    do throws(StoreError) { try sink.takeUpAll() } catch { throw RegistryFailure(error) }
+    await progress.begin(blob, at: sink.count)
     var attempt = 1
     while sink.count < blob.size || blob.size == 0 {
       let before = sink.count
@@ -71,7 +86,10 @@ struct BlobFetch: Sendable {
       } catch {
         guard isTransient(error) else { throw RegistryConnection.failure(what, error) }
         if sink.count == before { attempt += 1 } else { attempt = 1 }
-        guard attempt <= connection.settings.attempts else { throw RegistryConnection.failure(what, error) }
+        guard attempt <= connection.settings.attempts else {
+          try? sink.keepForLater()
+          throw RegistryConnection.failure(what, error)
+        }
         await progress.status(blob, "Retrying", isMoving: true)
         try await connection.pause(before: attempt + 1)
       }
@@ -90,7 +108,7 @@ struct BlobFetch: Sendable {
     _ blob: ContentDescriptor, from connection: RegistryConnection, at offset: Int64, _ what: String
   ) async throws -> HTTPClientResponse {
     var call = RegistryCall(
-      .GET, connection.address(repository, "blobs/\(blob.digest)"), scopes: [.pull(repository)])
+      .GET, connection.address(repository, "blobs/\(blob.digest)"), scopes: [connection.pulling(repository)])
     call.seconds = nil
     if offset > 0 { call.headers.add(name: "range", value: "bytes=\(offset)-\(blob.size - 1)") }
     let response = try await connection.send(call, what)

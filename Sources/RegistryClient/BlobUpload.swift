@@ -14,7 +14,7 @@ struct BlobUpload: Sendable {
   /// Other repositories of the registry that may have a blob.
   let sources: [Digest: String]
 
-  private var scopes: Set<Scope> { [.push(repository)] }
+  private var scopes: Set<Scope> { [.push(connection.name(repository))] }
 
   func send(_ blob: ContentDescriptor) async throws {
     await progress.status(blob, "Preparing")
@@ -46,7 +46,9 @@ struct BlobUpload: Sendable {
   }
 
   /// - Parameter word: a tag or a digest.
-  func put(_ manifest: ContentDescriptor, bytes: [UInt8], as word: String) async throws {
+  /// - Returns: what the registry says of it.
+  @discardableResult
+  func put(_ manifest: ContentDescriptor, bytes: [UInt8], as word: String) async throws -> HTTPHeaders {
     let what = "cannot push the manifest of \(repository):\(word)"
     var call = RegistryCall(.PUT, connection.address(repository, "manifests/\(word)"), scopes: scopes)
     call.headers.add(name: "content-type", value: manifest.mediaType.rawValue)
@@ -55,6 +57,7 @@ struct BlobUpload: Sendable {
     if let told = head.headers.first(name: "docker-content-digest"), told != manifest.digest.description {
       throw RegistryFailure("\(what): the registry keeps it as \(told), and it is \(manifest.digest)")
     }
+    return head.headers
   }
 
   private func isThere(_ blob: ContentDescriptor) async throws -> Bool {
@@ -73,7 +76,8 @@ struct BlobUpload: Sendable {
 
   private func mount(_ blob: ContentDescriptor, from source: String) async throws -> Mounting {
     let uploads = connection.address(repository, "blobs/uploads/").adding("mount", blob.digest.description)
-    var call = RegistryCall(.POST, uploads.adding("from", source), scopes: scopes.union([.pull(source)]))
+    var call = RegistryCall(
+      .POST, uploads.adding("from", connection.name(source)), scopes: scopes.union([connection.pulling(source)]))
     call.headers.add(name: "content-length", value: "0")
     do {
       let (head, _) = try await connection.fetch(call, "cannot mount blob \(blob.digest)", accepted: [201, 202])

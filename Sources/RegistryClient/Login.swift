@@ -23,7 +23,7 @@ struct Login: Sendable {
     let credentials = Credentials.password(username: username, password: password)
     let registry = try await Registry(
       domain, settings: session.settings, http: session.http, verifiesTLS: session.request.verifiesTLS,
-      credentials: credentials)
+      credentials: credentials, for: .writing)
     let call = RegistryCall(.GET, registry.origin.base.appending("/v2/"), scopes: [])
     do { _ = try await registry.origin.fetch(call, "cannot log in to \(domain)") } catch let failure as RegistryFailure
     {

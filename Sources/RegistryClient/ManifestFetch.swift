@@ -33,16 +33,21 @@ extension RegistryConnection {
     MediaType.ociIndex, .ociManifest, .dockerManifestList, .dockerManifest,
   ].map(\.rawValue).joined(separator: ", ")
 
+  /// - Parameter word: a tag or a digest.
+  func manifestCall(_ method: HTTPMethod, _ repository: String, _ word: String) -> RegistryCall {
+    var call = RegistryCall(method, address(repository, "manifests/\(word)"), scopes: [pulling(repository)])
+    call.headers.add(name: "accept", value: Self.accepted)
+    return call
+  }
+
   /// The manifest of a tag or a digest.
   ///
   /// - Parameter expected: what an index says of it.
   func manifest(
     _ repository: String, _ word: String, digest: Digest? = nil, expected: ContentDescriptor? = nil
   ) async throws -> FetchedManifest {
-    var call = RegistryCall(.GET, address(repository, "manifests/\(word)"), scopes: [.pull(repository)])
-    call.headers.add(name: "accept", value: Self.accepted)
     let what = "cannot read the manifest of \(repository):\(word)"
-    let (head, bytes) = try await fetch(call, what, limit: Self.manifestLimit)
+    let (head, bytes) = try await fetch(manifestCall(.GET, repository, word), what, limit: Self.manifestLimit)
     let mediaType = try Self.mediaType(head.headers, bytes, what)
     let own = SHA256.digest(of: bytes)
     if let promised = digest ?? expected?.digest, promised != own {
@@ -61,7 +66,7 @@ extension RegistryConnection {
 
   /// The header's word counts, and the document may not contradict it: bytes that are one thing to us and another to who
   /// checked them are refused (CVE-2021-41190).
-  private static func mediaType(_ headers: HTTPHeaders, _ bytes: [UInt8], _ what: String) throws -> MediaType {
+  static func mediaType(_ headers: HTTPHeaders, _ bytes: [UInt8], _ what: String) throws -> MediaType {
     let header = headers.first(name: "content-type")?.prefix { $0 != ";" }.split(separator: " ").first.map(String.init)
     if header?.hasPrefix("application/vnd.docker.distribution.manifest.v1") == true {
       throw RegistryFailure(

@@ -72,6 +72,12 @@ actor ProgressReport {
     }
   }
 
+  /// What was there before: it is no part of the rate.
+  func begin(_ blob: ContentDescriptor, at current: Int64) {
+    guard !blob.mediaType.isImageConfig, current > 0 else { return }
+    lines[line(blob.digest.short)].current = current
+  }
+
   /// - Parameter current: bytes that have come or gone altogether.
   func advance(_ blob: ContentDescriptor, to current: Int64) {
     guard !blob.mediaType.isImageConfig else { return }

@@ -9,7 +9,7 @@ internal import RegistryRequests
 /// Brings an image from its registry into the store.
 ///
 /// Of several platforms the index's one image is taken; the list of images names that image, as docker's does, and remembers
-/// the index's digest, so that `name@sha256:…` finds it by what the registry shows. Nothing is named before every blob is in
+/// the index, whose blob is kept: its digest is the one that the registry shows and `name@sha256:…` means. Nothing is named before every blob is in
 /// the store and every layer unpacked.
 struct Pull: Sendable {
   /// Blobs at once, as docker.
@@ -27,7 +27,7 @@ struct Pull: Sendable {
 
   func run() async throws {
     let reference = try session.reference()
-    let registry = try await session.registry(reference)
+    let registry = try await session.registry(reference, for: .reading(byDigest: reference.digest != nil))
     guard session.request.allTags else {
       if !session.request.name.contains("@"), !Self.hasTag(session.request.name) {
         await session.progress.headline("Using default tag: latest")
@@ -39,6 +39,7 @@ struct Pull: Sendable {
       throw RegistryFailure("a tag cannot be used with --all-tags", hint: "name the repository alone")
     }
     for tag in try await registry.first({ try await $0.tags(reference.path) }) {
+      if RegistryConnection.isReferrersTag(tag) { continue }
       let tagged: Reference
       do { tagged = try Reference("\(reference.familiarName):\(tag)") } catch {
         throw RegistryFailure("the registry lists a tag that is none")
@@ -57,17 +58,30 @@ struct Pull: Sendable {
     await progress.headline("\(word): Pulling from \(reference.path)")
     // Whoever removes images waits until this one has its name.
     let lock = try images.blobs.additionLock()
-    let top = try await registry.first { try await $0.manifest(reference.path, word, digest: reference.digest) }
-    let (chosen, manifest) = try await choose(top, of: reference, from: registry)
+    let manifests = ManifestSource(registry: registry, repository: reference.path, store: images.blobs)
+    let top = try await manifests.top(word, digest: reference.digest)
+    let (chosen, manifest) = try await choose(top, of: reference, from: manifests)
     let name = try Self.storedName(reference)
     let isKnown = try images.entry(named: name)?.digest == chosen.descriptor.digest
-    try await fetchBlobs(of: manifest, repository: reference.path, from: registry)
+    let blobs = BlobFetch(registry: registry, repository: reference.path, images: images, progress: progress)
+    do { try await fetchBlobs(of: manifest, by: blobs) } catch {
+      lock.end()
+      // What came whole before a connection was lost is there for the next pull; with what is refused, or has no room, it goes.
+      if !isTransient(error) { blobs.additions.takeBack(from: images) }
+      throw error
+    }
     do throws(StoreError) {
-      _ = try images.blobs.put(chosen.bytes, mediaType: chosen.descriptor.mediaType)
+      for document in [chosen, top] {
+        _ = try images.blobs.put(document.bytes, mediaType: document.descriptor.mediaType)
+      }
       try images.register(
         chosen.descriptor, as: name,
         chosenFrom: top.descriptor.digest == chosen.descriptor.digest ? nil : top.descriptor.digest)
     } catch { throw RegistryFailure(error) }
+    if session.request.referrers ?? false {
+      let referrers = ReferrerPull(manifests: manifests, blobs: blobs, images: images, progress: progress)
+      try await referrers.bring(about: Set([top, chosen].map(\.descriptor.digest)))
+    }
     lock.end()
     for layer in manifest.layers { await progress.status(layer, "Pull complete") }
     await progress.finish()
@@ -87,7 +101,7 @@ struct Pull: Sendable {
 
   /// The image for the platform, out of an index if there is one.
   private func choose(
-    _ top: FetchedManifest, of reference: Reference, from registry: Registry
+    _ top: FetchedManifest, of reference: Reference, from manifests: ManifestSource
   ) async throws -> (FetchedManifest, Manifest) {
     switch try top.document() {
     case .image(let manifest): return (top, manifest)
@@ -100,9 +114,7 @@ struct Pull: Sendable {
             : "there are \(index.platforms.map(\.description).joined(separator: ", ")); --platform chooses"
         )
       }
-      let chosen = try await registry.first {
-        try await $0.manifest(reference.path, descriptor.digest.description, expected: descriptor)
-      }
+      let chosen = try await manifests.manifest(descriptor)
       // An index inside an index would lead round in circles; the type that was expected here is an image's.
       guard case .image(let manifest) = try chosen.document() else {
         throw RegistryFailure("\(reference) leads from one index to another: refused")
@@ -112,8 +124,7 @@ struct Pull: Sendable {
   }
 
   /// The config first: it is small, and says whether the rest is worth fetching.
-  private func fetchBlobs(of manifest: Manifest, repository: String, from registry: Registry) async throws {
-    let fetch = BlobFetch(registry: registry, repository: repository, images: images, progress: session.progress)
+  private func fetchBlobs(of manifest: Manifest, by fetch: BlobFetch) async throws {
     guard manifest.config.mediaType.isImageConfig else {
       throw RegistryFailure("it is no image: its config is \(manifest.config.mediaType)")
     }
@@ -170,7 +181,7 @@ extension RegistryConnection {
     let what = "cannot list the tags of \(repository)"
     while let page = next {
       let (head, body) = try await fetch(
-        RegistryCall(.GET, page, scopes: [.pull(repository)]), what, limit: Self.manifestLimit)
+        RegistryCall(.GET, page, scopes: [pulling(repository)]), what, limit: Self.manifestLimit)
       guard let list = try TagList.read(body) else { throw RegistryFailure("\(what): the answer is no list of tags") }
       tags += list
       next = head.headers.first(name: "link").flatMap { Self.nextPage($0, after: page) }
@@ -182,7 +193,7 @@ extension RegistryConnection {
   }
 
   /// `</v2/name/tags/list?last=x>; rel="next"`, on the same registry.
-  private static func nextPage(_ link: String, after page: WebAddress) -> WebAddress? {
+  static func nextPage(_ link: String, after page: WebAddress) -> WebAddress? {
     guard link.contains("rel=\"next\"") || link.contains("rel=next"), let start = link.firstIndex(of: "<"),
       let end = link.firstIndex(of: ">"), start < end,
       let next = page.resolving(String(link[link.index(after: start)..<end])), next.hasSameOrigin(as: page)

@@ -42,7 +42,7 @@ struct Push: Sendable {
         "an image does not exist locally with the tag: \(session.request.allTags ? reference.familiarName : reference.familiar)",
         hint: "skiff images lists those that do")
     }
-    let registry = try await session.registry(reference)
+    let registry = try await session.registry(reference, for: .writing)
     await session.progress.headline("The push refers to repository [\(reference.domain)/\(reference.path)]")
     let upload = BlobUpload(
       connection: registry.origin, repository: reference.path, store: images.blobs, progress: session.progress,
@@ -78,6 +78,10 @@ struct Push: Sendable {
     try await upload.put(descriptor, bytes: try bytes(of: descriptor), as: tag)
     await session.progress.finish()
     await session.progress.headline("\(tag): digest: \(descriptor.digest) size: \(descriptor.size)")
+    if session.request.referrers ?? true {
+      let referrers = ReferrerPush(images: images, upload: upload, progress: session.progress)
+      for manifest in manifests { try await referrers.send(about: manifest.digest) }
+    }
     if session.request.isQuiet { session.say(reference.canonical) }
   }
 

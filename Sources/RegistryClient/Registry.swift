@@ -13,51 +13,60 @@ struct Registry: Sendable {
   /// The registry itself, which alone is written to.
   var origin: RegistryConnection { connections[connections.count - 1] }
 
+  /// What it is asked for.
+  enum Use: Sendable {
+    case reading(byDigest: Bool)
+    /// Mirrors and other locations are for what is read.
+    case writing
+  }
+
   /// - Parameters:
-  ///   - repository: whose credentials are used.
+  ///   - repository: whose credentials are used, and which may be elsewhere than others of the registry.
   ///   - verifiesTLS: false is `--tls-verify=false`, for the registry itself.
   ///   - credentials: those to use instead of the kept ones.
   init(
-    _ domain: String, repository: String = "", settings: RegistrySettings, http: HTTPClient, verifiesTLS: Bool,
-    credentials: Credentials? = nil
+    _ domain: String, repository: String = "", settings: RegistrySettings, http: Transport, verifiesTLS: Bool,
+    credentials: Credentials? = nil, for use: Use = .reading(byDigest: false)
   ) async throws {
     self.domain = domain
-    let own = settings.registries[domain]
-    // docker.io has a server of another name (distribution/reference, moby's registry.DefaultV2Registry).
-    let authority = domain == "docker.io" ? "registry-1.docker.io" : domain
-    var unverified = Set(settings.registries.filter { $0.value.isInsecure }.map(\.key))
-    if !verifiesTLS { unverified.insert(authority) }
-    let trust = TLSSource(unverified: unverified)
+    var places = try settings.places(domain, repository, for: use)
+    if !verifiesTLS { places[places.count - 1].isInsecure = true }
+    let trust = TLSSource(
+      unverified: Set(places.filter(\.isInsecure).map { Self.server(of: $0.address) } + settings.insecureServers))
     var connections: [RegistryConnection] = []
-    for mirror in own?.mirrors ?? [] {
-      let host = mirror.authority
+    for (index, place) in places.enumerated() {
+      let base = await Self.base(of: place, http, trust)
+      // The person's own words are for the registry that they named, and not for its mirrors.
+      let given = index == places.count - 1 ? credentials : nil
+      let keeper = WebAddress(place.address).map(\.authority) ?? place.address
       connections.append(
-        RegistryConnection(mirror, isMirror: true, settings: settings, http: http, trust: trust) {
-          try CredentialStore().credentials(domain: host)
+        RegistryConnection(base, place, settings: settings, http: http, trust: trust) {
+          try given ?? CredentialStore().credentials(domain: keeper, repository: place.name(of: repository))
         })
-    }
-    func connection(_ base: WebAddress) -> RegistryConnection {
-      RegistryConnection(base, isMirror: false, settings: settings, http: http, trust: trust) {
-        try credentials ?? CredentialStore().credentials(domain: domain, repository: repository)
-      }
-    }
-    let encrypted = WebAddress(isEncrypted: true, authority: authority)
-    let plain = WebAddress(isEncrypted: false, authority: authority)
-    if encrypted.isLoopback || trust.isUnverified(encrypted), await Self.speaksPlainHTTP(encrypted, http, trust) {
-      connections.append(connection(plain))
-    } else {
-      connections.append(connection(encrypted))
     }
     self.connections = connections
   }
 
+  /// docker.io has a server of another name (distribution/reference, moby's registry.DefaultV2Registry).
+  private static func server(of domain: String) -> String { domain == "docker.io" ? "registry-1.docker.io" : domain }
+
+  private static func base(of place: RegistryPlace, _ http: Transport, _ trust: TLSSource) async -> WebAddress {
+    if let address = WebAddress(place.address) { return address }
+    let authority = server(of: place.address)
+    let encrypted = WebAddress(isEncrypted: true, authority: authority)
+    guard encrypted.isLoopback || trust.isUnverified(encrypted), await speaksPlainHTTP(encrypted, http, trust) else {
+      return encrypted
+    }
+    return WebAddress(isEncrypted: false, authority: authority)
+  }
+
   /// Only asked where plain HTTP is allowed: TLS is tried first, and plain HTTP is spoken when there is none.
-  private static func speaksPlainHTTP(_ address: WebAddress, _ http: HTTPClient, _ trust: TLSSource) async -> Bool {
+  private static func speaksPlainHTTP(_ address: WebAddress, _ http: Transport, _ trust: TLSSource) async -> Bool {
     var request = HTTPClientRequest(url: address.appending("/v2/").description)
     request.method = .HEAD
     do {
       request.tlsConfiguration = try trust.configuration(for: address)
-      _ = try await http.execute(request, deadline: .now() + .seconds(10))
+      _ = try await http.execute(request, to: address, deadline: .now() + .seconds(10))
       return false
     } catch {
       // Whom TLS does not trust is not asked without it.

@@ -26,19 +26,19 @@ struct RegistryCall: Sendable {
 /// better the next time.
 final class RegistryConnection: Sendable {
   let base: WebAddress
-  let isMirror: Bool
+  private let place: RegistryPlace
   let settings: RegistrySettings
-  private let http: HTTPClient
+  private let http: Transport
   private let trust: TLSSource
   private let authorizer: Authorizer
   private static let maximumRedirects = 10
 
   init(
-    _ base: WebAddress, isMirror: Bool, settings: RegistrySettings, http: HTTPClient, trust: TLSSource,
+    _ base: WebAddress, _ place: RegistryPlace, settings: RegistrySettings, http: Transport, trust: TLSSource,
     credentials: @escaping @Sendable () throws -> Credentials
   ) {
     self.base = base
-    self.isMirror = isMirror
+    self.place = place
     self.settings = settings
     self.http = http
     self.trust = trust
@@ -46,7 +46,14 @@ final class RegistryConnection: Sendable {
   }
 
   /// `/v2/library/bash/` and the rest.
-  func address(_ repository: String, _ rest: String) -> WebAddress { base.appending("/v2/\(repository)/\(rest)") }
+  func address(_ repository: String, _ rest: String) -> WebAddress {
+    base.appending("/v2/\(name(repository))/\(rest)")
+  }
+
+  /// What this address calls a repository.
+  func name(_ repository: String) -> String { place.name(of: repository) }
+
+  func pulling(_ repository: String) -> Scope { .pull(name(repository)) }
 
   /// Sends a call until it is answered by something that will not change by itself.
   ///
@@ -165,6 +172,6 @@ final class RegistryConnection: Sendable {
     request.body = try call.body?()
     request.tlsConfiguration = try trust.configuration(for: address)
     let deadline = call.seconds.map { NIODeadline.now() + .seconds($0) } ?? .distantFuture
-    return try await http.execute(request, deadline: deadline)
+    return try await http.execute(request, to: address, deadline: deadline)
   }
 }

@@ -38,6 +38,8 @@ struct RegistrySettings: Hashable, Sendable, JSONReadable {
   }
 
   var registries: [String: Registry] = [:]
+  /// registries.conf, for the registries that are not above.
+  var configuration = RegistriesConfiguration()
   /// How long a registry may send nothing before the connection is given up.
   var stallSeconds: Int64 = 60
   /// Larger blobs are uploaded in parts of this size, so that a failure costs one part.
@@ -61,7 +63,53 @@ struct RegistrySettings: Hashable, Sendable, JSONReadable {
     }
   }
 
+  /// Hosts that are trusted whatever they show.
+  var insecureServers: [String] { registries.filter { $0.value.isInsecure }.map(\.key) }
+
+  /// Where a repository is: the mirrors in their order, and last the registry itself.
+  ///
+  /// - Throws: when the keeper of the machine has blocked it.
+  func places(
+    _ domain: String, _ repository: String, for use: RegistryClient.Registry.Use
+  ) throws(RegistryFailure) -> [RegistryPlace] {
+    if let own = registries[domain] {
+      var places = [RegistryPlace(domain, isInsecure: own.isInsecure)]
+      if case .reading = use { places = own.mirrors.map { RegistryPlace($0.description) } + places }
+      return places
+    }
+    guard let entry = configuration.entry(domain, repository) else { return [RegistryPlace(domain)] }
+    if entry.isBlocked {
+      throw RegistryFailure(
+        "\(entry.prefix) is blocked on this machine", hint: "registries.conf says so (containers-registries.conf(5))")
+    }
+    guard case .reading(let byDigest) = use else { return [RegistryPlace(domain, isInsecure: entry.isInsecure)] }
+    let mirrors = entry.mirrors.filter { $0.use == .all || ($0.use == .digestOnly) == byDigest }
+    return mirrors.map { Self.place($0.location, $0.isInsecure, of: entry, domain) }
+      + [
+        entry.location.isEmpty
+          ? RegistryPlace(domain, isInsecure: entry.isInsecure)
+          : Self.place(entry.location, entry.isInsecure, of: entry, domain)
+      ]
+  }
+
+  /// What follows the prefix follows the location.
+  private static func place(
+    _ location: String, _ isInsecure: Bool, of entry: RegistriesConfiguration.Entry, _ domain: String
+  ) -> RegistryPlace {
+    func path(_ text: String) -> String { String(text.drop { $0 != "/" }.dropFirst()) }
+    let prefix = entry.prefix.hasPrefix("*.") ? "" : path(entry.prefix)
+    return RegistryPlace(
+      String(location.prefix { $0 != "/" }), isInsecure: isInsecure,
+      renaming: RegistryPlace.Renaming(prefix: prefix, replacement: path(location)))
+  }
+
   static func read() throws(RegistryFailure) -> RegistrySettings {
+    var settings = try readOwn()
+    settings.configuration = try RegistriesConfiguration.read()
+    return settings
+  }
+
+  private static func readOwn() throws(RegistryFailure) -> RegistrySettings {
     let given = environment("SKIFF_REGISTRIES").flatMap { $0.isEmpty ? nil : $0 }
     let path = Path(given ?? "/etc/skiff/registries.json")
     do {

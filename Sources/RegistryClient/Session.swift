@@ -1,9 +1,7 @@
-internal import AsyncHTTPClient
 internal import Blobs
 internal import ImageSpec
 internal import Kernel
 internal import Layers
-internal import NIOCore
 internal import RegistryRequests
 
 /// One call of the helper: the request and what serves it.
@@ -11,21 +9,13 @@ struct Session: Sendable {
   let request: RegistryRequest
   let settings: RegistrySettings
   let progress: ProgressReport
-  let http: HTTPClient
+  let http: Transport
 
   init(_ request: RegistryRequest) throws {
     self.request = request
     settings = try RegistrySettings.read()
     progress = ProgressReport(request)
-    var configuration = HTTPClient.Configuration()
-    // They are followed here, where it is known what may go where.
-    configuration.redirectConfiguration = .disallow
-    configuration.httpVersion = .http1Only
-    configuration.timeout = .init(connect: .seconds(10), read: .seconds(settings.stallSeconds))
-    configuration.decompression = .disabled
-    // Tries are counted here too; the client's own would go on until a call's deadline.
-    configuration.connectionPool.retryConnectionEstablishment = false
-    http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    http = try Transport(stallSeconds: settings.stallSeconds)
   }
 
   func images() throws -> ImageStore {
@@ -49,9 +39,10 @@ struct Session: Sendable {
     }
   }
 
-  func registry(_ reference: Reference) async throws -> Registry {
+  func registry(_ reference: Reference, for use: Registry.Use) async throws -> Registry {
     try await Registry(
-      reference.domain, repository: reference.path, settings: settings, http: http, verifiesTLS: request.verifiesTLS)
+      reference.domain, repository: reference.path, settings: settings, http: http, verifiesTLS: request.verifiesTLS,
+      for: use)
   }
 
   /// What the command is for, on one line: also with --quiet.

@@ -28,6 +28,7 @@ extension RegistryConnection {
 /// Whether the same call may succeed in a moment.
 func isTransient(_ error: any Error) -> Bool {
   if let failure = error as? RegistryFailure { return failure.kind == .transient }
+  if let error = error as? ProxiedError { return isTransient(error.cause) }
   if isUntrusted(error) { return false }
   switch error {
   case let error as HTTPClientError:
@@ -51,6 +52,7 @@ func isTransient(_ error: any Error) -> Bool {
 /// Whether TLS refused the other side's certificate.
 func isUntrusted(_ error: any Error) -> Bool {
   if error is NIOSSLExtraError { return true }
+  if let error = error as? ProxiedError { return isUntrusted(error.cause) }
   guard case NIOSSLError.handshakeFailed(let cause) = error else { return false }
   return "\(cause)".contains("CERTIFICATE_VERIFY_FAILED")
 }
@@ -58,11 +60,15 @@ func isUntrusted(_ error: any Error) -> Bool {
 private func reason(_ error: any Error) -> String {
   if isUntrusted(error) { return "its certificate is not one to trust" }
   switch error {
+  case let error as ProxiedError: return "\(reason(error.cause)), through the proxy \(error.proxy)"
   case let error as HTTPClientError:
     switch error {
     case .readTimeout: return "it has sent nothing for too long"
     case .connectTimeout: return "no connection in time"
     case .deadlineExceeded: return "it takes too long"
+    case .proxyAuthenticationRequired: return "the proxy wants another user name and password"
+    case .invalidProxyResponse: return "the proxy refuses to connect to it"
+    case .httpProxyHandshakeTimeout, .socksHandshakeTimeout: return "the proxy does not answer"
     case .remoteConnectionClosed: return "the connection was cut"
     default: return error.shortDescription.lowercased()
     }

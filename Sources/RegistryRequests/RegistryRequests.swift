@@ -33,6 +33,8 @@ package struct RegistryRequest: Hashable, Sendable {
   package var verifiesTLS = true
   package var username: String?
   package var password: String?
+  /// Whether what is about an image (bills of materials, signatures) goes with it; nil is what the action does by itself.
+  package var referrers: Bool?
   /// How many results `search` gives.
   package var limit = 25
   /// `load`: layers, by their digests in hexadecimal, that containers stand on although no image has them.
@@ -65,6 +67,7 @@ extension RegistryRequest: JSONReadable, JSONWritable {
       case "verifiesTLS": verifiesTLS = try reader.bool()
       case "username": username = try reader.string()
       case "password": password = try reader.string()
+      case "referrers": referrers = try reader.bool()
       case "limit": limit = try reader.integer()
       case "keeping": keeping = try reader.strings()
       default: try reader.skip()
@@ -86,6 +89,7 @@ extension RegistryRequest: JSONReadable, JSONWritable {
       $0.member("verifiesTLS", verifiesTLS)
       $0.member("username", username)
       $0.member("password", password)
+      $0.member("referrers", referrers)
       $0.member("limit", limit)
       $0.member("keeping", keeping)
     }

@@ -41,7 +41,7 @@ extension ImagesCommand {
     table.add(["REPOSITORY", "TAG"] + digest + ["IMAGE ID", "CREATED", "SIZE"])
     for row in rows {
       table.add(
-        [row.repository, row.tag] + (withDigests ? [row.image.manifestDigest.description] : [])
+        [row.repository, row.tag] + (withDigests ? [row.digest.description] : [])
           + [row.identifier(isShort), row.age, humanSize(row.image.size)])
     }
     return table.text
@@ -52,11 +52,14 @@ extension ImagesCommand {
     var image: ImageSummary
     var repository = "<none>"
     var tag = "<none>"
+    /// What its registry shows.
+    var digest: Digest
     /// Nil when nobody knows.
     var created: Timestamp?
 
     init(_ image: ImageSummary) {
       self.image = image
+      digest = image.manifestDigest
       created = image.created.flatMap { Timestamp(rfc3339: $0) }
     }
 
@@ -67,7 +70,7 @@ extension ImagesCommand {
     func fields(_ isShort: Bool) -> JSONValue {
       [
         "Repository": .string(repository), "Tag": .string(tag), "ID": .string(identifier(isShort)),
-        "Digest": .string(image.manifestDigest.description), "CreatedSince": .string(age),
+        "Digest": .string(digest.description), "CreatedSince": .string(age),
         "CreatedAt": .string(image.created ?? ""), "Size": .string(humanSize(image.size)),
       ]
     }
@@ -84,6 +87,7 @@ extension ImagesCommand {
         let reference = try? Reference(name)
         row.repository = reference?.familiarName ?? name
         row.tag = reference?.tag ?? "<none>"
+        row.digest = image.origins[name] ?? image.manifestDigest
         rows.append(row)
       }
     }

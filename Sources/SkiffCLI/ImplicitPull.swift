@@ -8,7 +8,11 @@ internal import Layers
 internal import RegistryRequests
 
 /// When `run` asks a registry for the image.
-enum PullPolicy: String, CaseIterable { case always, missing, never }
+enum PullPolicy: String, CaseIterable {
+  case always, missing, never
+  /// podman's: always, and the image that is here where the registry cannot be asked.
+  case newer
+}
 
 extension RunRequest {
   /// Has the helper bring the image when it is wanted and not here. What it says goes to standard error, for standard output
@@ -19,7 +23,9 @@ extension RunRequest {
     guard case .image(let name) = root else { return nil }
     let policy = try words.choice("pull", of: PullPolicy.allCases.map(\.rawValue)).flatMap { PullPolicy(rawValue: $0) }
     if policy == .never { return nil }
-    if policy != .always, try !isMissing(name, engine) { return nil }
+    let isWanted = policy == .always || policy == .newer
+    let isMissing = try isMissing(name, engine)
+    if !isWanted, !isMissing { return nil }
     // Without the helper the store's own word about the image is the better one, unless a pull was asked for.
     guard let helper = policy == .always ? try registryHelper() : RegistryHelper.find() else { return nil }
     var request = RegistryRequest(.pull, name)
@@ -27,13 +33,13 @@ extension RunRequest {
     request.platform = words.string("platform")
     request.isQuiet = words.flag("quiet")
     request.speaksOnErrors = true
-    if policy != .always && !request.isQuiet {
+    if !isWanted && !request.isQuiet {
       // Docker's line, word for word.
       try? BorrowedDescriptor.standardError.write("Unable to find image '\(printable(name))' locally\n")
     }
     do throws(Fault) {
       let code = try helper.run(request, output: .standardError)
-      return code == 0 ? nil : 125
+      return code == 0 || policy == .newer && !isMissing ? nil : 125
     } catch { throw Failure("cannot run \(helper.path)", error) }
   }
 

@@ -35,10 +35,11 @@ extension LoginCommand {
 
   /// One line from the terminal, byte by byte in raw mode, so that no way out of here leaves it without echo.
   private static func ask(_ prompt: String, isSecret: Bool) throws -> String {
-    try BorrowedDescriptor.standardError.write(prompt)
     var typed: [UInt8] = []
     do {
+      // Before the prompt: who answers at once would see the terminal echo the password.
       let raw = try RawTerminal(.standardInput)
+      try BorrowedDescriptor.standardError.write(prompt)
       var byte: [UInt8] = [0]
       reading: while true {
         guard try BorrowedDescriptor.standardInput.read(into: &byte) == 1 else { break }

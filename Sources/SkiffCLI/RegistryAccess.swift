@@ -12,6 +12,7 @@ extension ParsedArguments {
     if has("platform") { request.platform = string("platform") }
     if has("all-tags") { request.allTags = flag("all-tags") }
     if has("quiet") { request.isQuiet = flag("quiet") }
+    if has("referrers") { request.referrers = optionalFlag("referrers") }
     if has("tls-verify") { request.verifiesTLS = optionalFlag("tls-verify") ?? true }
     if has("progress"), let word = try choice("progress", of: RegistryRequest.Progress.allCases.map(\.rawValue)) {
       request.progress = RegistryRequest.Progress(rawValue: word) ?? .auto

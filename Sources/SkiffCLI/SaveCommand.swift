@@ -11,7 +11,14 @@ extension SaveCommand {
     let words = try arguments.choice("format", of: SaveFormat.allCases.map(\.rawValue))
     let format = words.flatMap { SaveFormat(rawValue: $0) } ?? .dockerArchive
     let output = arguments.string("output")
-    let images = try telling { () throws(StoreError) in try store.imagesToSave(arguments.positionals) }
+    // docker's own readers would take what is about an image for another image.
+    if arguments.flag("referrers"), format == .dockerArchive {
+      throw arguments.fail("--referrers needs --format oci-archive or oci-dir")
+    }
+    let images = try telling { () throws(StoreError) in
+      let chosen = try store.imagesToSave(arguments.positionals)
+      return arguments.flag("referrers") ? try store.withReferrers(chosen) : chosen
+    }
     if format == .ociDirectory {
       guard let output else { throw arguments.fail("--format oci-dir needs a directory: -o DIR") }
       try telling { () throws(StoreError) in try store.save(images, toDirectory: Path(output)) }

@@ -48,13 +48,16 @@ enum SaveCommand {
       "save", summary: summary, usage: ["[OPTIONS] IMAGE [IMAGE...]"],
       discussion: [
         "A docker-archive holds the OCI documents too, so digests are the same after a load. The same images are the same "
-          + "bytes, whenever and wherever they are saved. A name without a tag means all its tags."
+          + "bytes, whenever and wherever they are saved. A name without a tag means all its tags. With --referrers an OCI form "
+          + "holds what is about the images, too (bills of materials, signatures); podman and skopeo then ask which of the "
+          + "manifests is meant, so it is not done unasked."
       ],
       options: [
         Option(
           "format", .value, help: "docker-archive, oci-archive, or oci-dir (a directory)", initial: "docker-archive",
           completion: .words(["docker-archive", "oci-archive", "oci-dir"])),
         ArchiveOptions.output,
+        Option("referrers", help: "Save what is attached to the images, too"),
       ], positionals: .atLeast(1, .images),
       examples: [
         .init("skiff save web | docker load", "Give an image to docker"),
@@ -115,7 +118,10 @@ enum ManifestCommand {
   static func inspectSyntax() -> Command {
     Command(
       "manifest inspect", summary: "Display an image manifest", usage: ["IMAGE"],
-      discussion: ["The document that the image's digest is of, of an image that is here."],
+      discussion: [
+        "The document that the image's digest is of, of an image that is here: the index, where a registry had it for several"
+          + " platforms, else its manifest."
+      ],
       positionals: .exactly(1, .images))
   }
 }

@@ -32,12 +32,14 @@ enum PullCommand {
       "pull", summary: summary, usage: ["[OPTIONS] NAME[:TAG|@DIGEST]"],
       discussion: [
         "A name without a registry is docker.io's. What is in the store already is not fetched again, and of an image for"
-          + " several platforms this machine's is taken.",
+          + " several platforms this machine's is taken. --referrers brings what is about the image, too: bills of materials,"
+          + " signatures.",
         RegistryOptions.whereCredentialsAre, RegistryOptions.whereSettingsAre,
       ],
       options: [
         Option("all-tags", short: "a", help: "Download all tagged images in the repository"),
-        RegistryOptions.platform, RegistryOptions.progress, RegistryOptions.quiet, RegistryOptions.tlsVerify,
+        RegistryOptions.platform, RegistryOptions.progress, RegistryOptions.quiet,
+        Option("referrers", help: "Download what is attached to the image, too"), RegistryOptions.tlsVerify,
       ], positionals: .exactly(1, .images),
       examples: [
         .init("skiff pull debian:12", "From docker.io"),
@@ -58,7 +60,7 @@ enum PushCommand {
       "push", summary: summary, usage: ["[OPTIONS] NAME[:TAG]"],
       discussion: [
         "Blobs that the registry has are not sent, also when another of its repositories has them; the manifest goes as it"
-          + " is, so that its digest stays.",
+          + " is, so that its digest stays. What the store has about the image (a bill of materials, a signature) goes with it.",
         RegistryOptions.whereCredentialsAre,
       ],
       options: [
@@ -66,7 +68,9 @@ enum PushCommand {
         Option(
           "platform", .value, value: "platform",
           help: "Push a platform-specific manifest as a single-platform image to the registry"),
-        RegistryOptions.progress, RegistryOptions.quiet, RegistryOptions.tlsVerify,
+        RegistryOptions.progress, RegistryOptions.quiet,
+        Option("referrers", help: "Upload what is attached to the image, too (default true)"),
+        RegistryOptions.tlsVerify,
       ], positionals: .exactly(1, .images))
   }
 }

@@ -32,7 +32,9 @@ enum RunCommand {
     Option("detach", short: "d", help: "Run container in background and print container ID"),
     Option("name", .value, help: "Assign a name to the container"),
     Option(
-      "pull", .value, help: "Pull image before running: always, missing or never", initial: "missing",
+      "pull", .value,
+      help: "Pull image before running: always, missing, never, or newer (always, else the one that is here)",
+      initial: "missing",
       completion: .words(PullPolicy.allCases.map(\.rawValue))),
     Option("quiet", short: "q", help: "Suppress the pull output"),
     RegistryOptions.platform,

@@ -39,9 +39,10 @@ final class LoopbackRegistry {
   static var isHere: Bool { mayExecute("/usr/bin/docker-registry") }
 
   /// - Parameters:
-  ///   - tls: whether it has a certificate for localhost, signed by the authority in `authority`.
+  ///   - tls: whether it has a certificate, signed by the authority in `authority`.
+  ///   - name: whom the certificate is for.
   ///   - password: of the user alice, when it lets nobody else in.
-  init(in folder: URL, tls: Bool = false, password: String? = nil) throws {
+  init(in folder: URL, tls: Bool = false, name: String = "localhost", password: String? = nil) throws {
     let place = folder.appending(path: "registry-\(UUID().uuidString.prefix(8))").path
     authority = place + "/ca.crt"
     var lines = ["mkdir -p \(place)/data", "cd \(place)"]
@@ -49,8 +50,8 @@ final class LoopbackRegistry {
     if tls {
       lines += [
         "openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -subj /CN=test-authority -days 2",
-        "openssl req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=localhost",
-        "printf 'subjectAltName=DNS:localhost' >extensions",
+        "openssl req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=\(name)",
+        "printf 'subjectAltName=DNS:\(name)' >extensions",
         "openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out server.crt -days 2 -extfile extensions",
       ]
       http += ", tls: {certificate: \(place)/server.crt, key: \(place)/server.key}"
