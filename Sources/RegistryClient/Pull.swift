@@ -89,8 +89,19 @@ struct Pull: Sendable {
     let familiar = reference.familiar
     await progress.headline(
       isKnown ? "Status: Image is up to date for \(familiar)" : "Status: Downloaded newer image for \(familiar)")
+    if let warning = try platformWarning(of: manifest, familiar) { session.warn(warning) }
     // Of `run`, the container's own output is what is waited for.
     if !session.request.speaksOnErrors { session.say(reference.canonical) }
+  }
+
+  /// An image that is no index has one platform, whatever was asked for; docker takes it too, and says so.
+  private func platformWarning(of manifest: Manifest, _ name: String) throws -> String? {
+    guard let config = try? ImageConfig(parsing: try images.blobs.read(manifest.config)) else { return nil }
+    let actual = config.platform
+    guard !actual.architecture.isEmpty, actual.architecture != platform.architecture || actual.os != platform.os else {
+      return nil
+    }
+    return "\(name) is for \(actual), and not for \(platform)"
   }
 
   /// By a digest the tag means nothing; docker leaves it out too.

@@ -57,13 +57,14 @@ package func registryMain() async -> Int32 {
   }
 }
 
-/// As `skiff` says it: the message, and a hint below. What a registry said may not steer the terminal.
+/// As `skiff` says it: the message, and a hint below.
 private func complain(_ message: String, hint: String?) {
   let text = "skiff: \(printable(message))\n" + (hint.map { "hint: \(printable($0))\n" } ?? "")
   try? BorrowedDescriptor.standardError.write(text)
 }
 
-private func printable(_ text: String) -> String {
+/// What a registry said may not steer the terminal.
+func printable(_ text: String) -> String {
   String(
     String.UnicodeScalarView(
       text.unicodeScalars.map { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) ? "?" : $0 }))

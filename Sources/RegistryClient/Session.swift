@@ -45,6 +45,10 @@ struct Session: Sendable {
       for: use)
   }
 
+  func warn(_ text: String) {
+    try? BorrowedDescriptor.standardError.write("skiff: warning: \(printable(text))\n")
+  }
+
   /// What the command is for, on one line: also with --quiet.
   func say(_ text: String) {
     try? (request.speaksOnErrors ? BorrowedDescriptor.standardError : .standardOutput).write(text + "\n")

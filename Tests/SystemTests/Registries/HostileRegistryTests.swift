@@ -150,6 +150,11 @@ struct HostileRegistryTests {
       let none = try bench.pull("several", ["--platform", "linux/s390x"])
       #expect(none.code == 1 && none.errors.contains("has no image for linux/s390x"))
       #expect(none.errors.contains("hint: there are linux/amd64, linux/arm64"))
+      // One that is no index is taken as it is, as docker does, and that is said.
+      let only = try bench.pull("good", ["--platform", "linux/s390x"])
+      #expect(
+        only.code == 0 && only.errors.contains("good:latest is for linux/amd64, and not for linux/s390x"),
+        "\(only.errors)")
       // The digest that the registry shows is the index's, and finds the image.
       let digest = other.output.split(separator: "\n").first { $0.hasPrefix("Digest: ") }?.dropFirst(8) ?? ""
       #expect(try bench.sandbox.skiff(["inspect", "-f", "{{.Architecture}}", "\(name)@\(digest)"]).output == "arm64\n")
