@@ -21,6 +21,8 @@ package struct BlobStore: Sendable {
         }
       }
       if isLayout { return }
+      // An empty list is a list: one that is missing has been lost, whatever else is there.
+      if !hasIndex { try replaceFile(root.appending("index.json"), with: Index().jsonBytes()) }
       // Last, so that its presence says that the rest is there.
       try replaceFile(layout, with: Self.layoutBytes)
     }
@@ -31,7 +33,8 @@ package struct BlobStore: Sendable {
   /// What is wrong with the file that makes a directory a layout, in words; nil when nothing is, or there is no store. Asked
   /// before the store is opened, which writes one that is missing.
   package static func layoutDamage(at root: Path) -> String? {
-    guard exists(root.appending("blobs")) else { return nil }
+    // Without a blob nothing was ever written, or a first command was killed: the next one makes the rest.
+    guard let blobs = try? entries(of: root.appending("blobs/sha256")), !blobs.isEmpty else { return nil }
     let path = root.appending("oci-layout")
     guard let bytes = try? readRegularFile(path, limit: 1 << 16) else {
       return "\(path) is missing, without which no tool takes the directory for a layout"

@@ -27,6 +27,8 @@ struct StoreCheck {
   var index = Index()
   /// What is wrong with a layer's blob or tree; a layer that several images share is looked at once.
   private var known: [Digest: [Damage]] = [:]
+  /// Layers of the images in the list, by the digests of their contents.
+  private(set) var wanted: Set<Digest> = []
 
   init(_ store: ImageStore, _ request: VerificationRequest) {
     self.store = store
@@ -79,6 +81,7 @@ struct StoreCheck {
       return [Damage(reason: error.message, outcome: .lost(hasTree: false))]
     }
     var damages: [Damage] = []
+    wanted.formUnion(image.config.diffIDs)
     for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs) {
       let wrong: [Damage]
       if let earlier = known[layer.digest] { wrong = earlier } else { wrong = try look(at: layer, diffID) }

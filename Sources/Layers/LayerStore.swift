@@ -193,8 +193,10 @@ package struct LayerStore: Sendable {
     }
     passKillSwitch("layer", 3)
     try storing("cannot write the list of layers to the disk") { () throws(Fault) in
-      let directory = try open(layers, [.readOnly, .directory])
-      try directory.borrowed.synchronize()
+      for path in [layers, links] {
+        let directory = try open(path, [.readOnly, .directory])
+        try directory.borrowed.synchronize()
+      }
     }
   }
 

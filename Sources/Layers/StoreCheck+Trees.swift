@@ -13,7 +13,8 @@ extension StoreCheck {
           try storing("cannot remove \(link)") { () throws(Fault) in try removeFile(link) }
         })
     }
-    for diffID in try store.layers.digests() where !store.layers.hasLink(diffID) {
+    // One that no image in the list has is what a killed command left: the next one for it goes on from there, or prune takes it.
+    for diffID in try store.layers.digests() where wanted.contains(diffID) && !store.layers.hasLink(diffID) {
       found.store.append(
         try repairing("the unpacked layer \(diffID.short) has no record", "writes it", "written") {
           (check) throws(StoreError) in

@@ -74,6 +74,8 @@ struct TreeComparison {
       return "belongs to \(mine.owner):\(mine.group) and should to \(other.owner):\(other.group)"
     }
     if mine.device != other.device { return "is another device" }
+    // What a whiteout hides matters, and not since when: overlayfs made one, and unpacking the other.
+    if mine.kind == .characterDevice && mine.device == DeviceNumber(major: 0, minor: 0) { return nil }
     // A directory's size is the file system's affair, and its time is now where no entry of the layer told of it.
     if mine.kind == .directory { return nil }
     if mine.kind == .regular && mine.size != other.size {

@@ -174,7 +174,6 @@ private func run(_ line: String) throws -> String {
         }
       }
       #expect(try store.index() == Index())
-      #expect(!exists(scratch.appending("index.json")))
       try Data("{".utf8).write(to: URL(filePath: "\(scratch)/index.json"))
       #expect(throws: StoreError.self) { try store.index() }
     }
