@@ -44,6 +44,12 @@ struct Ruleset: Hashable, Sendable {
         .addSet(FirewallSet("uplinks", .interfaces(uplinks))),
         .addMap(PortMap("ports", isByAddress: false, ports.filter { $0.address == nil })),
         .addMap(PortMap("addressed", isByAddress: true, ports.filter { $0.address != nil })),
+        // Also without a port: a bridge that once had one keeps route_localnet, and with it a container could reach what
+        // listens on this host's loopback alone (CVE-2020-8558).
+        .addChain(FirewallChain("arrival", .arrival)),
+        .addRule(
+          chain: "arrival",
+          FirewallRule([.toLoopbackFromOutside], .drop, comment: "the loopback is this host's alone")),
       ] + (ports.isEmpty ? [] : publishing) + [
         .addChain(FirewallChain("forward", .forward))
       ] + forwarding.map { .addRule(chain: "forward", $0) } + [
@@ -64,11 +70,7 @@ struct Ruleset: Hashable, Sendable {
         [.toThisHost], .destination(inMap: "ports", isByAddress: false), comment: "published on all addresses"),
     ]
     return [
-      .addChain(FirewallChain("arrival", .arrival)),
-      .addRule(
-        chain: "arrival",
-        FirewallRule([.toLoopbackFromOutside], .drop, comment: "the loopback is this host's alone")),
-      .addChain(FirewallChain("prerouting", .prerouting)),
+      .addChain(FirewallChain("prerouting", .prerouting))
     ] + translations.map { .addRule(chain: "prerouting", $0) } + [
       .addChain(FirewallChain("output", .output))
     ] + translations.map { .addRule(chain: "output", $0) }

@@ -67,7 +67,17 @@ struct PublishedPortsTests {
       "$skiff" port web
       "$skiff" port web 80/tcp | head -n 1
       "$skiff" inspect -f '{{json .NetworkSettings.Ports}}' web
+      python3 -c 'import socket
+      server = socket.create_server(("127.0.0.1", 7777))
+      while True:
+        with server.accept()[0] as caller: caller.sendall(b"secret")' & listener=$!
+      # A container that may send what it likes asks for what listens on this host's loopback alone (CVE-2020-8558).
+      evil() { "$skiff" run --rm --cap-add NET_ADMIN --sysctl net.ipv4.conf.all.route_localnet=1 --rootfs "$rootfs" sh -c "ip addr del 127.0.0.1/8 dev lo
+        ip route add 127.0.0.1/32 via 172.17.0.1; echo | nc -w 2 127.0.0.1 7777 || echo closed" </dev/null 2>/dev/null; }
+      echo "evil $(evil) $(once 127.0.0.1 7777)"
       "$skiff" rm -f web >/dev/null
+      echo "evil $(evil) $(once 127.0.0.1 7777)"
+      kill $listener
       echo "gone $(ask 127.0.0.1 8080) $(from_lan 192.0.2.1 8080)"
       echo "claims $(ls "$SKIFF_STATE/networks/.ports" 2>/dev/null | wc -l) rules $(nft list ruleset | grep -c 'dnat ip')"
       """#)
@@ -77,7 +87,7 @@ struct PublishedPortsTests {
         "web 0.0.0.0:8080->80/tcp, 127.0.0.1:9090->80/tcp",
         "80/tcp -> 0.0.0.0:8080", "80/tcp -> 127.0.0.1:9090", "0.0.0.0:8080",
         #"{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"},{"HostIp":"127.0.0.1","HostPort":"9090"}]}"#,
-        "gone closed closed", "claims 0 rules 0",
+        "evil closed secret", "evil closed secret", "gone closed closed", "claims 0 rules 0",
       ])
   }
 
