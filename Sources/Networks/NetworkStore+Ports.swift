@@ -22,7 +22,7 @@ extension NetworkStore {
     let lock = try describing("cannot lock the networks") { () throws(Fault) in try takeLock() }
     defer { hold(lock) }
     var claims = try describing("cannot read the published ports") { () throws(Fault) in
-      try readClaims(removing: { !isAlive($0.container) && !isRunning($0.claimer) })
+      try readClaims(removing: { !holds($0, isAlive) })
     }
     var made: [PortClaim] = []
     do throws(NetworkError) {
@@ -138,16 +138,23 @@ extension NetworkStore {
     try performFirewall([], observe: { _ in })
   }
 
+  /// As with a lease, who took it counts: between the claim and the container's record there is nothing else to see.
+  private func holds(_ claim: PortClaim, _ isAlive: (String) -> Bool) -> Bool {
+    isAlive(claim.container) || isRunning(claim.claimer)
+  }
+
   /// Ports of containers that are no more.
   func healPorts(isAlive: (String) -> Bool) throws(NetworkError) -> [String] {
     guard exists(ports) else { return [] }
-    func isDead(_ claim: PortClaim) -> Bool { !isAlive(claim.container) && !isRunning(claim.claimer) }
-    let dead = try describing("cannot read the published ports") { () throws(Fault) in try readClaims().filter(isDead) }
+    let dead = try describing("cannot read the published ports") { () throws(Fault) in
+      try readClaims().filter { !holds($0, isAlive) }
+    }
     guard !dead.isEmpty else { return [] }
     let lock = try describing("cannot lock the networks") { () throws(Fault) in try takeLock() }
     defer { hold(lock) }
     // Read again: what was dead without the lock may have been taken anew.
-    _ = try describing("cannot heal the published ports") { () throws(Fault) in try readClaims(removing: isDead)
+    _ = try describing("cannot heal the published ports") { () throws(Fault) in
+      try readClaims(removing: { !holds($0, isAlive) })
     }
     try performFirewall([], observe: { _ in })
     return dead.map { "port \($0.port.hostEnd)/\($0.port.transport) of \($0.container.prefix(12))" }

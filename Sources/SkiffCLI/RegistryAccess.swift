@@ -36,22 +36,19 @@ func hand(over request: RegistryRequest) throws -> Int32 {
   throw Failure("cannot run \(helper.path)", helper.become(request))
 }
 
+/// The same for an image of the store.
+private func handImage(over arguments: ParsedArguments, _ action: RegistryRequest.Action) throws -> Int32 {
+  var request = try arguments.registryRequest(action, arguments.positionals[0])
+  request.root = try arguments.engine.state.root.string
+  return try hand(over: request)
+}
+
 extension PullCommand {
-  static let perform: Perform = { arguments in
-    let engine = try arguments.engine
-    var request = try arguments.registryRequest(.pull, arguments.positionals[0])
-    request.root = engine.state.root.string
-    return try hand(over: request)
-  }
+  static let perform: Perform = { try handImage(over: $0, .pull) }
 }
 
 extension PushCommand {
-  static let perform: Perform = { arguments in
-    let engine = try arguments.engine
-    var request = try arguments.registryRequest(.push, arguments.positionals[0])
-    request.root = engine.state.root.string
-    return try hand(over: request)
-  }
+  static let perform: Perform = { try handImage(over: $0, .push) }
 }
 
 extension LogoutCommand {
