@@ -26,7 +26,8 @@ package struct ContainerRecord: Hashable, Sendable {
   package var isPrivileged = false
   /// `bridge`, `none`, `host`, `container:ID` or a network's name.
   package var networkMode = "bridge"
-  package var network: NetworkRecord?
+  /// Its place on each of its networks, the one that was asked for first leading.
+  package var networks: [NetworkRecord] = []
   package var ports: [PortRecord] = []
   package var stopSignal: Int32 = 15
   package var stopTimeout = 10
@@ -49,62 +50,6 @@ package struct ContainerRecord: Hashable, Sendable {
     self.identifier = identifier
     self.name = name
     self.created = created
-  }
-}
-
-/// A container's place on a bridge network.
-package struct NetworkRecord: Hashable, Sendable {
-  package var network: String
-  package var address: String
-  package var prefixLength: Int
-  package var gateway: String
-  package var hardwareAddress: String
-  package var hostLink: String
-  package var bridge: String
-
-  package init(
-    network: String, address: String, prefixLength: Int, gateway: String, hardwareAddress: String, hostLink: String,
-    bridge: String
-  ) {
-    self.network = network
-    self.address = address
-    self.prefixLength = prefixLength
-    self.gateway = gateway
-    self.hardwareAddress = hardwareAddress
-    self.hostLink = hostLink
-    self.bridge = bridge
-  }
-}
-
-extension NetworkRecord: JSONReadable, JSONWritable {
-  package init(from reader: inout JSONReader) throws(JSONError) {
-    self.init(
-      network: "", address: "", prefixLength: 0, gateway: "", hardwareAddress: "", hostLink: "", bridge: "")
-    try reader.beginObject()
-    while let key = try reader.nextMember() {
-      switch key {
-      case "network": network = try reader.string()
-      case "address": address = try reader.string()
-      case "prefixLength": prefixLength = try reader.integer()
-      case "gateway": gateway = try reader.string()
-      case "hardwareAddress": hardwareAddress = try reader.string()
-      case "hostLink": hostLink = try reader.string()
-      case "bridge": bridge = try reader.string()
-      default: try reader.skip()
-      }
-    }
-  }
-
-  package func write(to writer: inout JSONWriter) {
-    writer.object { writer in
-      writer.member("network", network)
-      writer.member("address", address)
-      writer.member("prefixLength", prefixLength)
-      writer.member("gateway", gateway)
-      writer.member("hardwareAddress", hardwareAddress)
-      writer.member("hostLink", hostLink)
-      writer.member("bridge", bridge)
-    }
   }
 }
 
@@ -131,7 +76,8 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       case "hasInit": hasInit = try reader.bool()
       case "isPrivileged": isPrivileged = try reader.bool()
       case "networkMode": networkMode = try reader.string()
-      case "network": network = try reader.value()
+      case "network": networks = [try reader.value()]
+      case "networks": networks = try reader.list()
       case "ports": ports = try reader.list()
       case "stopSignal": stopSignal = try reader.integer()
       case "stopTimeout": stopTimeout = try reader.integer()
@@ -171,7 +117,7 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       writer.member("hasInit", hasInit)
       writer.member("isPrivileged", isPrivileged)
       writer.member("networkMode", networkMode)
-      writer.member("network", network)
+      writer.member("networks", networks.isEmpty ? nil : networks)
       writer.member("ports", ports.isEmpty ? nil : ports)
       writer.member("stopSignal", stopSignal)
       writer.member("stopTimeout", stopTimeout)

@@ -91,7 +91,7 @@ extension Engine {
       let anonymous = try resolveMounts(&request, image, for: identifier, rehearsal: rehearsal)
       passKillSwitch("preparing", 0)
       let network = try prepareNetwork(
-        request.network, identifier, hostname: hostname, ports: try ports(of: request, image.config),
+        request.network, request.endpoints, identifier, hostname: hostname, ports: try ports(of: request, image.config),
         rehearsal: rehearsal)
       passKillSwitch("preparing", 1)
       let builder = SpecBuilder(
@@ -195,7 +195,7 @@ extension Engine {
     record.isPrivileged = request.isPrivileged
     record.networkMode = network.mode
     record.ports = network.ports.map(PortRecord.init)
-    record.network = network.record
+    record.networks = network.records
     record.stopSignal = SignalName.number(image.config.stopSignal) ?? Signal.terminate
     record.stopTimeout = request.stopTimeout ?? 10
     record.seccomp = seccompWord(request)

@@ -76,18 +76,35 @@ extension Engine {
   }
 
   private func networkSettings(of record: ContainerRecord, _ state: ContainerState) -> JSONValue {
-    guard let network = record.network, state.status == .running else {
+    guard let first = record.networks.first, state.status == .running else {
       return ["IPAddress": "", "Gateway": "", "MacAddress": "", "Networks": [:], "Ports": [:]]
     }
-    let endpoint: JSONValue = [
-      "IPAddress": .string(network.address), "IPPrefixLen": .number(.integer(Int64(network.prefixLength))),
-      "Gateway": .string(network.gateway), "MacAddress": .string(network.hardwareAddress),
-    ]
+    var endpoints = JSONObject()
+    for network in record.networks { endpoints[network.network] = endpoint(network, of: record) }
     return [
-      "Bridge": .string(network.bridge), "IPAddress": .string(network.address),
-      "IPPrefixLen": .number(.integer(Int64(network.prefixLength))), "Gateway": .string(network.gateway),
-      "MacAddress": .string(network.hardwareAddress), "Networks": [network.network: endpoint],
-      "Ports": ports(of: record),
+      "Bridge": .string(first.bridge), "IPAddress": .string(first.address),
+      "IPPrefixLen": .number(.integer(Int64(first.prefixLength))), "Gateway": .string(first.gateway),
+      "GlobalIPv6Address": .string(first.address6),
+      "GlobalIPv6PrefixLen": .number(.integer(Int64(first.prefixLength6))), "IPv6Gateway": .string(first.gateway6),
+      "MacAddress": .string(first.hardwareAddress), "Networks": .object(endpoints), "Ports": ports(of: record),
+    ]
+  }
+
+  private func endpoint(_ network: NetworkRecord, of record: ContainerRecord) -> JSONValue {
+    var asked = JSONObject()
+    if !network.askedAddress.isEmpty { asked["IPv4Address"] = .string(network.askedAddress) }
+    if !network.askedAddress6.isEmpty { asked["IPv6Address"] = .string(network.askedAddress6) }
+    if !network.linkLocal.isEmpty { asked["LinkLocalIPs"] = .array(network.linkLocal.map(JSONValue.string)) }
+    let names = [record.name] + network.aliases + [String(record.identifier.prefix(12))]
+    return [
+      "IPAMConfig": asked == JSONObject() ? .null : .object(asked),
+      "Aliases": network.aliases.isEmpty ? .null : .array(network.aliases.map(JSONValue.string)),
+      "DNSNames": network.network == "bridge" ? .null : .array(names.map(JSONValue.string)),
+      "GwPriority": .number(.integer(Int64(network.gatewayPriority))),
+      "IPAddress": .string(network.address), "IPPrefixLen": .number(.integer(Int64(network.prefixLength))),
+      "Gateway": .string(network.gateway), "GlobalIPv6Address": .string(network.address6),
+      "GlobalIPv6PrefixLen": .number(.integer(Int64(network.prefixLength6))), "IPv6Gateway": .string(network.gateway6),
+      "MacAddress": .string(network.hardwareAddress),
     ]
   }
 

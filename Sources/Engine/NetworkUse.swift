@@ -9,7 +9,7 @@ internal import Steps
 struct NetworkUse: Sendable {
   /// As `inspect` shows it: `bridge`, `none`, `host`, `container:ID`, a name.
   var mode: String
-  var record: NetworkRecord?
+  var records: [NetworkRecord] = []
   var ports: [PublishedPort] = []
   /// `container:ID`: the namespace that is joined.
   var sharedNamespace: Path?
@@ -27,8 +27,8 @@ extension Engine {
 
   /// Decides on the network and, unless it is only a rehearsal, leases the address.
   func prepareNetwork(
-    _ request: NetworkRequest, _ identifier: ContainerIdentifier, hostname: String, ports: [PortRequest] = [],
-    rehearsal: Bool
+    _ request: NetworkRequest, _ endpoints: [EndpointRequest], _ identifier: ContainerIdentifier, hostname: String,
+    ports: [PortRequest] = [], rehearsal: Bool
   ) throws(Failure) -> NetworkUse {
     try refusePorts(ports, on: request)
     switch request {
@@ -40,8 +40,9 @@ extension Engine {
       return NetworkUse(
         mode: "container:\(other)", sharedNamespace: Path("/proc/\(process)/ns/net"),
         sharedFiles: store.files(of: other), hostname: hostname)
-    case .bridge: return try attach(identifier, to: Network.defaultName, hostname, ports, rehearsal: rehearsal)
-    case .named(let name): return try attach(identifier, to: name, hostname, ports, rehearsal: rehearsal)
+    case .bridge, .named:
+      let all = endpoints.isEmpty ? [EndpointRequest(network: request.networkName)] : endpoints
+      return try attach(identifier, to: all, hostname, ports, rehearsal: rehearsal)
     }
   }
 
@@ -61,29 +62,44 @@ extension Engine {
   }
 
   private func attach(
-    _ identifier: ContainerIdentifier, to network: String, _ hostname: String, _ ports: [PortRequest], rehearsal: Bool
+    _ identifier: ContainerIdentifier, to requests: [EndpointRequest], _ hostname: String, _ ports: [PortRequest],
+    rehearsal: Bool
   ) throws(Failure) -> NetworkUse {
+    let container = identifier.description
+    var attachments: [NetworkAttachment] = []
     do throws(NetworkError) {
       var steps: [Step] = []
-      let attachment =
-        rehearsal
-        ? try networks.rehearse(identifier.description, on: network) { steps.append($0) }
-        : try networks.attach(identifier.description, to: network, isAlive: isAlive) { steps.append($0) }
-      var use = NetworkUse(mode: attachment.network, hostname: hostname)
-      use.record = NetworkRecord(attachment)
-      if !rehearsal {
-        do throws(NetworkError) {
-          use.ports = try networks.publish(
-            ports, for: identifier.description, at: attachment, isAlive: isAlive, name: name(of:)
-          ) { steps.append($0) }
-        } catch {
-          try? networks.release(identifier.description, network: attachment.network)
-          throw error
+      do throws(NetworkError) {
+        for (interface, request) in requests.enumerated() {
+          let attachment =
+            rehearsal
+            ? try networks.rehearse(container, on: request, interface: interface) { steps.append($0) }
+            : try networks.attach(container, to: request, interface: interface, isAlive: isAlive) { steps.append($0) }
+          // An identifier and a name may mean the same network.
+          guard !attachments.contains(where: { $0.network == attachment.network }) else {
+            throw NetworkError(
+              .usage, "network \(attachment.network) is asked for twice", hint: "name each network once")
+          }
+          attachments.append(attachment)
+          passKillSwitch("attaching", interface)
         }
+        NetworkAttachment.chooseDefaultRoutes(&attachments)
+        var use = NetworkUse(mode: attachments[0].network, hostname: hostname)
+        use.records = zip(attachments, requests).map { NetworkRecord($0, $1) }
+        if !rehearsal,
+          let outlet = attachments.first(where: { $0.gateway != nil && $0.isDefaultRoute }) ?? attachments.first
+        {
+          use.ports = try networks.publish(ports, for: container, at: outlet, isAlive: isAlive, name: name(of:)) {
+            steps.append($0)
+          }
+        }
+        use.steps = steps
+        if !rehearsal { use.warning = attachments.lazy.compactMap { networks.warning(for: $0.network) }.first }
+        return use
+      } catch {
+        if !rehearsal { try? networks.release(container) }
+        throw error
       }
-      use.steps = steps
-      if !rehearsal { use.warning = networks.warning(for: attachment.network) }
-      return use
     } catch { throw Failure(error) }
   }
 
@@ -114,30 +130,46 @@ extension Engine {
     return ((try? ContainerLock.isHeld(files)) ?? true)
   }
 
+  /// - Parameter record: nil where it is not known what the container had: then every network is looked at.
   func releaseNetwork(of identifier: ContainerIdentifier, record: ContainerRecord?) {
-    if let record, record.network == nil { return }
-    try? networks.release(identifier.description, network: record?.network?.network)
+    guard let record else {
+      try? networks.release(identifier.description)
+      return
+    }
+    guard !record.networks.isEmpty else { return }
+    try? networks.release(identifier.description, record.networks.compactMap(\.attachment))
   }
 
-  /// The others on the network learn the container's names.
+  /// The others on its networks learn the container's names.
   func announce(_ record: ContainerRecord, _ hostname: String, _ files: ContainerFiles) {
-    guard let network = record.network, let address = IPv4Address(network.address) else { return }
-    let member = NetworkMember(
-      container: record.identifier, address: address, names: [record.name, files.identifier.short, hostname],
-      hosts: files.hosts)
-    try? networks.announce(member, on: network.network)
+    for network in record.networks {
+      guard let attachment = network.attachment else { continue }
+      try? networks.announce(member(record, attachment, hostname, files), on: attachment.network)
+    }
+  }
+
+  func member(
+    _ record: ContainerRecord, _ attachment: NetworkAttachment, _ hostname: String, _ files: ContainerFiles
+  ) -> NetworkMember {
+    NetworkMember(
+      container: record.identifier, address: attachment.address.address, address6: attachment.address6?.address,
+      names: [record.name] + attachment.aliases + [files.identifier.short, hostname], hosts: files.hosts)
   }
 
   func networkSteps(of record: ContainerRecord) throws(Failure) -> (wiring: [NetworkStep], inside: [NetworkStep]) {
-    if let network = record.network {
+    // With none there is loopback still; a shared namespace is somebody else's to set up.
+    guard !record.networks.isEmpty else { return ([], record.networkMode == "none" ? [.setUp(.loopback)] : []) }
+    var wiring: [NetworkStep] = []
+    var inside: [NetworkStep] = [.setUp(.loopback)]
+    for network in record.networks {
       guard var attachment = network.attachment else {
         throw Failure(.host, "the record of \(record.name) has a network that makes no sense")
       }
       attachment.publishes = !record.ports.isEmpty
-      return (attachment.wiring, attachment.inside)
+      wiring += attachment.wiring
+      inside += attachment.inside
     }
-    // With none there is loopback still; a shared namespace is somebody else's to set up.
-    return ([], record.networkMode == "none" ? [.setUp(.loopback)] : [])
+    return (wiring, inside)
   }
 }
 
@@ -150,18 +182,61 @@ extension PortRecord {
 }
 
 extension NetworkRecord {
-  init(_ attachment: NetworkAttachment) {
-    self.init(
-      network: attachment.network, address: attachment.address.address.description,
-      prefixLength: Int(attachment.address.length), gateway: attachment.gateway?.description ?? "",
-      hardwareAddress: attachment.mac.description, hostLink: attachment.hostLink, bridge: attachment.bridge)
+  init(_ attachment: NetworkAttachment, _ request: EndpointRequest) {
+    self.init()
+    network = attachment.network
+    address = attachment.address.address.description
+    prefixLength = Int(attachment.address.length)
+    gateway = attachment.gateway?.description ?? ""
+    if let prefix = attachment.address6 {
+      address6 = prefix.address.description
+      prefixLength6 = Int(prefix.length)
+      gateway6 = attachment.gateway6?.description ?? ""
+    }
+    isDefaultRoute = attachment.isDefaultRoute
+    isDefaultRoute6 = attachment.isDefaultRoute6
+    hardwareAddress = attachment.mac.description
+    hostLink = attachment.hostLink
+    bridge = attachment.bridge
+    interfaceName = attachment.name
+    interface = attachment.interface
+    aliases = attachment.aliases
+    linkLocal = attachment.linkLocal.map(\.description)
+    gatewayPriority = attachment.gatewayPriority
+    askedAddress = request.address?.description ?? ""
+    askedAddress6 = request.address6?.description ?? ""
+    askedHardwareAddress = request.mac?.description ?? ""
   }
 
   var attachment: NetworkAttachment? {
-    guard let address = IPv4Address(address), let length = UInt8(exactly: prefixLength) else { return nil }
-    return NetworkAttachment(
+    guard let address = IPv4Address(address), let length = UInt8(exactly: prefixLength), length <= 32 else {
+      return nil
+    }
+    var attachment = NetworkAttachment(
       network: network, address: IPv4Prefix(address, length: length), gateway: IPv4Address(gateway), bridge: bridge,
-      hostLink: hostLink, name: "eth0")
+      hostLink: hostLink, name: interfaceName, mac: MacAddress(hardwareAddress), interface: interface)
+    if let address6 = IPv6Address(address6), let length = UInt8(exactly: prefixLength6), length <= 128 {
+      attachment.address6 = IPv6Prefix(address6, length: length)
+      attachment.gateway6 = IPv6Address(gateway6)
+    }
+    attachment.isDefaultRoute = isDefaultRoute
+    attachment.isDefaultRoute6 = isDefaultRoute6
+    attachment.aliases = aliases
+    attachment.linkLocal = linkLocal.compactMap { IPAddress($0) }
+    attachment.gatewayPriority = gatewayPriority
+    return attachment
+  }
+
+  /// What the next start of the container asks for.
+  var request: EndpointRequest {
+    var request = EndpointRequest(network: network)
+    request.address = IPv4Address(askedAddress)
+    request.address6 = IPv6Address(askedAddress6)
+    request.mac = MacAddress(askedHardwareAddress)
+    request.aliases = aliases
+    request.linkLocal = linkLocal.compactMap { IPAddress($0) }
+    request.gatewayPriority = gatewayPriority
+    return request
   }
 }
 
@@ -180,7 +255,9 @@ extension NetworkUse {
   func hosts(_ extra: [Label], name: String) -> [UInt8] {
     if mode == "host" { return (try? readFile("/etc/hosts", limit: 1 << 20)) ?? [] }
     if let sharedFiles { return (try? readFile(sharedFiles.hosts, limit: 1 << 20)) ?? [] }
-    let own = record.map { HostsEntry(address: $0.address, names: hostname == name ? [name] : [hostname, name]) }
+    let names = hostname == name ? [name] : [hostname, name]
+    let own = records.flatMap { [$0.address, $0.address6] }.filter { !$0.isEmpty }
+      .map { HostsEntry(address: $0, names: names) }
     let others = extra.map { HostsEntry(address: $0.value, names: [$0.name]) }
     return Array(HostsFile.base(own: own, extra: others).utf8)
   }

@@ -40,6 +40,8 @@ package struct RunRequest: Sendable {
   package var isPrivileged = false
   package var security = SecurityRequest()
   package var network = NetworkRequest.bridge
+  /// Each network that the container is to be on, where it has one of its own; empty for the default one alone.
+  package var endpoints: [EndpointRequest] = []
   package var publishing = PublishRequest()
   package var labels: [Label] = []
   package var stopSignal: Int32?
@@ -155,6 +157,8 @@ package enum NetworkRequest: Hashable, Sendable {
   case bridge, none, host
   case container(String)
   case named(String)
+
+  var networkName: String { if case .named(let name) = self { name } else { Network.defaultName } }
 }
 
 /// `--userns`: which ids of the host the container's ids are.

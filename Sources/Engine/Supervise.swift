@@ -181,7 +181,8 @@ extension Engine {
     passKillSwitch("ending", 0)
     if let undo { _ = performUndo(undo) } else { removeGroups(of: files.identifier) }
     passKillSwitch("ending", 1)
-    releaseNetwork(of: files.identifier, record: record)
+    // Written anew when it was connected to another network, or disconnected, while it ran.
+    releaseNetwork(of: files.identifier, record: (try? store.record(of: files.identifier)) ?? record)
     passKillSwitch("ending", 2)
     guard record.removesItself else {
       try? removeTree(files.runDirectory)

@@ -103,7 +103,7 @@ extension Engine {
     var used: Set<String> = []
     for summary in try summaries(includingEnded: true) where !leaving.contains(summary.identifier) {
       used.insert(summary.record.networkMode)
-      if let network = summary.record.network?.network { used.insert(network) }
+      used.formUnion(summary.record.networks.map(\.network))
     }
     let gone = Set(leaving.map(\.description))
     do throws(NetworkError) {

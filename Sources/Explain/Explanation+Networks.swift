@@ -59,6 +59,23 @@ extension Explanation {
         sentence: "Send everything for elsewhere to \(gateway), through \(Trace.clean(link.name)).",
         calls: [Self.netlink("RTM_NEWROUTE", "rtm_dst_len=0, RTA_GATEWAY=\(gateway), RTA_OIF=\(Self.number(link))")],
         shell: ["ip route add default via \(gateway) dev \(ShellWord(link.name))"])
+    case .addAddress6(let link, let prefix):
+      self.init(
+        name: "network.addAddress6",
+        sentence: "Give \(Trace.clean(link.name)) the address \(prefix.address); "
+          + "its neighbours are those of \(prefix.network).",
+        calls: [
+          Self.netlink(
+            "RTM_NEWADDR",
+            "\(Self.index(link)), IFA_LOCAL=\(prefix.address), ifa_prefixlen=\(prefix.length), ifa_flags=IFA_F_NODAD")
+        ],
+        shell: ["ip -6 address add \(prefix) dev \(ShellWord(link.name)) nodad"])
+    case .addDefaultRoute6(let gateway, let link):
+      self.init(
+        name: "network.addDefaultRoute6",
+        sentence: "Send everything for elsewhere in IPv6 to \(gateway), through \(Trace.clean(link.name)).",
+        calls: [Self.netlink("RTM_NEWROUTE", "rtm_dst_len=0, RTA_GATEWAY=\(gateway), RTA_OIF=\(Self.number(link))")],
+        shell: ["ip -6 route add default via \(gateway) dev \(ShellWord(link.name))"])
     case .rename(let link, let name):
       self.init(
         name: "network.rename",
@@ -112,6 +129,8 @@ extension Explanation {
       switch key {
       case "net.ipv4.ip_forward", "net/ipv4/ip_forward":
         "Let this machine pass packets on from one link to another: without it, a container reaches only its neighbours."
+      case let key where key.hasSuffix("accept_ra"):
+        "Believe no router advertisement there: any neighbour can send one, and its route would lead to him."
       case let key where key.hasSuffix("disable_ipv6"):
         "Keep IPv6 off where nobody asked for it: the kernel would otherwise make an address by itself."
       default: "Set the kernel parameter \(Trace.clean(key)) to \(Trace.clean(value))."

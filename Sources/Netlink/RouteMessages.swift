@@ -111,6 +111,15 @@ extension MessageWriter {
     if prefix.length < 31 { attribute(4, prefix.last.bytes) }  // IFA_BROADCAST
   }
 
+  /// IFA_F_NODAD: the address is usable at once. Duplicate address detection takes a second or two, in which a program that
+  /// binds to it fails.
+  mutating func address(_ prefix: IPv6Prefix, index: Int32) {
+    for value in [ipv6Family, prefix.length, 0x02, 0] { byte(value) }
+    word(UInt32(bitPattern: index))
+    attribute(2, prefix.address.bytes)  // IFA_LOCAL
+    attribute(1, prefix.address.bytes)  // IFA_ADDRESS
+  }
+
   /// All addresses of a link, of every family.
   mutating func addressFilter(index: Int32) {
     word(0)
@@ -143,10 +152,18 @@ extension MessageWriter {
     attribute(4, word: UInt32(bitPattern: index))  // RTA_OIF
   }
 
+  mutating func defaultRoute(gateway: IPv6Address, index: Int32) {
+    routeHeader(family: ipv6Family, table: 254, protocol: 3, scope: 0, type: 1)
+    attribute(5, gateway.bytes)  // RTA_GATEWAY
+    attribute(4, word: UInt32(bitPattern: index))  // RTA_OIF
+  }
+
   /// struct rtmsg: u8 family, u8 destination length, u8 source length, u8 tos, u8 table, u8 protocol, u8 scope, u8 type,
   /// u32 flags.
-  mutating func routeHeader(table: UInt8 = 0, protocol number: UInt8 = 0, scope: UInt8 = 0, type: UInt8 = 0) {
-    for value in [ipv4Family, 0, 0, 0, table, number, scope, type] { byte(value) }
+  mutating func routeHeader(
+    family: UInt8 = ipv4Family, table: UInt8 = 0, protocol number: UInt8 = 0, scope: UInt8 = 0, type: UInt8 = 0
+  ) {
+    for value in [family, 0, 0, 0, table, number, scope, type] { byte(value) }
     word(0)
   }
 }

@@ -121,6 +121,24 @@ package struct RouteSocket: ~Copyable {
       try socket.request(
         "RTM_NEWADDR", RouteType.newAddress, [.create, .exclusive], about: "\"\(link)\", \(prefix)"
       ) { $0.address(prefix, index: index) }
+    case .addAddress6(let link, let prefix):
+      let index = try index(of: link)
+      do throws(Fault) {
+        try socket.request(
+          "RTM_NEWADDR", RouteType.newAddress, [.create, .exclusive], about: "\"\(link)\", \(prefix)"
+        ) { $0.address(prefix, index: index) }
+      } catch {
+        var fault = error
+        if error.errno == .accessDenied {
+          fault.hint = "IPv6 is switched off there: see `sysctl net.ipv6.conf.all.disable_ipv6`"
+        }
+        throw fault
+      }
+    case .addDefaultRoute6(let gateway, let link):
+      let index = try index(of: link)
+      try socket.request(
+        "RTM_NEWROUTE", RouteType.newRoute, [.create, .exclusive], about: "default via \(gateway), \"\(link)\""
+      ) { $0.defaultRoute(gateway: gateway, index: index) }
     case .addDefaultRoute(let gateway, let link):
       let index = try index(of: link)
       try socket.request(

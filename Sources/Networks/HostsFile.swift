@@ -17,9 +17,9 @@ package struct HostsFile: Hashable, Sendable {
   /// The file's text without anybody else's names.
   ///
   /// - Parameters:
-  ///   - own: the container's address and names; nil without a network of its own.
+  ///   - own: the container's addresses and names; empty without a network of its own.
   ///   - extra: `--add-host`.
-  package static func base(own: HostsEntry?, extra: [HostsEntry] = []) -> String {
+  package static func base(own: [HostsEntry], extra: [HostsEntry] = []) -> String {
     let standard = [
       HostsEntry(address: "127.0.0.1", names: ["localhost"]),
       HostsEntry(address: "::1", names: ["localhost", "ip6-localhost", "ip6-loopback"]),
@@ -28,7 +28,7 @@ package struct HostsFile: Hashable, Sendable {
       HostsEntry(address: "ff02::1", names: ["ip6-allnodes"]),
       HostsEntry(address: "ff02::2", names: ["ip6-allrouters"]),
     ]
-    return (standard + extra + [own].compactMap { $0 }).map(\.line).joined()
+    return (standard + extra + own).map(\.line).joined()
   }
 
   /// The text with the part of `network` replaced, or added at the end.

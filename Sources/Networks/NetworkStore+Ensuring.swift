@@ -131,8 +131,10 @@ extension NetworkStore {
       }
       steps += [.addAddress(name, network.gatewayPrefix), .setUp(name)]
       // Somebody deleted the bridge below containers that run: their cables are still there, and lead nowhere.
-      let cables = try leases(of: network).map { hostLink(container: $0.container) }
-      steps += try looseLinks(cables).map { .attach(LinkName($0), bridge: network.bridge) }
+      let cables = try describing("cannot read the leases of network \(network.name)") { () throws(Fault) in
+        Set(try readLeases(leases(network.name)).map { hostLink(container: $0.container, interface: $0.interface) })
+      }
+      steps += try looseLinks(cables.sorted()).map { .attach(LinkName($0), bridge: network.bridge) }
     }
     return steps.map(Step.network)
   }

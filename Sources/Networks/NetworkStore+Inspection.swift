@@ -7,10 +7,12 @@ extension NetworkStore {
     let members = try members(of: network)
     var containers = JSONObject()
     for lease in try leases(of: network) {
-      let name = members.first { $0.container == lease.container }?.names.first ?? ""
+      let member = members.first { $0.container == lease.container }
+      let name = member?.names.first ?? ""
       containers[lease.container] = [
         "Name": .string(name), "MacAddress": .string(MacAddress(for: lease.address).description),
-        "IPv4Address": .string(IPv4Prefix(lease.address, length: network.subnet.length).description), "IPv6Address": "",
+        "IPv4Address": .string(IPv4Prefix(lease.address, length: network.subnet.length).description),
+        "IPv6Address": .string(member?.address6.map { "\($0)/\(network.subnet6?.length ?? 64)" } ?? ""),
       ]
     }
     var labels = JSONObject()

@@ -1,25 +1,35 @@
 internal import JSON
 package import Kernel
 
-/// A running container as the others on its network know it. A file `<run>/<network>/members/<container>`.
+/// A running container as the others on its network know it. A file `<run>/<network>/members/<container>`, written and
+/// removed by rename as containers come and go: whoever wants to resolve names reads those, and needs to ask nobody.
 package struct NetworkMember: Hashable, Sendable {
   package var container: String
   package var address: IPv4Address
-  /// The container's name first, then its short identifier, its host name, aliases.
+  /// Nil on a network without IPv6.
+  package var address6: IPv6Address?
+  /// What it is found by on this network, as docker has it: the container's name first, then its aliases here, its short
+  /// identifier, its host name. Each is a host name, in the case that it was given in, and there once.
   package var names: [String]
   /// Its /etc/hosts, as a path of the host.
   package var hosts: Path
 
-  package init(container: String, address: IPv4Address, names: [String], hosts: Path) {
+  package init(
+    container: String, address: IPv4Address, address6: IPv6Address? = nil, names: [String], hosts: Path
+  ) {
     self.container = container
     self.address = address
+    self.address6 = address6
     self.hosts = hosts
     // A name with a space or a line end in it would be an entry of somebody's choice in everybody's file.
     var seen: Set<String> = []
     self.names = names.filter { isHostName($0) && seen.insert($0).inserted }
   }
 
-  var entry: HostsEntry { HostsEntry(address: address.description, names: names) }
+  var entries: [HostsEntry] {
+    [HostsEntry(address: address.description, names: names)]
+      + [address6.map { HostsEntry(address: $0.description, names: names) }].compactMap { $0 }
+  }
 }
 
 private func isHostName(_ name: String) -> Bool {
@@ -54,11 +64,22 @@ extension NetworkStore {
     rewriteHosts(of: try readMembers(network), network)
   }
 
+  /// Who is on the network now, ordered by address. No lock is taken; one that comes or goes meanwhile is there whole or
+  /// not at all.
   package func members(of network: Network) throws(NetworkError) -> [NetworkMember] {
-    try describing("cannot read the members of network \(network.name)") { () throws(Fault) in
-      try readMembers(network.name)
+    try members(onNetwork: network.name)
+  }
+
+  /// The same by the network's name. Empty where nobody has come yet, and for a network that is gone.
+  package func members(onNetwork name: String) throws(NetworkError) -> [NetworkMember] {
+    guard isValidNetworkName(name) else { return [] }
+    return try describing("cannot read the members of network \(name)") { () throws(Fault) in
+      try readMembers(name)
     }
   }
+
+  /// Where the members of a network are files: for who watches it for changes (inotify(7)). It is there once somebody came.
+  package func membersDirectory(ofNetwork name: String) -> Path { members(name) }
 
   private func membersLock(_ network: String) -> Path { runDirectory(network).appending(".members.lock") }
 
@@ -85,9 +106,9 @@ extension NetworkStore {
   /// One member whose file cannot be written (its disk is full, it is being removed) must not keep the others from
   /// learning, so faults stop here.
   private func rewriteHosts(of members: [NetworkMember], _ network: String) {
-    let entries = members.map { ($0.container, $0.entry) }
     for member in members {
-      try? rewriteHosts(member.hosts, network, entries.filter { $0.0 != member.container }.map(\.1))
+      try? rewriteHosts(
+        member.hosts, network, members.filter { $0.container != member.container }.flatMap(\.entries))
     }
   }
 
@@ -110,6 +131,7 @@ extension NetworkMember {
   fileprivate func write(to writer: inout JSONWriter) {
     writer.object {
       $0.member("address", address.description)
+      $0.member("address6", address6?.description)
       $0.member("names", names)
       $0.member("hosts", hosts.string)
     }
@@ -117,18 +139,20 @@ extension NetworkMember {
 
   fileprivate init(_ bytes: [UInt8], container: String) throws(JSONError) {
     var reader = try JSONReader(bytes)
-    var (address, hosts) = ("", "")
+    var (address, address6, hosts) = ("", "", "")
     var names: [String] = []
     try reader.beginObject()
     while let key = try reader.nextMember() {
       switch key {
       case "address": address = try reader.string()
+      case "address6": address6 = try reader.string()
       case "names": names = try reader.strings()
       case "hosts": hosts = try reader.string()
       default: try reader.skip()
       }
     }
     guard let address = IPv4Address(address) else { throw reader.error("\"\(address)\" is no address") }
-    self.init(container: container, address: address, names: names, hosts: Path(hosts))
+    self.init(
+      container: container, address: address, address6: IPv6Address(address6), names: names, hosts: Path(hosts))
   }
 }

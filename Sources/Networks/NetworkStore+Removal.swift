@@ -121,7 +121,7 @@ extension NetworkStore {
       // Read again: what was dead without the lock may have been given back and leased anew.
       for lease in try readLeases(leases(name)) where !holds(lease, isAlive) {
         // A lease is taken before its cable is laid and given back after it is gone, so no cable outlives its lease.
-        removeLink(hostLink(container: lease.container))
+        removeLink(hostLink(container: lease.container, interface: lease.interface))
         try? removeFile(leases(name).appending(lease.address.description))
         healed.append("the address \(lease.address) of \(lease.container.prefix(12))")
       }

@@ -24,10 +24,13 @@ package struct NetworkStore: Hashable, Sendable {
   var defaultBridge: String { isUsual ? "skiff0" : "sk\(mark)-0" }
   func bridge(identifier: String) -> String { "sk\(mark)-\(identifier.prefix(8))" }
   func isOurBridge(_ name: String) -> Bool { name.hasPrefix("sk\(mark)-") || (isUsual && name == defaultBridge) }
-  /// The host's end of a container's cable. `interface` counts the container's networks.
+  /// The host's end of a container's cable. `interface` counts the container's networks; one character is left for it.
   package func hostLink(container identifier: String, interface: Int = 0) -> String {
-    "sk\(mark)\(identifier.prefix(8))\(interface)"
+    "sk\(mark)\(identifier.prefix(8))\(String(interface, radix: 36))"
   }
+
+  /// How many networks a container may be on.
+  package static let mostInterfaces = 36
   var table: String { isUsual ? "skiff" : "skiff_\(mark)" }
 
   // MARK: - Files

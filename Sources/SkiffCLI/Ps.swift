@@ -60,7 +60,7 @@ extension PsCommand {
       "Status": .string(row.statusText), "State": .string(row.state.status.rawValue), "Names": .string(row.record.name),
       "Labels": .string(
         row.record.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")),
-      "Networks": .string(row.record.networkMode), "Ports": .string(ports(of: row)),
+      "Networks": .string(networks(of: row)), "Ports": .string(ports(of: row)),
     ]
   }
 
@@ -68,6 +68,12 @@ extension PsCommand {
   private static func ports(of row: ContainerSummary) -> String {
     guard row.state.status != .exited else { return "" }
     return row.record.ports.map { "\($0.hostEnd)->\($0.containerEnd)" }.joined(separator: ", ")
+  }
+
+  /// `back,front`, and `none` or `host` where there is no other.
+  private static func networks(of row: ContainerSummary) -> String {
+    row.record.networks.isEmpty
+      ? row.record.networkMode : row.record.networks.map(\.network).joined(separator: ",")
   }
 
   private static func matcher(
@@ -81,7 +87,7 @@ extension PsCommand {
     case "id": return { $0.identifier.description.hasPrefix(value) }
     case "status": return { $0.state.status.rawValue == value }
     case "ancestor": return { $0.record.image == value || $0.record.image == value + ":latest" }
-    case "network": return { $0.record.networkMode == value || $0.record.network?.network == value }
+    case "network": return { $0.record.networkMode == value || $0.record.networks.contains { $0.network == value } }
     case "exited": return { $0.state.status == .exited && "\($0.state.exitCode)" == value }
     case "label":
       let label = value.split(separator: "=", maxSplits: 1).map(String.init)

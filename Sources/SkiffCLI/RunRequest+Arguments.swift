@@ -144,9 +144,7 @@ extension RunRequest {
   }
 
   private mutating func readNetwork(_ words: ParsedArguments) throws(UsageError) {
-    // A right side of ?? that throws would lose its type.
-    let option = words.isSet("net") ? "net" : "network"
-    network = try words.read(option, NetworkRequest.init(_:)) ?? .bridge
+    try readEndpoints(words)
     hostname = try words.read("hostname", parseHostname)
     domainName = try words.read("domainname", parseHostname)
     if hostname != nil && sharesHostNames { throw words.fail("--hostname does not go with --uts=host") }
@@ -155,6 +153,24 @@ extension RunRequest {
     publishing.publishesAll = words.flag("publish-all")
     extraHosts = try words.readAll("add-host", Label.init(host:))
     dnsServers = try words.readAll("dns", parseAddress)
+  }
+}
+
+extension RunRequest {
+  fileprivate mutating func readEndpoints(_ words: ParsedArguments) throws(UsageError) {
+    var options = EndpointOptions()
+    options.networks = words.strings("network") + words.strings("net")
+    options.address = words.string("ip")
+    options.address6 = words.string("ip6")
+    options.mac = words.string("mac-address")
+    options.aliases = words.strings("network-alias") + words.strings("net-alias")
+    options.linkLocal = words.strings("link-local-ip")
+    do throws(OptionError) { (network, endpoints) = try options.requests() } catch {
+      if options.networks.count == 1 {
+        throw words.bad("network", options.networks[0], error.reason, suggestion: error.suggestion)
+      }
+      throw words.fail(error.reason, suggestion: error.suggestion)
+    }
   }
 }
 

@@ -14,7 +14,10 @@ package enum NetworkStep: Hashable, Sendable {
   case reflect(LinkName)
   case setUp(LinkName)
   case addAddress(LinkName, IPv4Prefix)
+  /// Usable at once: nobody is asked whether he has it too, for the network leases each address once.
+  case addAddress6(LinkName, IPv6Prefix)
   case addDefaultRoute(gateway: IPv4Address, LinkName)
+  case addDefaultRoute6(gateway: IPv6Address, LinkName)
   case rename(LinkName, to: String)
   case setMacAddress(LinkName, MacAddress)
   case deleteLink(String)
@@ -39,7 +42,9 @@ package enum NetworkStep: Hashable, Sendable {
     // attempt to move the interface out of the namespace before deletion" (config-linux.md, "Network Devices").
     case .moveLink, .returnLink: nil
     // What a link carries goes with the link.
-    case .attach, .reflect, .setUp, .addAddress, .addDefaultRoute, .rename, .setMacAddress, .deleteLink: nil
+    case .attach, .reflect, .setUp, .addAddress, .addAddress6, .addDefaultRoute,
+      .addDefaultRoute6, .rename, .setMacAddress, .deleteLink:
+      nil
     }
   }
 }

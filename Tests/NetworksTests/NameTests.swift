@@ -11,7 +11,7 @@ import Testing
 
   @Test func hostsAsDockerWritesThem() {
     let text = HostsFile.base(
-      own: HostsEntry(address: "172.17.0.2", names: ["web.example", "web"]),
+      own: [HostsEntry(address: "172.17.0.2", names: ["web.example", "web"])],
       extra: [HostsEntry(address: "10.0.0.9", names: ["db"])])
     #expect(
       text == """

@@ -263,7 +263,7 @@ private struct MountFields {
 }
 
 /// The fields of one CSV line (RFC 4180): a field in double quotes may hold commas, and quotes as two.
-private func commaSeparated(_ text: String) throws(OptionError) -> [String] {
+func commaSeparated(_ text: String) throws(OptionError) -> [String] {
   var fields: [String] = []
   var field = ""
   var (isQuoted, wasQuoted) = (false, false)

@@ -100,10 +100,17 @@ enum RunCommand {
   private static let network: [Option] =
     [
       Option(
-        "network", .value, value: "network",
-        help: "Connect a container to a network: bridge, none, host, container:NAME or the name of one",
+        "network", .repeated, value: "network",
+        help:
+          "Connect a container to a network: bridge, none, host, container:NAME, or names (name=N,ip=A,alias=B to say more)",
         completion: .networks),
-      Option("net", .value, value: "network", help: "", completion: .networks, isHidden: true),
+      Option("net", .repeated, value: "network", help: "", completion: .networks, isHidden: true),
+      Option("ip", .value, value: "ip", help: "IPv4 address (e.g., 172.30.100.104)"),
+      Option("ip6", .value, value: "ip", help: "IPv6 address (e.g., 2001:db8::33)"),
+      Option("mac-address", .value, help: "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),
+      Option("network-alias", .repeated, value: "list", help: "Add network-scoped alias for the container"),
+      Option("net-alias", .repeated, value: "list", help: "", isHidden: true),
+      Option("link-local-ip", .repeated, value: "list", help: "Container IPv4/IPv6 link-local addresses"),
       Option(
         "publish", short: "p", .repeated, value: "list",
         help: "Publish a container's port(s) to the host: [ADDRESS:][HOST-PORT:]PORT[/tcp|udp|sctp]"),
