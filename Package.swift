@@ -117,7 +117,7 @@ let package = Package(
       "Launching", "Inside", "Planning", "Rooted", "Mounts", "Systemd", "Cgroups", "Netlink", "Firewall", "Terminals",
       "RuntimeSpec", "Steps", "Kernel"),
     room("Containers", "ImageSpec", "JSON", "Kernel"),
-    room("Monitoring", "Inside", "Terminals", "JSON", "Kernel"),
+    room("Monitoring", "Inside", "Netlink", "Terminals", "JSON", "Kernel"),
 
     // 5 engine
     room("Blobs", "CSHA256", "ImageSpec", "JSON", "Kernel"),

@@ -97,6 +97,8 @@ package struct PublishRequest: Hashable, Sendable {
   /// With the image's, what `publishesAll` is about.
   package var exposed: [PortRequest] = []
   package var publishesAll = false
+  /// The address of the host for `publishesAll`; nil for all of them.
+  package var usualAddress: IPv4Address?
   package init() {}
 
   /// What is to be published of a container whose image exposes `image`.
@@ -107,6 +109,8 @@ package struct PublishRequest: Hashable, Sendable {
     for text in image { candidates += try PortRequest.parseExposed(text) }
     for port in candidates
     where !all.contains(where: { $0.transport == port.transport && $0.containerPort == port.containerPort }) {
+      var port = port
+      port.address = usualAddress
       all.append(port)
     }
     return all

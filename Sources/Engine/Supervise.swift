@@ -3,6 +3,7 @@ internal import Cgroups
 internal import Kernel
 internal import Launching
 internal import Monitoring
+internal import Networks
 internal import Planning
 internal import Steps
 
@@ -41,11 +42,14 @@ extension Engine {
     do throws(Failure) {
       let record = try record(of: files.identifier)
       // A copy for the one message that a failed start sends; a started container's supervisor owns the socket.
+      let ports = try holdPorts(of: record)
       var watched = try start(record, files, on: host, client: try copy(of: client.borrowed), isTimed: isTimed)
       try? client.close()
       // From here on it mostly sleeps, perhaps for months, beside hundreds of others.
-      let renewal = Renewal(arguments: supervisorArguments(of: files.identifier), lock: lock.descriptor.borrowed)
+      let renewal = Renewal(
+        arguments: supervisorArguments(of: files.identifier), lock: lock.descriptor.borrowed, kept: ports.descriptors)
       let end = watch(&watched.supervisor, watched.state, record, files, in: host.layout, renewal: renewal)
+      ports.release()
       tidyUp(record, files, end, undo: watched.undo, lock: lock)
       watched.supervisor.report(.exited(code: end.exitCode, message: end.message))
       return end.exitCode
@@ -65,7 +69,9 @@ extension Engine {
       let state = try containerState(of: identifier)
       var resumed = try ResumedSupervisor.reading(message, log: try openLog(record, files))
       let lock = ContainerLock(handedOver: resumed.lock, files)
+      let ports = PortHold(resuming: resumed.kept)
       let end = watch(&resumed.supervisor, state, record, files, in: nil, renewal: nil)
+      ports.release()
       tidyUp(record, files, end, undo: nil, lock: lock)
       resumed.supervisor.report(.exited(code: end.exitCode, message: end.message))
       return end.exitCode
@@ -152,7 +158,7 @@ extension Engine {
     var end = state
     end.status = .exited
     do throws(Fault) {
-      let status = try supervisor.run(renewal: renewal)
+      let status = try supervisor.run(renewal: renewal, watch: sharedWatch(record))
       end.exitCode = status.code
       let layout = if let layout { layout } else { try CgroupLayout.detect() }
       if let kill = memoryKill(of: files.identifier, in: layout) {

@@ -164,6 +164,19 @@ extension BorrowedDescriptor {
     }
   }
 
+  /// SO_ATTACH_FILTER with a program of one instruction: what arrives is dropped before the socket sees it.
+  package func dropWhatArrives() throws(Fault) {
+    let program: [UInt64] = [0x06]  // BPF_RET | BPF_K, 0 bytes
+    _ = try program.withAddress { (programBase) throws(Fault) in
+      // struct sock_fprog: u16 length, padding, the program.
+      try [1, programBase].withAddress { (base) throws(Fault) in
+        try systemCall(
+          "setsockopt", Int(SYS_setsockopt), argument, Int(SOL_SOCKET), Int(SO_ATTACH_FILTER), base, 16,
+          arguments: "\(rawValue), SOL_SOCKET, SO_ATTACH_FILTER, ret 0")
+      }
+    }
+  }
+
   /// getsockopt(2) of `count` ints.
   package func socketOption(level: Int32, _ name: Int32, count: Int = 1) throws(Fault) -> [Int32] {
     var value = [Int32](repeating: 0, count: count)

@@ -14,7 +14,7 @@ extension Supervisor {
     var kept = [renewal.lock, container.pidfd.borrowed, container.listener.borrowed]
     kept += [container.terminal.view, container.output.view, container.errors.view, container.input.view]
       .compactMap { $0 }
-    kept += clients.map(\.descriptor)
+    kept += clients.map(\.descriptor) + renewal.kept
     write(to: &message, renewal)
     do throws(Fault) {
       let executable = try open("/proc/self/exe", .path)
@@ -48,6 +48,8 @@ extension Supervisor {
       message.put(client.received)
       message.put(client.pending)
     }
+    message.put(Int32(renewal.kept.count))
+    for descriptor in renewal.kept { message.put(descriptor.rawValue) }
     switch container.log {
     case .some(let log): log.write(to: &message)
     case .none: break
@@ -61,10 +63,13 @@ package struct Renewal: Sendable {
   var arguments: [Path]
   /// The container's lock, which stays held.
   var lock: BorrowedDescriptor
+  /// What else stays open, whatever it is.
+  var kept: [BorrowedDescriptor]
 
-  package init(arguments: [Path], lock: BorrowedDescriptor) {
+  package init(arguments: [Path], lock: BorrowedDescriptor, kept: [BorrowedDescriptor]) {
     self.arguments = arguments
     self.lock = lock
+    self.kept = kept
   }
 }
 
@@ -72,6 +77,8 @@ package struct Renewal: Sendable {
 @frozen package struct ResumedSupervisor: ~Copyable {
   package var supervisor: Supervisor
   package var lock: Descriptor
+  /// The numbers of what else stayed open.
+  package var kept: [Int32]
 
   /// - Parameters:
   ///   - number: of the memory file.
@@ -106,6 +113,12 @@ package struct Renewal: Sendable {
       client.pending = try message.data()
       clients.append(client)
     }
+    var kept: [Int32] = []
+    for _ in 0..<(try message.number()) {
+      let number = try message.number()
+      try BorrowedDescriptor(rawValue: number).setCloseOnExecute()
+      kept.append(number)
+    }
     var log = log
     try log?.readOn(from: &message)
     var supervisor = try Supervisor.watching(
@@ -116,7 +129,7 @@ package struct Renewal: Sendable {
     supervisor.pendingInput = pendingInput
     supervisor.inputIsAtEnd = inputIsAtEnd
     supervisor.settle()
-    return ResumedSupervisor(supervisor: supervisor, lock: lock)
+    return ResumedSupervisor(supervisor: supervisor, lock: lock, kept: kept)
   }
 }
 

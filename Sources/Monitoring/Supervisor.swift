@@ -42,6 +42,8 @@ package struct Supervisor: ~Copyable {
   private var outputIsPaused = false
   private var buffer = [UInt8](repeating: 0, count: 16_384)
   private let signals: SignalDescriptor
+  /// Its share in watching over bridges and firewall rules.
+  private var post: WatchPost?
 
   /// How far a client may be behind before the container's output waits.
   private let clientLimit = 1 << 20
@@ -101,8 +103,11 @@ package struct Supervisor: ~Copyable {
   /// Until the container's first process has ended and all that it said has been passed on.
   ///
   /// - Parameter renewal: how this process becomes a smaller one, once it has had nothing to do for a second.
-  package mutating func run(renewal: Renewal? = nil) throws(Fault) -> ExitStatus {
+  /// - Parameter watch: what to watch over beside the container.
+  package mutating func run(renewal: Renewal? = nil, watch: SharedWatch? = nil) throws(Fault) -> ExitStatus {
     var renewal = renewal
+    // Before the renewal it would be given up again at once.
+    if let watch { post = try? WatchPost(watch, after: renewal == nil ? 0 : 3_000_000_000, poller: poller) }
     while true {
       let reports = try poller.wait(milliseconds: 1000)
       if reports.isEmpty {
@@ -128,6 +133,7 @@ package struct Supervisor: ~Copyable {
           if report.events.contains(.writable) { feedInput() }
         case Token.input: feedInput()
         case Token.listener: acceptClient()
+        case let token where WatchPost.owns(token): post?.serve(report, poller: poller)
         default: serve(report)
         }
       }

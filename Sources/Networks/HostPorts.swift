@@ -28,7 +28,8 @@ func freeHostPort(_ transport: PortEntry.Transport, _ address: IPv4Address?, _ p
 
 /// `nginx (process 812)`; nil when nobody is found: another namespace's, or gone by now.
 func holder(of transport: PortEntry.Transport, port: UInt16) -> String? {
-  let tables = ["/proc/net/\(transport)", "/proc/net/\(transport)6"]
+  // Of this thread: a namespace is a thread's.
+  let tables = ["/proc/thread-self/net/\(transport)", "/proc/thread-self/net/\(transport)6"]
   let inodes = Set(tables.flatMap { socketInodes(in: (try? readText(Path($0), limit: 16 << 20)) ?? "", port: port) })
   guard !inodes.isEmpty, let processes = try? entries(of: "/proc") else { return nil }
   for process in processes {

@@ -131,10 +131,20 @@ extension NetworkStore {
       }
       steps += [.addAddress(name, network.gatewayPrefix), .setUp(name)]
       // Somebody deleted the bridge below containers that run: their cables are still there, and lead nowhere.
-      let cables = try describing("cannot read the leases of network \(network.name)") { () throws(Fault) in
-        Set(try readLeases(leases(network.name)).map { hostLink(container: $0.container, interface: $0.interface) })
+      let (held, claims) = try describing("cannot read the leases of network \(network.name)") { () throws(Fault) in
+        (try readLeases(leases(network.name)), try readClaims().filter { $0.network == network.name })
       }
-      steps += try looseLinks(cables.sorted()).map { .attach(LinkName($0), bridge: network.bridge) }
+      let cables = Set(held.map { hostLink(container: $0.container, interface: $0.interface) })
+      let loose = try looseLinks(cables.sorted())
+      steps += loose.map { .attach(LinkName($0), bridge: network.bridge) }
+      // With the bridge went what was set on it for published ports.
+      if !claims.isEmpty { steps.append(routeLocalnet(network.bridge)) }
+      let owners = Set(claims.map(\.container))
+      let publishing = Set(
+        held.filter { owners.contains($0.container) }.map {
+          hostLink(container: $0.container, interface: $0.interface)
+        })
+      steps += loose.filter(publishing.contains).map { .reflect(LinkName($0)) }
     }
     return steps.map(Step.network)
   }

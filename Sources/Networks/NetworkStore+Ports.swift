@@ -41,11 +41,8 @@ extension NetworkStore {
       }
       passKillSwitch("publishing", 0)
       var steps: [Step] = []
-      // What this host sends to its own loopback is led to a container as well; the kernel takes an address of the loopback
-      // for a mistake on any other link (ip-sysctl, route_localnet). Others' packets to it are dropped as they arrive.
-      let key = "net/ipv4/conf/\(attachment.bridge)/route_localnet"
-      if (try? readText(Path("/proc/sys/" + key))) != "1" {
-        steps.append(.network(.setSysctl(key: key, value: "1", before: "0")))
+      if (try? readText(Path("/proc/sys/net/ipv4/conf/\(attachment.bridge)/route_localnet"))) != "1" {
+        steps.append(.network(routeLocalnet(attachment.bridge)))
       }
       try performFirewall(steps, observe: observe)
     } catch {
@@ -53,6 +50,12 @@ extension NetworkStore {
       throw error
     }
     return made.map(\.port)
+  }
+
+  /// What this host sends to its own loopback is led to a container as well; the kernel takes an address of the loopback for
+  /// a mistake on any other link (ip-sysctl, route_localnet). Others' packets to it are dropped as they arrive.
+  func routeLocalnet(_ bridge: String) -> NetworkStep {
+    .setSysctl(key: "net/ipv4/conf/\(bridge)/route_localnet", value: "1", before: "0")
   }
 
   private func refusePublishing(on attachment: NetworkAttachment) throws(NetworkError) {
@@ -81,11 +84,9 @@ extension NetworkStore {
         if let claim { "container \(name(claim.container) ?? String(claim.container.prefix(12)))" } else {
           holder(of: request.transport, port: port) ?? "a program of this host"
         }
-      throw NetworkError(
-        .conflict, "port \(words)\(port)/\(request.transport) is in use by \(other)",
-        hint:
-          "publish another: -p \(port == .max ? port - 1 : port + 1):\(request.containerPort); without a host port a free one is taken"
-      )
+      throw portIsTaken(
+        PublishedPort(
+          request.transport, address: request.address, hostPort: port, containerPort: request.containerPort), by: other)
     }
     throw NetworkError(
       .conflict, "all ports \(words)\(range.lowerBound)-\(range.upperBound)/\(request.transport) are in use",

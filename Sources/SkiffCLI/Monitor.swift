@@ -5,8 +5,13 @@ internal import Monitoring
 
 /// What this program is when it was started as `skiff-monitor ID ROOT STATE [--timings]`: a container's supervisor. It
 /// starts itself once more, with `--resume N`, when it has nothing to do.
+///
+/// As `skiff-monitor --repair ROOT STATE` it makes what running containers have lost of their networks, and ends.
 enum MonitorProgram {
   static let program = Program(name: "skiff-monitor") { words in
+    if words.count == 3, words[0] == Engine.repairOption {
+      return Engine(StateDirectories(root: Path(words[1]), run: Path(words[2]))).repairNetworks()
+    }
     guard words.count >= 3, let identifier = ContainerIdentifier(words[0]) else {
       complain("skiff-monitor is what skiff run starts; it is not for people")
       return 125

@@ -148,7 +148,11 @@ extension RunRequest {
     hostname = try words.read("hostname", parseHostname)
     domainName = try words.read("domainname", parseHostname)
     if hostname != nil && sharesHostNames { throw words.fail("--hostname does not go with --uts=host") }
-    publishing.ports = try words.readAll("publish", PortRequest.parse).flatMap { $0 }
+    let usual = try words.usualPublishAddress
+    publishing.usualAddress = usual
+    publishing.ports = try words.readAll("publish") { (text) throws(OptionError) in
+      try PortRequest.parse(text, usual: usual)
+    }.flatMap { $0 }
     publishing.exposed = try words.readAll("expose", PortRequest.parseExposed).flatMap { $0 }
     publishing.publishesAll = words.flag("publish-all")
     extraHosts = try words.readAll("add-host", Label.init(host:))

@@ -18,6 +18,12 @@ import Testing
       try PortRequest.parse("9000-9002:80-82").map(\.hostPorts) == [9000...9000, 9001...9001, 9002...9002])
     #expect(try PortRequest.parse("65534-65535").map(\.containerPort) == [65534, 65535])
     #expect(try PortRequest.parse("1-65535").count == 65535)
+    // Where the setting names an address, what a person writes still counts.
+    let usual: [(String, IPv4Address?)] = [
+      ("80", local), ("8080:80", local), (":8080:80", local), ("0.0.0.0:8080:80", nil),
+      ("192.0.2.1:8080:80", IPv4Address(192, 0, 2, 1)),
+    ]
+    for (text, address) in usual { #expect(try PortRequest.parse(text, usual: local).map(\.address) == [address]) }
     #expect(try PortRequest.parseExposed("8000-8001/udp").map(\.containerPort) == [8000, 8001])
   }
 

@@ -103,6 +103,76 @@ struct PublishedPortsTests {
     #expect(lines.contains { $0.contains("020200C0") }, "\(lines)")
   }
 
+  /// The supervisor has the port, and one of them sees to it that rules and bridges that somebody takes away come back.
+  @Test func itIsHeldAndHealed() throws {
+    let lines = try run(
+      #"""
+      wait_for() { for attempt in $(seq 600); do "$@" >/dev/null 2>&1 && return; sleep 0.1; done; echo "waited in vain for $*"; }
+      listens() { python3 -c 'import socket, sys
+      kind = socket.SOCK_DGRAM if sys.argv[2] == "udp" else socket.SOCK_STREAM
+      taken = socket.socket(socket.AF_INET, kind); taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+      taken.bind(("0.0.0.0", int(sys.argv[1])))' "$@" 2>/dev/null && echo free || echo taken; }
+      led() { nft list ruleset | grep -q "tcp . 8080 : "; }
+      bridge() { ip -o link show type bridge | cut -d ' ' -f 2 | tr -d : | grep .; }
+      watched() { grep -l skiff-monitor /proc/[0-9]*/comm 2>/dev/null | while read file; do
+        ls -l ${file%/comm}/fd 2>/dev/null | grep -q "l-wx.*/networks/.watch" && echo ${file//[!0-9]/}; done | grep .; }
+      serve web -p 8080:80 -p 5353:53/udp
+      serve other
+      echo "port $(listens 8080 tcp) $(listens 5353 udp) $(listens 8081 tcp)"
+      python3 -c 'import socket
+      server = socket.create_server(("127.0.0.1", 7777))
+      server.accept()' & holder=$!
+      wait_for once 127.0.0.1 7777; wait $holder
+      python3 -c 'import socket, time
+      server = socket.create_server(("127.0.0.1", 7777))
+      time.sleep(1000)' & holder=$!
+      wait_for bash -c 'grep -q "0100007F:1E61 .* 0A" /proc/net/tcp'
+      "$skiff" run --rm -p 7777:80 --rootfs "$rootfs" true </dev/null 2>&1 | sed "s/$holder/PID/" | head -n 1
+      "$skiff" run --rm -p 8080:80 --rootfs "$rootfs" true </dev/null 2>&1 | head -n 1
+      kill $holder
+      wait_for watched
+      echo "watchers $(watched | wc -l)"
+      nft flush ruleset; wait_for led
+      echo "flushed $(from_lan 192.0.2.1 8080)"
+      ip link delete "$(bridge)"; wait_for bridge; wait_for led
+      echo "unbridged $(from_lan 192.0.2.1 8080) $(ask 127.0.0.1 8080) $(from web 192.0.2.1 8080)"
+      # Who watched is gone: another takes over.
+      first=$(watched); kill -9 $first
+      wait_for watched
+      "$skiff" ps >/dev/null
+      nft flush ruleset; wait_for bash -c 'nft list ruleset | grep -q bridges'
+      echo "taken over by another: $([ "$(watched)" != "$first" ] && echo yes)"
+      "$skiff" rm -f web other >/dev/null
+      echo "port $(listens 8080 tcp) $(listens 5353 udp)"
+      "$skiff" run -d --name web -p 8080:80 --rootfs "$rootfs" sleep 1000 </dev/null >/dev/null && "$skiff" port web
+      """#)
+    #expect(
+      lines == [
+        "port taken taken free",
+        "skiff: port 0.0.0.0:7777/tcp is in use by python3 (process PID)",
+        "skiff: port 0.0.0.0:8080/tcp is in use by container web",
+        "watchers 1", "flushed web", "unbridged web web web", "taken over by another: yes", "port free free",
+        "80/tcp -> 0.0.0.0:8080",
+      ])
+  }
+
+  @Test func theSettingMakesItThisMachineAlone() throws {
+    let lines = try run(
+      #"""
+      export SKIFF_PUBLISH_ADDRESS=127.0.0.1
+      serve web -p 8080:80 -p 0.0.0.0:8081:80 -P --expose 70
+      "$skiff" port web | sed 's/:[3-6][0-9]*$/:ANY/'
+      echo "$(ask 127.0.0.1 8080) $(from_lan 192.0.2.1 8080) $(from_lan 192.0.2.1 8081)"
+      SKIFF_PUBLISH_ADDRESS=here "$skiff" run --rm -p 80 --rootfs "$rootfs" true </dev/null 2>&1 || :
+      """#)
+    #expect(
+      lines == [
+        "80/tcp -> 127.0.0.1:8080", "80/tcp -> 0.0.0.0:8081", "70/tcp -> 127.0.0.1:ANY", "web closed web",
+        "skiff: run: SKIFF_PUBLISH_ADDRESS=here is no IPv4 address",
+        "hint: 127.0.0.1 is this host alone; see 'skiff run --help'",
+      ])
+  }
+
   @Test func whatCannotBePublishedIsSaid() throws {
     let sandbox = try Sandbox()
     defer { sandbox.remove() }

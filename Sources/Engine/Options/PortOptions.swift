@@ -1,10 +1,12 @@
 package import Networks
-internal import Kernel
+package import Kernel
 internal import Steps
 
 extension PortRequest {
   /// What one `-p` means: a range is as many ports as it has.
-  package static func parse(_ text: String) throws(OptionError) -> [PortRequest] {
+  ///
+  /// - Parameter usual: the address of the host where the words have none; nil for all of them.
+  package static func parse(_ text: String, usual: IPv4Address? = nil) throws(OptionError) -> [PortRequest] {
     let (ports, transport) = try splitTransport(text[...]) { word in
       OptionError("\"\(word)\" is none of tcp, udp, sctp")
     }
@@ -21,7 +23,7 @@ extension PortRequest {
       }
       host = ports
     }
-    var address: IPv4Address?
+    var address = usual
     if parts.count == 3, !parts[0].isEmpty {
       guard let given = IPv4Address(parts[0]) else { throw OptionError("\"\(parts[0])\" is no IPv4 address") }
       address = given.value == 0 ? nil : given

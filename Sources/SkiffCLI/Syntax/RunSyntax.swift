@@ -113,7 +113,8 @@ enum RunCommand {
       Option("link-local-ip", .repeated, value: "list", help: "Container IPv4/IPv6 link-local addresses"),
       Option(
         "publish", short: "p", .repeated, value: "list",
-        help: "Publish a container's port(s) to the host: [ADDRESS:][HOST-PORT:]PORT[/tcp|udp|sctp]"),
+        help: "Publish a container's port(s) to the host: [ADDRESS:][HOST-PORT:]PORT[/tcp|udp|sctp]; without "
+          + "ADDRESS on $SKIFF_PUBLISH_ADDRESS, or on all"),
       Option("publish-all", short: "P", help: "Publish all exposed ports to random ports"),
       Option("expose", .repeated, value: "list", help: "Expose a port or a range of ports"),
       Option("hostname", short: "h", .value, help: "Container host name"),

@@ -1,0 +1,50 @@
+internal import Firewall
+package import Kernel
+internal import Netlink
+
+// While containers run, one of their supervisors hears of every change to links and rules (Monitoring/WatchPost.swift). It
+// asks `isAsLeft`, which is short, and where that says no, a process of its own calls `repair`.
+
+extension NetworkStore {
+  /// Where the supervisors agree on who watches.
+  package var watchPost: Path { run.appending(".watch") }
+
+  /// Whether nobody has changed a rule since we last looked, and the bridges of running containers are up.
+  package func isAsLeft() -> Bool {
+    do throws(Fault) {
+      let used = try usedNetworks()
+      guard !used.isEmpty else { return true }
+      guard let state = try readFirewallState() else { return false }
+      var rules = try FirewallSocket()
+      guard try rules.generation() == state.generation else { return false }
+      var links = try RouteSocket()
+      for name in used {
+        guard let network = try? read(name) else { continue }
+        guard try links.link(network.bridge)?.isUp == true else { return false }
+      }
+      return true
+    } catch { return false }
+  }
+
+  /// Makes what containers that run have lost: bridges with their cables, addresses, rules. What somebody else did at the same
+  /// moment is seen under the networks' lock.
+  ///
+  /// - Returns: whether anything had to be made.
+  package func repair() throws(NetworkError) -> Bool {
+    let used = try describing("cannot list the networks") { () throws(Fault) in try usedNetworks() }
+    var hasRepaired = false
+    for name in used {
+      guard let network = try read(name), try !isReady(network) else { continue }
+      _ = try perform(prepare(name))
+      hasRepaired = true
+    }
+    return hasRepaired
+  }
+
+  /// Networks on which an address is leased.
+  private func usedNetworks() throws(Fault) -> [String] {
+    var used: [String] = []
+    for name in try runningNames() where try !readNames(leases(name)).isEmpty { used.append(name) }
+    return used
+  }
+}

@@ -1,0 +1,68 @@
+package import Kernel
+internal import Steps
+
+/// Published ports as sockets of this process, so that no program of the host gets one of them: the firewall would lead its
+/// callers to the container. They listen, and `ss -ltnp` shows who has them, but take nothing: what comes by while the rules
+/// are gone is dropped, and the caller tries again.
+package struct PortHold: ~Copyable {
+  private let numbers: [Int32]
+
+  /// - Throws: who has one of them.
+  package init(of ports: [PublishedPort]) throws(NetworkError) {
+    var held: [Int32] = []
+    var failure: NetworkError?
+    for port in ports {
+      do throws(Fault) {
+        if let socket = try listen(at: port) { held.append(socket.release()) }
+      } catch {
+        if error.errno == .tooManyOpenFiles { break }
+        failure =
+          error.errno == .addressInUse
+          ? portIsTaken(port, by: holder(of: port.transport, port: port.hostPort) ?? "a program of this host")
+          : NetworkError("cannot hold port \(port.hostEnd)/\(port.transport)", error)
+        break
+      }
+    }
+    // A struct that throws from its own initializer has no deinit yet.
+    if let failure {
+      for number in held { _ = Descriptor(owning: number) }
+      throw failure
+    }
+    numbers = held
+  }
+
+  /// Those that this process had before it executed itself again.
+  package init(resuming numbers: [Int32]) { self.numbers = numbers }
+
+  deinit { for number in numbers { _ = Descriptor(owning: number) } }
+
+  /// Before the claims are given back: who takes one of these ports next finds nobody on it.
+  package consuming func release() {}
+
+  package var descriptors: [BorrowedDescriptor] { numbers.map { BorrowedDescriptor(rawValue: $0) } }
+}
+
+/// Nil where there is nothing to bind: sctp, whose sockets many kernels do not have.
+private func listen(at port: PublishedPort) throws(Fault) -> Descriptor? {
+  let socket: Descriptor
+  switch port.transport {
+  case .tcp:
+    socket = try makeSocket(.ipv4, .stream)
+    // As for any server: connections of the one before that have just ended are in nobody's way.
+    try socket.borrowed.reuseAddress()
+  // Not here: two datagram sockets that both say so share the port.
+  case .udp: socket = try makeSocket(.ipv4, .datagram)
+  case .sctp: return nil
+  }
+  try socket.borrowed.dropWhatArrives()
+  try socket.borrowed.bind(.ipv4(port.address ?? IPv4Address(value: 0), port: port.hostPort))
+  if port.transport == .tcp { try socket.borrowed.listen(backlog: 1) }
+  return socket
+}
+
+func portIsTaken(_ port: PublishedPort, by other: String) -> NetworkError {
+  let next = port.hostPort == .max ? port.hostPort - 1 : port.hostPort + 1
+  return NetworkError(
+    .conflict, "port \(port.hostEnd)/\(port.transport) is in use by \(other)",
+    hint: "publish another: -p \(next):\(port.containerPort); without a host port a free one is taken")
+}
