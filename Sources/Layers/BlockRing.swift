@@ -104,6 +104,17 @@ internal import Kernel
 
   func release(_ consumer: Int) { state.update { $0.released[consumer] += 1 } }
 
+  /// Waits until a consumer has let go of so many blocks.
+  ///
+  /// - Returns: how many they are by then; nil once no more blocks come.
+  func waitForReleases(_ count: Int, by consumer: Int) -> Int? {
+    state.wait { (state: inout State) -> Int?? in
+      if state.isCancelled || state.isEnded { return .some(nil) }
+      guard state.released[consumer] >= count else { return nil }
+      return state.released[consumer]
+    }
+  }
+
   /// Everyone who waits, or ever will, is told to stop.
   func cancel() { state.update { $0.isCancelled = true } }
 }

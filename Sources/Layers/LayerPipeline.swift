@@ -8,9 +8,9 @@ internal import Kernel
 ///
 /// ```
 /// the caller ──▶ ring ──▶ inflate ──▶ ring ──┬─▶ hash     SHA-256 of the tar: the diffID
-///   write                                     └─▶ write    files below `tree`
+///   write                                     └─▶ write    files below `tree`  ──▶ disk
 /// ```
-/// Three threads beside the caller's. Whichever fails first says why, and all of them stop; none of them is left when the
+/// Four threads beside the caller's. Whichever fails first says why, and all of them stop; none of them is left when the
 /// value is gone, however it goes.
 struct LayerPipeline: ~Copyable {
   private struct Progress: Sendable {
@@ -21,7 +21,8 @@ struct LayerPipeline: ~Copyable {
   }
 
   private let compressed = BlockRing(consumers: 1)
-  private let tar = BlockRing(consumers: 2)
+  /// 16 MB: hundreds of small files take the writer longer than the others, one large file shorter, and nobody waits.
+  private let tar = BlockRing(consumers: 2, blocks: 64)
   private let progress = Monitor(Progress())
   private var threads = Threads()
 
@@ -30,6 +31,7 @@ struct LayerPipeline: ~Copyable {
     var inflate: Thread?
     var hash: Thread?
     var write: Thread?
+    var disk: Thread?
   }
 
   /// - Parameter tree: a directory that is new and nobody else's.
@@ -50,6 +52,7 @@ struct LayerPipeline: ~Copyable {
           try TreeUnpacker.unpack(&stream, into: tree, limits: options.tar)
         }
       }
+      threads.disk = try start("skiff-disk") { (_) throws(StoreError) in try Self.writeOut(tree, behind: tar) }
     } catch {
       stop()
       throw error
@@ -119,6 +122,23 @@ struct LayerPipeline: ~Copyable {
       tar.release(0)
     }
     return hash.finish()
+  }
+
+  /// How much is unpacked before the disk begins with it, in blocks: 64 MB.
+  private static let writeOutStep = 256
+
+  /// The disk works on what is there while more comes, or all of it would be waited for at the end. A smaller layer is left
+  /// to the end: it may share one write-out with others.
+  private static func writeOut(_ tree: Path, behind tar: BlockRing) throws(StoreError) {
+    var next = writeOutStep
+    while let done = tar.waitForReleases(next, by: 1) {
+      // An error of the disk is told once: here, or by the last write-out.
+      try storing("cannot write a layer to the disk") { () throws(Fault) in
+        let directory = try open(tree, [.readOnly, .directory])
+        try directory.borrowed.synchronizeFileSystem()
+      }
+      next = done + writeOutStep
+    }
   }
 
   private static func inflate(

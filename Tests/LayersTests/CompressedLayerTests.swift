@@ -19,7 +19,7 @@ func blob(_ script: String, _ type: MediaType, in store: ImageStore) throws -> C
 func layerThreads() -> [String] {
   ((try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []).compactMap {
     (try? readText(Path("/proc/self/task/\($0)/comm")))?.trimmingCharacters(in: .newlines)
-  }.filter { ["skiff-inflate", "skiff-hash", "skiff-write", "skiff-layer"].contains($0) }
+  }.filter { ["skiff-inflate", "skiff-hash", "skiff-write", "skiff-disk", "skiff-layer"].contains($0) }
 }
 
 @Suite(.enabled(if: isRoot, needsRoot), .serialized) struct CompressedLayerTests {
@@ -50,6 +50,28 @@ func layerThreads() -> [String] {
       try store.layers.unpack(layer, diffID: diffID, from: store.blobs)
       #expect(try listing(store.layers.path(of: diffID)) == listing(scratch.appending("tree")))
       #expect(layerThreads() == [])
+    }
+  }
+
+  /// Of more than 64 MB: the disk begins with it while more comes.
+  @Test func aLargeLayerIsWrittenOutMeanwhile() throws {
+    try withScratch { scratch in
+      try sh(
+        "mkdir \(scratch)/tree; cd \(scratch)/tree; for n in 1 2 3 4 5; do yes $n | head -c 40000000 > $n; done; tar --format=posix --pax-option=delete=atime,delete=ctime -cf ../tree.tar ."
+      )
+      let store = try ImageStore(root: scratch.appending("state"))
+      let sum = try sh("sha256sum < \(scratch)/tree.tar | cut -c 1-64").trimmingCharacters(in: .newlines)
+      let diffID = try #require(Digest(hex: sum))
+      let layer = try blob("gzip -1c < \(scratch)/tree.tar", .ociLayerGzip, in: store)
+      try store.layers.unpack(layer, diffID: diffID, from: store.blobs)
+      #expect(try listing(store.layers.path(of: diffID)) == listing(scratch.appending("tree")))
+      try sh("diff -r \(scratch)/tree \(store.layers.path(of: diffID))")
+      // The same, cut behind what is on the disk already.
+      let cut = try blob("head -c 150000000 \(scratch)/tree.tar | gzip -1c", .ociLayerGzip, in: store)
+      let other = try #require(Digest(hex: String(repeating: "1", count: 64)))
+      #expect(throws: StoreError.self) { try store.layers.unpack(cut, diffID: other, from: store.blobs) }
+      #expect(layerThreads() == [])
+      #expect(!exists(store.layers.path(of: other)))
     }
   }
 

@@ -94,8 +94,8 @@ import Testing
           var intake = try LayerIntake(into: store)
           try intake.write(Self.sample[..<count])
           // Each names itself when it begins.
-          for _ in 0..<500 where layerThreads().count < 3 { usleep(10_000) }
-          #expect(layerThreads().count == 3)
+          for _ in 0..<500 where layerThreads().count < 4 { usleep(10_000) }
+          #expect(layerThreads().count == 4)
         }
         #expect(layerThreads() == [])
         #expect(try contents(scratch.appending("state")) == before)
