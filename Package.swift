@@ -87,6 +87,7 @@ let package = Package(
     room("RuntimeSpec", "JSON", "Kernel"),
     room("ImageSpec", "JSON", "Kernel"),
     room("SPDX", "JSON", "Kernel"),
+    room("DNS", "Kernel"),
     room("Archive", "Kernel"),
     room("Compression", "CZlib", "CZstd"),
     room("ISAL", "CISAL", "Compression"),
@@ -117,7 +118,8 @@ let package = Package(
       "Launching", "Inside", "Planning", "Rooted", "Mounts", "Systemd", "Cgroups", "Netlink", "Firewall", "Terminals",
       "RuntimeSpec", "Steps", "Kernel"),
     room("Containers", "ImageSpec", "JSON", "Kernel"),
-    room("Monitoring", "Inside", "Netlink", "Terminals", "JSON", "Kernel"),
+    room("Resolving", "DNS", "Kernel"),
+    room("Monitoring", "Resolving", "Inside", "Netlink", "Terminals", "JSON", "Kernel"),
 
     // 5 engine
     room("Blobs", "CSHA256", "ImageSpec", "JSON", "Kernel"),

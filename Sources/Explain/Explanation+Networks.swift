@@ -97,6 +97,8 @@ extension Explanation {
     case .returnLink(let link): self.init(returning: link)
     case .setSysctl(let key, let value, _):
       self.init(settingNetworkParameter: key, to: value)
+    case .openNameSockets(let redirect):
+      self.init(openingNameSockets: redirect)
     case .applyFirewall(let change, _):
       self.init(applying: change)
     }
@@ -122,6 +124,23 @@ extension Explanation {
           "netns \"$pid\""),
         "ip link set dev \(ShellWord(pair.host)) master \(ShellWord(pair.bridge)) up",
       ])
+  }
+
+  private init(openingNameSockets redirect: FirewallChange) {
+    self.init(
+      name: "network.openNameSockets",
+      sentence:
+        "Open the sockets where the container asks for names, at 127.0.0.11 in its own network: the supervisor answers "
+        + "there. Port 53 is led to another port, so that the container may have a name server of its own.",
+      calls: [
+        "setns(</proc/PID/ns/net>, CLONE_NEWNET)",
+        "sendmsg(<netlink:netfilter>, {\(redirect.operations.count) messages of nf_tables for table "
+          + "\(Trace.string(redirect.table))}, 0)",
+        "bind(<udp>, {127.0.0.11}), bind(<tcp>, {127.0.0.11}), listen(<tcp>, 64)",
+        "setns(</proc/self/ns/net>, CLONE_NEWNET)",
+      ],
+      // Without a supervisor nobody answers; the way to where it would is the same.
+      shell: ["nsenter -t \"$pid\" -n nft \(ShellWord(redirect.script.trimmed))"])
   }
 
   private init(settingNetworkParameter key: String, to value: String) {

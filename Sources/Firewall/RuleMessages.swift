@@ -1,3 +1,4 @@
+internal import Kernel
 internal import Netlink
 internal import Steps
 
@@ -71,6 +72,38 @@ extension MessageWriter {
         $0.attribute(2, bigEndian: 0)  // NFT_CT_STATE
       }
       hasAny(of: 6)  // bits 1 and 2
+    case .destination(let transport, let address, let port): end(16, address, transport, 2, port)
+    case .sender(let transport, let address, let port): end(12, address, transport, 0, port)
+    }
+  }
+
+  /// One end of a packet's way: the offsets are those of an address and of a port in their headers.
+  private mutating func end(
+    _ addressOffset: UInt32, _ address: IPv4Address, _ transport: PortEntry.Transport, _ portOffset: UInt32,
+    _ port: UInt16
+  ) {
+    isIPv4()
+    load(.network, offset: addressOffset, count: 4, into: firstRegister)
+    compare(isEqual: true, address.bytes)
+    loadMeta(.transport, into: firstRegister)
+    compare(isEqual: true, [transport.number])
+    load(.transport, offset: portOffset, count: 2, into: firstRegister)
+    compare(isEqual: true, [UInt8(port >> 8), UInt8(port & 255)])
+  }
+
+  /// The port, and with it the sum over the packet.
+  private mutating func write(_ port: UInt16, at offset: UInt32, of transport: PortEntry.Transport) {
+    expression("immediate") {
+      $0.attribute(1, bigEndian: firstRegister)
+      $0.nest(2) { $0.attribute(1, [UInt8(port >> 8), UInt8(port & 255)]) }
+    }
+    expression("payload") {
+      $0.attribute(5, bigEndian: firstRegister)  // NFTA_PAYLOAD_SREG
+      $0.attribute(2, bigEndian: Header.transport.rawValue)
+      $0.attribute(3, bigEndian: offset)
+      $0.attribute(4, bigEndian: 2)
+      $0.attribute(6, bigEndian: 1)  // NFT_PAYLOAD_CSUM_INET
+      $0.attribute(7, bigEndian: transport == .tcp ? 16 : 6)
     }
   }
 
@@ -133,6 +166,8 @@ extension MessageWriter {
     switch verdict {
     case .masquerade: expression("masq") { _ in }
     case .destination(let map, let isByAddress): translate(by: map, isByAddress: isByAddress)
+    case .rewriteDestinationPort(let transport, let port): write(port, at: 2, of: transport)
+    case .rewriteSourcePort(let transport, let port): write(port, at: 0, of: transport)
     case .accept, .drop:
       expression("immediate") {
         $0.attribute(1, bigEndian: verdictRegister)

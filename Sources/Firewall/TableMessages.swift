@@ -113,6 +113,8 @@ extension MessageWriter {
       case .output: ("nat", 3, -100)  // NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST
       case .forward: ("filter", 2, 0)  // NF_INET_FORWARD, NF_IP_PRI_FILTER
       case .postrouting: ("nat", 4, 100)  // NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC
+      case .sent: ("filter", 3, -300)  // NF_INET_LOCAL_OUT, NF_IP_PRI_RAW
+      case .received: ("filter", 1, 300)  // NF_INET_LOCAL_IN
       }
     attribute(3, text: chain.name)
     nest(4) {

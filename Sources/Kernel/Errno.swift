@@ -44,6 +44,7 @@ package struct Errno: RawRepresentable, Hashable, Sendable {
   package static let noBufferSpace = Errno(rawValue: ENOBUFS)
   package static let timedOut = Errno(rawValue: ETIMEDOUT)
   package static let connectionRefused = Errno(rawValue: ECONNREFUSED)
+  package static let inProgress = Errno(rawValue: EINPROGRESS)
   package static let connectionReset = Errno(rawValue: ECONNRESET)
   package static let overQuota = Errno(rawValue: EDQUOT)
   package static let canceled = Errno(rawValue: ECANCELED)

@@ -55,6 +55,9 @@ private struct Launcher: ~Copyable {
   var links: [LinkReturn] = []
   /// Our end of the pseudo terminal, once the child has sent it.
   var terminal: Descriptor?
+  /// Where the container asks for names.
+  var nameDatagrams: Descriptor?
+  var nameListener: Descriptor?
 
   init(
     plan: LaunchPlan, isTimed: Bool, startSocket: BorrowedDescriptor?, executable: BorrowedDescriptor?,
@@ -97,8 +100,8 @@ private struct Launcher: ~Copyable {
     try listen(to: channel)
     guard let pidfd = self.child.take() else { preconditionFailure("the child was cloned above") }
     return LaunchedContainer(
-      process: process, pidfd: pidfd, terminal: terminal.take(), undo: done.reversed(), links: links,
-      timings: timings)
+      process: process, pidfd: pidfd, terminal: terminal.take(), nameDatagrams: nameDatagrams.take(),
+      nameListener: nameListener.take(), undo: done.reversed(), links: links, timings: timings)
   }
 
   /// Takes back what was done, and says so when that fails too.
@@ -198,6 +201,11 @@ private struct Launcher: ~Copyable {
         continue
       }
       var moved: LinkReturn?
+      if case .network(.openNameSockets(let redirect)) = step, let container {
+        let sockets = try at(phase, index) { () throws(Fault) in try openNameSockets(redirect, in: container.network) }
+        (nameDatagrams, nameListener) = (sockets.datagrams, sockets.listener)
+        continue
+      }
       let isNew = try at(phase, index) { () throws(Fault) in
         if case .mount(.openSources(let steps, let owner)) = step, let container, let channel {
           return try handOver(steps, owner: owner, to: container, channel)

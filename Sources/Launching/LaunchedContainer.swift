@@ -8,6 +8,9 @@ package import Steps
   package var pidfd: Descriptor
   /// The supervisor's end of the pseudo terminal.
   package var terminal: Descriptor?
+  /// Where it asks for names: by UDP, and by TCP.
+  package var nameDatagrams: Descriptor?
+  package var nameListener: Descriptor?
   /// What takes back everything that the launch made on the host, in the order to perform.
   package var undo: [Step]
   /// The links that were moved into it. They stay there, unless it turns out that there is no container after all.

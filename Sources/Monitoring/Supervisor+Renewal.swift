@@ -1,4 +1,5 @@
 package import Kernel
+package import Resolving
 
 // A supervisor that has nothing to do executes its own program again and goes on where it was: the heap, the stack and the
 // pages of the program that the start needed are gone then, and what is left is a watcher of some 150 KB. What it knows
@@ -14,7 +15,7 @@ extension Supervisor {
     var kept = [renewal.lock, container.pidfd.borrowed, container.listener.borrowed]
     kept += [container.terminal.view, container.output.view, container.errors.view, container.input.view]
       .compactMap { $0 }
-    kept += clients.map(\.descriptor) + renewal.kept
+    kept += clients.map(\.descriptor) + renewal.kept + nameDescriptors
     write(to: &message, renewal)
     do throws(Fault) {
       let executable = try open("/proc/self/exe", .path)
@@ -50,9 +51,21 @@ extension Supervisor {
     }
     message.put(Int32(renewal.kept.count))
     for descriptor in renewal.kept { message.put(descriptor.rawValue) }
+    let nameSockets = nameDescriptors
+    message.put(Int32(nameSockets.count))
+    for descriptor in nameSockets { message.put(descriptor.rawValue) }
     switch container.log {
     case .some(let log): log.write(to: &message)
     case .none: break
+    }
+  }
+}
+
+extension Supervisor {
+  private var nameDescriptors: [BorrowedDescriptor] {
+    switch names {
+    case .some(let responder): [responder.sockets.datagrams.borrowed, responder.sockets.listener.borrowed]
+    case .none: []
     }
   }
 }
@@ -79,6 +92,8 @@ package struct Renewal: Sendable {
   package var lock: Descriptor
   /// The numbers of what else stayed open.
   package var kept: [Int32]
+  /// Where the container asks for names, for `answerNames`.
+  package var nameSockets: NameSockets?
 
   /// - Parameters:
   ///   - number: of the memory file.
@@ -119,6 +134,12 @@ package struct Renewal: Sendable {
       try BorrowedDescriptor(rawValue: number).setCloseOnExecute()
       kept.append(number)
     }
+    var nameSockets: NameSockets?
+    if try message.number() == 2 {
+      let datagrams = try descriptor(try message.number())
+      let listener = try descriptor(try message.number())
+      nameSockets = NameSockets(datagrams: datagrams, listener: listener)
+    }
     var log = log
     try log?.readOn(from: &message)
     var supervisor = try Supervisor.watching(
@@ -129,7 +150,7 @@ package struct Renewal: Sendable {
     supervisor.pendingInput = pendingInput
     supervisor.inputIsAtEnd = inputIsAtEnd
     supervisor.settle()
-    return ResumedSupervisor(supervisor: supervisor, lock: lock, kept: kept)
+    return ResumedSupervisor(supervisor: supervisor, lock: lock, kept: kept, nameSockets: nameSockets)
   }
 }
 

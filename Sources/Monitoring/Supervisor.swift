@@ -1,4 +1,5 @@
 package import Kernel
+package import Resolving
 
 /// What a supervisor watches over.
 package struct Supervised: ~Copyable {
@@ -44,6 +45,8 @@ package struct Supervisor: ~Copyable {
   private let signals: SignalDescriptor
   /// Its share in watching over bridges and firewall rules.
   private var post: WatchPost?
+  /// What answers the container's questions for names.
+  var names: Responder?
 
   /// How far a client may be behind before the container's output waits.
   private let clientLimit = 1 << 20
@@ -56,6 +59,7 @@ package struct Supervisor: ~Copyable {
     static let terminal: UInt64 = 5
     static let listener: UInt64 = 6
     static let input: UInt64 = 7
+    static let names: UInt64 = 8
     static let firstClient: UInt64 = 1 << 32
   }
 
@@ -98,6 +102,21 @@ package struct Supervisor: ~Copyable {
     self.signals = signals
   }
 
+  /// From now on it also answers the container's questions for names.
+  package mutating func answerNames(at sockets: consuming NameSockets, from source: NameSource) throws(Fault) {
+    let responder = try Responder.answering(sockets, source, process: container.pidfd.borrowed)
+    try poller.add(responder.borrowed, .readable, token: Token.names)
+    names = consume responder
+  }
+
+  /// A question that waits for somebody else's answer would be lost by a renewal.
+  private var isAsked: Bool {
+    switch names {
+    case .some(let responder): responder.isBusy
+    case .none: false
+    }
+  }
+
   private static func token(of client: Client) -> UInt64 { Token.firstClient + UInt64(client.number) }
 
   /// Until the container's first process has ended and all that it said has been passed on.
@@ -111,7 +130,7 @@ package struct Supervisor: ~Copyable {
     while true {
       let reports = try poller.wait(milliseconds: 1000)
       if reports.isEmpty {
-        if let wanted = renewal {
+        if let wanted = renewal, !isAsked {
           renewal = nil
           renew(wanted)
         }
@@ -133,6 +152,7 @@ package struct Supervisor: ~Copyable {
           if report.events.contains(.writable) { feedInput() }
         case Token.input: feedInput()
         case Token.listener: acceptClient()
+        case Token.names: names?.serve()
         case let token where WatchPost.owns(token): post?.serve(report, poller: poller)
         default: serve(report)
         }

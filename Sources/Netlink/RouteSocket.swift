@@ -145,6 +145,8 @@ package struct RouteSocket: ~Copyable {
         "RTM_NEWROUTE", RouteType.newRoute, [.create, .exclusive], about: "default via \(gateway), \"\(link)\""
       ) { $0.defaultRoute(gateway: gateway, index: index) }
     case .setSysctl(let key, let value, _): try writeControl(Path("/proc/sys/\(key)"), value)
+    case .openNameSockets:
+      throw Fault("plan", .invalid, arguments: "sockets for names, where only links, addresses and routes change")
     case .applyFirewall:
       throw Fault("plan", .invalid, arguments: "firewall rules, where only links, addresses and routes change")
     }

@@ -105,6 +105,10 @@ package struct FirewallChain: Hashable, Sendable {
     case output
     /// type filter hook prerouting priority raw: before anything has changed the packet
     case arrival
+    /// type filter hook output priority raw: before a connection is noticed
+    case sent
+    /// type filter hook input priority 300: after all that looks at connections
+    case received
   }
   package var name: String
   package var hook: Hook
@@ -132,11 +136,18 @@ package struct FirewallRule: Hashable, Sendable {
     case fromLoopback
     /// A rule has given it another destination.
     case translated
+    /// To a port of an address.
+    case destination(PortEntry.Transport, IPv4Address, port: UInt16)
+    /// From one.
+    case sender(PortEntry.Transport, IPv4Address, port: UInt16)
   }
   package enum Verdict: Hashable, Sendable {
     case accept, drop, masquerade
     /// Another destination, where the map has one for it.
     case destination(inMap: String, isByAddress: Bool)
+    /// Writes another port into the packet, and remembers nothing: no connection is tracked for it.
+    case rewriteDestinationPort(PortEntry.Transport, UInt16)
+    case rewriteSourcePort(PortEntry.Transport, UInt16)
   }
 
   /// All must hold.
@@ -202,6 +213,8 @@ extension FirewallRule.Verdict {
     case .accept, .drop, .masquerade: "\(self)"
     case .destination(let map, let isByAddress):
       "dnat ip to \(isByAddress ? "ip daddr . " : "")meta l4proto . th dport map @\(map)"
+    case .rewriteDestinationPort(let transport, let port): "\(transport) dport set \(port)"
+    case .rewriteSourcePort(let transport, let port): "\(transport) sport set \(port)"
     }
   }
 }
@@ -214,6 +227,8 @@ extension FirewallChain.Hook {
     case .prerouting: "type nat hook prerouting priority dstnat;"
     case .output: "type nat hook output priority -100;"
     case .arrival: "type filter hook prerouting priority raw;"
+    case .sent: "type filter hook output priority raw;"
+    case .received: "type filter hook input priority 300;"
     }
   }
 }
@@ -232,6 +247,8 @@ extension FirewallRule {
       case .toLoopbackFromOutside: "iifname != \"lo\" ip daddr 127.0.0.0/8"
       case .fromLoopback: "ip saddr 127.0.0.0/8"
       case .translated: "ct status dnat"
+      case .destination(let transport, let address, let port): "ip daddr \(address) \(transport) dport \(port)"
+      case .sender(let transport, let address, let port): "ip saddr \(address) \(transport) sport \(port)"
       }
     }
     return (matches + [verdict.script, "comment \"\(comment)\""]).joined(separator: " ")

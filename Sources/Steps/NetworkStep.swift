@@ -27,6 +27,9 @@ package enum NetworkStep: Hashable, Sendable {
   case returnLink(LinkReturn)
   /// A write below /proc/sys in the namespace of the caller; `before` is what was read there.
   case setSysctl(key: String, value: String, before: String)
+  /// Opens, in the container's namespace, the sockets where it asks for names; the supervisor keeps them. `redirect` leads the
+  /// usual port there.
+  case openNameSockets(redirect: FirewallChange)
   /// One transaction of nf_tables, with the one that takes it back.
   case applyFirewall(FirewallChange, reverse: FirewallChange?)
 
@@ -41,6 +44,8 @@ package enum NetworkStep: Hashable, Sendable {
     // How it was is known only once it was moved, and it goes back only while the launch may still fail: "the runtime MUST NOT
     // attempt to move the interface out of the namespace before deletion" (config-linux.md, "Network Devices").
     case .moveLink, .returnLink: nil
+    // Sockets and rules are gone with the container's namespace.
+    case .openNameSockets: nil
     // What a link carries goes with the link.
     case .attach, .reflect, .setUp, .addAddress, .addAddress6, .addDefaultRoute,
       .addDefaultRoute6, .rename, .setMacAddress, .deleteLink:

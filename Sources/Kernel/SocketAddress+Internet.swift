@@ -1,0 +1,30 @@
+internal import CKernel
+
+extension SocketAddress {
+  /// AF_INET or AF_INET6 (ip(7), ipv6(7)).
+  ///
+  /// - Parameter scope: the number of the link that a link-local address is on.
+  package static func internet(_ address: IPAddress, port: UInt16, scope: UInt32 = 0) -> SocketAddress {
+    switch address {
+    case .v4(let address): return .ipv4(address, port: port)
+    case .v6(let address):
+      // struct sockaddr_in6: family, port and flow label in network order, address, scope in the machine's order.
+      var bytes: [UInt8] = [UInt8(AF_INET6), 0, UInt8(port >> 8), UInt8(port & 255), 0, 0, 0, 0] + address.bytes
+      for shift in stride(from: 0, to: 32, by: 8) { bytes.append(UInt8(scope >> shift & 255)) }
+      return SocketAddress(bytes: bytes)
+    }
+  }
+}
+
+extension BorrowedDescriptor {
+  /// IP_FREEBIND: an address may be bound that no link has yet.
+  package func bindToAnyAddress() throws(Fault) { try setSocketOption(level: 0, 15, to: 1) }
+
+  /// SO_RCVBUFFORCE: room for so many bytes that have not been taken yet, beyond the system's limit; at that where this process
+  /// may not go beyond.
+  package func setReceiveBuffer(_ bytes: Int32) throws(Fault) {
+    do throws(Fault) { try setSocketOption(level: SOL_SOCKET, 33, to: bytes) } catch {
+      try setSocketOption(level: SOL_SOCKET, SO_RCVBUF, to: bytes)
+    }
+  }
+}

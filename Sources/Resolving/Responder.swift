@@ -1,0 +1,323 @@
+internal import DNS
+package import Kernel
+
+/// The two sockets where a container asks.
+@frozen package struct NameSockets: ~Copyable {
+  package var datagrams: Descriptor
+  package var listener: Descriptor
+
+  package init(datagrams: consuming Descriptor, listener: consuming Descriptor) {
+    self.datagrams = datagrams
+    self.listener = listener
+  }
+}
+
+/// Answers what is asked at the sockets. It never waits: whoever owns it waits for `borrowed` and calls `serve`.
+package struct Responder: ~Copyable {
+  package let sockets: NameSockets
+  private let source: NameSource
+  /// The container, whose network those servers are asked from that are meant so.
+  private let process: BorrowedDescriptor?
+  private var poller: Poller
+  private let timer: Timer
+  private var armed: UInt64?
+  private var forwards: [UInt64: Forward] = [:]
+  /// Those that wait until others are over, the oldest first.
+  private var waiting: [UInt64] = []
+  private var streams: [UInt64: Stream] = [:]
+  private var turns = Turns()
+  private var lastToken = Token.first
+
+  private enum Token {
+    static let datagrams: UInt64 = 1
+    static let listener: UInt64 = 2
+    static let timer: UInt64 = 3
+    static let first: UInt64 = 16
+  }
+
+  /// Questions that servers are asked at a time. Each has a socket, and a process has a thousand by default.
+  private static let askedLimit = 256
+  /// And that wait behind those. A container that asks more hears that nobody can be asked.
+  private static let waitingLimit = 2048
+  private static let streamLimit = 64
+  /// Datagrams in a row before everything else has its turn again.
+  private static let batch = 64
+
+  /// - Parameters:
+  ///   - sockets: they must not block.
+  ///   - process: a pidfd.
+  package static func answering(
+    _ sockets: consuming NameSockets, _ source: NameSource, process: BorrowedDescriptor? = nil
+  ) throws(Fault) -> Responder {
+    let poller = try Poller()
+    let timer = try Timer()
+    try poller.add(sockets.datagrams.borrowed, .readable, token: Token.datagrams)
+    try poller.add(sockets.listener.borrowed, .readable, token: Token.listener)
+    try poller.add(timer.borrowed, .readable, token: Token.timer)
+    return Responder(sockets, source, process, poller: poller, timer: timer)
+  }
+
+  private init(
+    _ sockets: consuming NameSockets, _ source: NameSource, _ process: BorrowedDescriptor?,
+    poller: consuming Poller, timer: consuming Timer
+  ) {
+    self.sockets = sockets
+    self.source = source
+    self.process = process
+    self.poller = poller
+    self.timer = timer
+  }
+
+  deinit {
+    for (_, var forward) in forwards { forward.close() }
+    for (_, stream) in streams { stream.close() }
+  }
+
+  /// Readable when there is something to do.
+  package var borrowed: BorrowedDescriptor { poller.borrowed }
+
+  /// Somebody still waits for an answer, or may ask on by TCP.
+  package var isBusy: Bool { !forwards.isEmpty || !streams.isEmpty }
+
+  /// Does what can be done now.
+  package mutating func serve() {
+    guard let reports = try? poller.wait(milliseconds: 0) else { return }
+    for report in reports {
+      switch report.token {
+      case Token.datagrams: takeDatagrams()
+      case Token.listener: acceptStreams()
+      case Token.timer:
+        _ = try? timer.take()
+        armed = nil
+        lookAtTheTime()
+      default:
+        if forwards[report.token] != nil { hear(report.token) } else { serveStream(report) }
+      }
+    }
+    askWaiting()
+    setTimer()
+    // What a burst made is given back.
+    if !isBusy { (forwards, streams, waiting) = ([:], [:], []) }
+  }
+
+  // MARK: - Questions
+
+  private mutating func takeDatagrams() {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    for _ in 0..<Self.batch {
+      guard
+        let (count, sender) = try? sockets.datagrams.borrowed.receiveWithSender(into: &buffer, .doNotWait)
+      else { return }
+      take(Array(buffer[..<count]), from: .datagram(sender))
+    }
+  }
+
+  private mutating func take(_ message: [UInt8], from asker: Asker) {
+    switch Incoming(message) {
+    case .ignored: return
+    case .refused(let header, let code): send(Reply(to: header, code).bytes(limit: 512), to: asker)
+    case .query(let query):
+      if let options = query.options, options.version > 0 {
+        return answer(query, Reply(to: query, .badVersion), to: asker)
+      }
+      let decision = Decision(query.question, source)
+      if case .forward(let servers) = decision { return forward(query, asker, servers) }
+      let turn = if case .addresses(let all) = decision, all.count > 1 { turns.next(query.question) } else { 0 }
+      if let reply = decision.reply(to: query, turn: turn) { answer(query, reply, to: asker) }
+    }
+  }
+
+  private mutating func answer(_ query: Query, _ reply: Reply, to asker: Asker) {
+    send(reply.bytes(limit: asker.isStream ? nil : query.datagramLimit), to: asker)
+  }
+
+  private mutating func send(_ message: [UInt8], to asker: Asker) {
+    switch asker {
+    case .datagram(let address):
+      // One that cannot be sent is as good as lost, and is asked for again.
+      _ = try? sockets.datagrams.borrowed.send(message, .doNotWait, to: address)
+    case .stream(let token):
+      // Nil when they have gone by now.
+      streams[token]?.send(message)
+    }
+  }
+
+  // MARK: - Asking others
+
+  private mutating func forward(_ query: Query, _ asker: Asker, _ servers: [NameServer]) {
+    // Who gets no answer for a while sends the same again: the answer is under way.
+    let isRepeated = forwards.values.contains {
+      $0.query.header.identifier == query.header.identifier && $0.asker == asker && $0.query.question == query.question
+    }
+    if isRepeated && !asker.isStream { return }
+    guard waiting.count < Self.waitingLimit else {
+      let error = ExtendedError(.other, "\(forwards.count) questions of this container wait for answers already")
+      return answer(query, .failure(to: query, error), to: asker)
+    }
+    lastToken += 1
+    forwards[lastToken] = Forward(query, asker, servers, now: monotonicNanoseconds())
+    if case .stream(let stream) = asker { streams[stream]?.open += 1 }
+    waiting.append(lastToken)
+    askWaiting()
+  }
+
+  /// Lets as many as may be asked at a time have their turn.
+  private mutating func askWaiting() {
+    while let token = waiting.first, forwards.count - waiting.count < Self.askedLimit {
+      waiting.removeFirst()
+      askNext(token)
+    }
+  }
+
+  /// Asks the next server that can be asked.
+  private mutating func askNext(_ token: UInt64) {
+    guard var forward = forwards[token] else { return }
+    while true {
+      forward.attempt += 1
+      let now = monotonicNanoseconds()
+      guard !forward.isOver, now < forward.end else { return fail(token, forward) }
+      do throws(Fault) {
+        let (process, isInside) = (process, forward.server.isInside)
+        try forward.ask(now: now) { (domain, kind) throws(Fault) in
+          try makeSocket(domain, kind, in: isInside ? process : nil)
+        }
+        guard let descriptor = forward.descriptor else { return fail(token, forward) }
+        try poller.add(descriptor, forward.wantsToWrite ? [.readable, .writable] : .readable, token: token)
+        forwards[token] = forward
+        return
+      } catch { forward.note("cannot be asked: \(error.errno)") }
+    }
+  }
+
+  /// Something came from the server, or nobody listens there.
+  private mutating func hear(_ token: UInt64) {
+    guard var forward = forwards[token] else { return }
+    let room = forward.asker.isStream ? 65_537 : max(4096, forward.query.datagramLimit)
+    var buffer = [UInt8](repeating: 0, count: room)
+    do throws(Fault) {
+      let wantedToWrite = forward.wantsToWrite
+      if wantedToWrite { try forward.flush() }
+      let answer = try forward.answer(&buffer)
+      if wantedToWrite, !forward.wantsToWrite, let descriptor = forward.descriptor {
+        try poller.modify(descriptor, .readable, token: token)
+      }
+      forwards[token] = forward
+      if let answer { take(answer, for: token) }
+    } catch {
+      forward.note(error.errno == .connectionRefused ? "does not serve names" : "failed: \(error.errno)")
+      forwards[token] = forward
+      askNext(token)
+    }
+  }
+
+  private mutating func take(_ message: [UInt8], for token: UInt64) {
+    guard var forward = forwards[token], let code = Header(message)?.flags.code else { return }
+    if [.serverFailure, .refused, .notImplemented].contains(code), forward.hasUnasked {
+      forward.note("answered \(code)")
+      forward.lastAnswer = message
+      forwards[token] = forward
+      return askNext(token)
+    }
+    end(token, forward, with: message)
+  }
+
+  private mutating func fail(_ token: UInt64, _ forward: Forward) {
+    if let answer = forward.lastAnswer { return end(token, forward, with: answer) }
+    let reasons = forward.failures.joined(separator: "; ")
+    let error = ExtendedError(.noReachableAuthority, reasons.isEmpty ? "no server answered in time" : reasons)
+    answer(forward.query, .failure(to: forward.query, error), to: forward.asker)
+    finish(token, forward)
+  }
+
+  private mutating func end(_ token: UInt64, _ forward: Forward, with message: [UInt8]) {
+    let limit = forward.asker.isStream ? nil : forward.query.datagramLimit
+    send(forward.query.passedOn(message, limit: limit), to: forward.asker)
+    finish(token, forward)
+  }
+
+  /// After the answer: a stream that was at its end is closed here.
+  private mutating func finish(_ token: UInt64, _ forward: Forward) {
+    var forward = forward
+    forward.close()
+    forwards[token] = nil
+    if case .stream(let stream) = forward.asker {
+      streams[stream]?.open -= 1
+      settle(stream)
+    }
+  }
+
+  // MARK: - Those who ask by TCP
+
+  private mutating func acceptStreams() {
+    while let socket = try? sockets.listener.borrowed.accept(nonBlocking: true) {
+      guard streams.count < Self.streamLimit else { continue }
+      lastToken += 1
+      let stream = Stream(socket, now: monotonicNanoseconds())
+      streams[lastToken] = stream
+      try? poller.add(stream.descriptor, .readable, token: lastToken)
+    }
+  }
+
+  private mutating func serveStream(_ report: PollReport) {
+    guard var stream = streams[report.token] else { return }
+    var messages: [[UInt8]] = []
+    if report.events.contains(.writable) { stream.flush() }
+    if !report.events.isDisjoint(with: [.readable, .hungUp, .failed]) {
+      var buffer = [UInt8](repeating: 0, count: 16_384)
+      messages = stream.questions(&buffer, now: monotonicNanoseconds())
+    }
+    streams[report.token] = stream
+    for message in messages { take(message, from: .stream(report.token)) }
+    settle(report.token)
+  }
+
+  private mutating func settle(_ token: UInt64) {
+    guard let stream = streams[token] else { return }
+    if stream.isOver {
+      stream.close()
+      streams[token] = nil
+    } else {
+      try? poller.modify(stream.descriptor, stream.interest, token: token)
+    }
+  }
+
+  // MARK: - Time
+
+  private mutating func lookAtTheTime() {
+    let now = monotonicNanoseconds()
+    for token in forwards.filter({ $0.value.deadline <= now }).keys {
+      guard var forward = forwards[token] else { continue }
+      if let index = waiting.firstIndex(of: token) {
+        waiting.remove(at: index)
+        fail(token, forward)
+      } else {
+        forward.note("did not answer within \(Forward.patience / 1_000_000_000) s")
+        forwards[token] = forward
+        askNext(token)
+      }
+    }
+    for (token, stream) in streams where stream.deadline <= now && stream.open == 0 {
+      stream.close()
+      streams[token] = nil
+    }
+  }
+
+  /// The next time at which something is late; none while nobody waits.
+  private mutating func setTimer() {
+    guard isBusy || armed != nil else { return }
+    let times = forwards.values.map(\.deadline) + streams.values.filter { $0.open == 0 }.map(\.deadline)
+    let next = times.min()
+    guard next != armed else { return }
+    armed = next
+    let now = monotonicNanoseconds()
+    try? timer.set(nanoseconds: next.map { $0 > now ? $0 - now : 1 } ?? 0)
+  }
+}
+
+/// A socket that does not block, in the network namespace of a process, or in our own.
+private func makeSocket(
+  _ domain: SocketDomain, _ kind: SocketKind, in process: BorrowedDescriptor?
+) throws(Fault) -> Descriptor {
+  guard let process else { return try Kernel.makeSocket(domain, kind, nonBlocking: true) }
+  return try insideNetwork(of: process) { () throws(Fault) in try Kernel.makeSocket(domain, kind, nonBlocking: true) }
+}
