@@ -133,7 +133,8 @@ let package = Package(
     room("RegistryRequests", "JSON", "Kernel"),
     room("Volumes", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
     room(
-      "Engine", "Networks", "Volumes", "Archives", "Layers", "Blobs", "Monitoring", "Containers", "Launching", "Inside",
+      "Engine", "Networks", "Volumes", "Archives", "Layers", "Blobs", "Monitoring", "Resolving", "DNS", "Containers",
+      "Launching", "Inside",
       "Planning", "Privileges", "Seccomp", "Cgroups", "RuntimeSpec", "ImageSpec", "JSON", "Arguments", "Rooted",
       "Steps", "Kernel"),
 
@@ -148,7 +149,8 @@ let package = Package(
       "RuntimeSpec", "Explain",
       "Arguments", "JSON", "Steps", "Kernel"),
     room(
-      "SkiffCLI", "RuntimeCLI", "Engine", "RegistryRequests", "Staging", "Networks", "Archives", "Layers", "Blobs",
+      "SkiffCLI", "RuntimeCLI", "Engine", "RegistryRequests", "Staging", "Networks", "Resolving", "DNS", "Archives",
+      "Layers", "Blobs",
       "Monitoring",
       "Containers",
       "Inside",

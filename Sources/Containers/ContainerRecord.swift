@@ -29,6 +29,10 @@ package struct ContainerRecord: Hashable, Sendable {
   /// Its place on each of its networks, the one that was asked for first leading.
   package var networks: [NetworkRecord] = []
   package var ports: [PortRecord] = []
+  /// Its supervisor answers when it asks for names.
+  package var asksSupervisor = false
+  /// `--dns`: whom it is to ask.
+  package var nameServers: [String] = []
   package var stopSignal: Int32 = 15
   package var stopTimeout = 10
   /// `default`, `unconfined`, or the path of a profile.
@@ -79,6 +83,8 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       case "network": networks = [try reader.value()]
       case "networks": networks = try reader.list()
       case "ports": ports = try reader.list()
+      case "asksSupervisor": asksSupervisor = try reader.bool()
+      case "nameServers": nameServers = try reader.strings()
       case "stopSignal": stopSignal = try reader.integer()
       case "stopTimeout": stopTimeout = try reader.integer()
       case "seccomp": seccomp = try reader.string()
@@ -119,6 +125,8 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       writer.member("networkMode", networkMode)
       writer.member("networks", networks.isEmpty ? nil : networks)
       writer.member("ports", ports.isEmpty ? nil : ports)
+      writer.member("asksSupervisor", asksSupervisor ? true : nil)
+      writer.member("nameServers", nameServers.isEmpty ? nil : nameServers)
       writer.member("stopSignal", stopSignal)
       writer.member("stopTimeout", stopTimeout)
       writer.member("seccomp", seccomp)

@@ -196,6 +196,8 @@ extension Engine {
     record.networkMode = network.mode
     record.ports = network.ports.map(PortRecord.init)
     record.networks = network.records
+    record.asksSupervisor = network.asksSupervisor
+    record.nameServers = request.resolving.servers
     record.stopSignal = SignalName.number(image.config.stopSignal) ?? Signal.terminate
     record.stopTimeout = request.stopTimeout ?? 10
     record.seccomp = seccompWord(request)
@@ -236,8 +238,10 @@ extension Engine {
     }
     steps += [
       .writeFile(files.hostname, contents: Array((hostname + "\n").utf8), mode: 0o644),
-      .writeFile(files.hosts, contents: network.hosts(request.extraHosts, name: record.name), mode: 0o644),
-      .writeFile(files.resolvConf, contents: network.resolvConf(request.dnsServers), mode: 0o644),
+      .writeFile(
+        files.hosts,
+        contents: network.hosts(request.extraHosts, name: record.name, domain: request.domainName), mode: 0o644),
+      .writeFile(files.resolvConf, contents: network.resolvConf(request.resolving), mode: 0o644),
       .writeFile(files.record, contents: record.jsonBytes(.pretty), mode: 0o600),
       .writeFile(files.configuration, contents: spec.jsonBytes(), mode: 0o600),
       .makeDirectory(files.runDirectory, mode: 0o700),

@@ -153,7 +153,8 @@ extension Engine {
   ) -> NetworkMember {
     NetworkMember(
       container: record.identifier, address: attachment.address.address, address6: attachment.address6?.address,
-      names: [record.name] + attachment.aliases + [files.identifier.short, hostname], hosts: files.hosts)
+      names: [record.name] + attachment.aliases + [files.identifier.short, hostname],
+      hosts: record.asksSupervisor ? "" : files.hosts)
   }
 
   func networkSteps(of record: ContainerRecord) throws(Failure) -> (wiring: [NetworkStep], inside: [NetworkStep]) {
@@ -169,6 +170,7 @@ extension Engine {
       wiring += attachment.wiring
       inside += attachment.inside
     }
+    if record.asksSupervisor { wiring.append(.openNameSockets(redirect: NameRedirect.change)) }
     return (wiring, inside)
   }
 }
@@ -247,25 +249,5 @@ extension Failure {
     case .conflict: self.init(.conflict, error.message, hint: error.hint)
     default: self.init(.host, error.message, hint: error.hint ?? error.fault.flatMap { Failure.hint(for: $0) })
     }
-  }
-}
-
-extension NetworkUse {
-  /// - Parameter name: the container's, by which it finds itself as the others find it.
-  func hosts(_ extra: [Label], name: String) -> [UInt8] {
-    if mode == "host" { return (try? readFile("/etc/hosts", limit: 1 << 20)) ?? [] }
-    if let sharedFiles { return (try? readFile(sharedFiles.hosts, limit: 1 << 20)) ?? [] }
-    let names = hostname == name ? [name] : [hostname, name]
-    let own = records.flatMap { [$0.address, $0.address6] }.filter { !$0.isEmpty }
-      .map { HostsEntry(address: $0, names: names) }
-    let others = extra.map { HostsEntry(address: $0.value, names: [$0.name]) }
-    return Array(HostsFile.base(own: own, extra: others).utf8)
-  }
-
-  func resolvConf(_ servers: [String]) -> [UInt8] {
-    let text = (try? readText("/etc/resolv.conf")) ?? ""
-    if mode == "host" && servers.isEmpty { return Array((text + "\n").utf8) }
-    let actual = (try? readText(Path(resolvConfPath(host: text)))) ?? text
-    return Array(containerResolvConf(host: actual, servers: servers).utf8)
   }
 }

@@ -48,7 +48,7 @@ package struct RunRequest: Sendable {
   package var stopTimeout: Int?
   package var sysctls: [Label] = []
   package var extraHosts: [Label] = []
-  package var dnsServers: [String] = []
+  package var resolving = ResolvRequest()
   /// `--userns`: nil is the host's.
   package var userNamespace: UserNamespaceRequest?
   package var sharesHostProcesses = false

@@ -70,6 +70,9 @@ extension Engine {
       var resumed = try ResumedSupervisor.reading(message, log: try openLog(record, files))
       let lock = ContainerLock(handedOver: resumed.lock, files)
       let ports = PortHold(resuming: resumed.kept)
+      if let sockets = resumed.nameSockets.take() {
+        try resumed.supervisor.answerNames(at: sockets, from: nameSource(for: identifier, record))
+      }
       let end = watch(&resumed.supervisor, state, record, files, in: nil, renewal: nil)
       ports.release()
       tidyUp(record, files, end, undo: nil, lock: lock)
@@ -110,11 +113,12 @@ extension Engine {
     passKillSwitch("starting", 0)
     announce(record, plan.hostname ?? files.identifier.short, files)
     passKillSwitch("starting", 1)
-    let launched: LaunchedContainer
+    var launched: LaunchedContainer
     do throws(PlanFailure) { launched = try launch(plan, streams: ends.streams.inside, isTimed: isTimed) } catch {
       throw failure(toStart: record, error)
     }
     let undo = launched.undo
+    let nameSockets = launched.takeNameSockets()
     passKillSwitch("starting", 2)
     do throws(Fault) {
       var state = ContainerState(status: .running)
@@ -127,7 +131,10 @@ extension Engine {
       let process = launched.process
       let watched = ends.streams.supervised(
         process, pidfd: launched.pidfd, terminal: launched.terminal, listener: ends.listener, log: ends.log)
-      let supervisor = try Supervisor.watching(watched, client: client, clientWantsOutput: true)
+      var supervisor = try Supervisor.watching(watched, client: client, clientWantsOutput: true)
+      if let nameSockets {
+        try supervisor.answerNames(at: nameSockets, from: nameSource(for: files.identifier, record))
+      }
       return Watched(supervisor: supervisor, undo: undo, state: state)
     } catch {
       // It runs, and nobody could watch it: it is not to run.

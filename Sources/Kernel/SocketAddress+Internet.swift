@@ -17,9 +17,6 @@ extension SocketAddress {
 }
 
 extension BorrowedDescriptor {
-  /// IP_FREEBIND: an address may be bound that no link has yet.
-  package func bindToAnyAddress() throws(Fault) { try setSocketOption(level: 0, 15, to: 1) }
-
   /// SO_RCVBUFFORCE: room for so many bytes that have not been taken yet, beyond the system's limit; at that where this process
   /// may not go beyond.
   package func setReceiveBuffer(_ bytes: Int32) throws(Fault) {

@@ -56,8 +56,7 @@ private struct Launcher: ~Copyable {
   /// Our end of the pseudo terminal, once the child has sent it.
   var terminal: Descriptor?
   /// Where the container asks for names.
-  var nameDatagrams: Descriptor?
-  var nameListener: Descriptor?
+  var nameSockets: OpenedNameSockets?
 
   init(
     plan: LaunchPlan, isTimed: Bool, startSocket: BorrowedDescriptor?, executable: BorrowedDescriptor?,
@@ -100,8 +99,8 @@ private struct Launcher: ~Copyable {
     try listen(to: channel)
     guard let pidfd = self.child.take() else { preconditionFailure("the child was cloned above") }
     return LaunchedContainer(
-      process: process, pidfd: pidfd, terminal: terminal.take(), nameDatagrams: nameDatagrams.take(),
-      nameListener: nameListener.take(), undo: done.reversed(), links: links, timings: timings)
+      process: process, pidfd: pidfd, terminal: terminal.take(), nameSockets: nameSockets.take(),
+      undo: done.reversed(), links: links, timings: timings)
   }
 
   /// Takes back what was done, and says so when that fails too.
@@ -202,8 +201,7 @@ private struct Launcher: ~Copyable {
       }
       var moved: LinkReturn?
       if case .network(.openNameSockets(let redirect)) = step, let container {
-        let sockets = try at(phase, index) { () throws(Fault) in try openNameSockets(redirect, in: container.network) }
-        (nameDatagrams, nameListener) = (sockets.datagrams, sockets.listener)
+        nameSockets = try at(phase, index) { () throws(Fault) in try openNameSockets(redirect, in: container.network) }
         continue
       }
       let isNew = try at(phase, index) { () throws(Fault) in

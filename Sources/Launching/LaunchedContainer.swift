@@ -8,9 +8,8 @@ package import Steps
   package var pidfd: Descriptor
   /// The supervisor's end of the pseudo terminal.
   package var terminal: Descriptor?
-  /// Where it asks for names: by UDP, and by TCP.
-  package var nameDatagrams: Descriptor?
-  package var nameListener: Descriptor?
+  /// Where it asks for names, when its plan says that somebody will answer.
+  package var nameSockets: OpenedNameSockets?
   /// What takes back everything that the launch made on the host, in the order to perform.
   package var undo: [Step]
   /// The links that were moved into it. They stay there, unless it turns out that there is no container after all.

@@ -8,7 +8,7 @@ package struct HostsEntry: Hashable, Sendable {
     self.address = address
     self.names = names
   }
-  var line: String { "\(address)\t\(names.joined(separator: " "))\n" }
+  package var line: String { "\(address)\t\(names.joined(separator: " "))\n" }
 }
 
 /// A container's /etc/hosts: what docker writes, then the container's own entries, then a part for each of its networks,

@@ -11,7 +11,7 @@ package struct NetworkMember: Hashable, Sendable {
   /// What it is found by on this network, as docker has it: the container's name first, then its aliases here, its short
   /// identifier, its host name. Each is a host name, in the case that it was given in, and there once.
   package var names: [String]
-  /// Its /etc/hosts, as a path of the host.
+  /// Its /etc/hosts, as a path of the host, to learn the others' names by; empty for one that asks for names instead.
   package var hosts: Path
 
   package init(
@@ -51,7 +51,9 @@ extension NetworkStore {
       var writer = JSONWriter()
       member.write(to: &writer)
       try replaceFile(directory.appending(member.container), with: writer.finish(), durable: false)
-      rewriteHosts(of: try readMembers(network), network)
+      try enterNames(of: member, on: network)
+      if !member.hosts.isEmpty { try replaceFile(hostsMark(network), with: [], durable: false) }
+      try rewriteHosts(network)
     }
   }
 
@@ -60,8 +62,9 @@ extension NetworkStore {
     guard exists(file) else { return }
     let lock = try locked(membersLock(network), .exclusive)
     defer { hold(lock) }
+    if let member = readMember(container, network) { removeNames(of: member, from: network) }
     do throws(Fault) { try removeFile(file) } catch { if error.errno != .noSuchFile { throw error } }
-    rewriteHosts(of: try readMembers(network), network)
+    try rewriteHosts(network)
   }
 
   /// Who is on the network now, ordered by address. No lock is taken; one that comes or goes meanwhile is there whole or
@@ -81,6 +84,9 @@ extension NetworkStore {
   /// Where the members of a network are files: for who watches it for changes (inotify(7)). It is there once somebody came.
   package func membersDirectory(ofNetwork name: String) -> Path { members(name) }
 
+  /// There once somebody came who learns names by a hosts file: until then nobody has to be looked at when others come and go.
+  private func hostsMark(_ network: String) -> Path { runDirectory(network).appending(".hosts") }
+
   private func membersLock(_ network: String) -> Path { runDirectory(network).appending(".members.lock") }
 
   /// The containers that have made themselves known, in no order.
@@ -95,18 +101,22 @@ extension NetworkStore {
   func readMembers(_ network: String) throws(Fault) -> [NetworkMember] {
     var found: [NetworkMember] = []
     for name in try memberNames(network) {
-      guard let bytes = try? readFile(members(network).appending(name), limit: 65_536),
-        let member = try? NetworkMember(bytes, container: name)
-      else { continue }
-      found.append(member)
+      if let member = readMember(name, network) { found.append(member) }
     }
     return found.sorted { $0.address < $1.address }
   }
 
+  private func readMember(_ container: String, _ network: String) -> NetworkMember? {
+    guard let bytes = try? readFile(members(network).appending(container), limit: 65_536) else { return nil }
+    return try? NetworkMember(bytes, container: container)
+  }
+
   /// One member whose file cannot be written (its disk is full, it is being removed) must not keep the others from
   /// learning, so faults stop here.
-  private func rewriteHosts(of members: [NetworkMember], _ network: String) {
-    for member in members {
+  private func rewriteHosts(_ network: String) throws(Fault) {
+    guard exists(hostsMark(network)) else { return }
+    let members = try readMembers(network)
+    for member in members where !member.hosts.isEmpty {
       try? rewriteHosts(
         member.hosts, network, members.filter { $0.container != member.container }.flatMap(\.entries))
     }

@@ -315,7 +315,7 @@ package struct Responder: ~Copyable {
 }
 
 /// A socket that does not block, in the network namespace of a process, or in our own.
-private func makeSocket(
+func makeSocket(
   _ domain: SocketDomain, _ kind: SocketKind, in process: BorrowedDescriptor?
 ) throws(Fault) -> Descriptor {
   guard let process else { return try Kernel.makeSocket(domain, kind, nonBlocking: true) }

@@ -55,6 +55,7 @@ func commandTable() -> [CommandEntry] {
     StatsCommand.entry(StatsCommand.perform),
     UpdateCommand.entry(UpdateCommand.perform),
     NetworkCommand.entry,
+    NetCommand.entry,
     SystemCommand.entry,
     StageCommand.entry(StageCommand.perform),
     SBOMCommand.entry(SBOMCommand.perform),

@@ -156,7 +156,9 @@ extension RunRequest {
     publishing.exposed = try words.readAll("expose", PortRequest.parseExposed).flatMap { $0 }
     publishing.publishesAll = words.flag("publish-all")
     extraHosts = try words.readAll("add-host", Label.init(host:))
-    dnsServers = try words.readAll("dns", parseAddress)
+    resolving.servers = try words.readAll("dns", parseAddress)
+    resolving.search = try words.readAll("dns-search", parseSearchDomain)
+    resolving.options = try words.readAll("dns-option", parseResolverOption)
   }
 }
 

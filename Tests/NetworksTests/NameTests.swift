@@ -86,14 +86,73 @@ import Testing
     ("nameserver 127.0.0.1\nnameserver ::1\n", "nameserver 8.8.8.8\nnameserver 8.8.4.4\n"),
     ("", "nameserver 8.8.8.8\nnameserver 8.8.4.4\n"),
   ])
-  func resolvConf(host: String, expected: String) { #expect(containerResolvConf(host: host) == expected) }
+  func resolvConf(host: String, expected: String) {
+    #expect(ResolvConf.plain(host: host, ResolvRequest()).text == expected)
+  }
 
-  @Test func resolvConfByRequestAndInside() {
+  @Test func resolvConfOfOneThatAsksItsSupervisor() {
+    let host = "domain old\nsearch a b\nnameserver 127.0.0.53\noptions edns0 ndots:x\nsortlist 10.0.0.0\n"
+    func text(_ change: (inout ResolvRequest) -> Void) -> String {
+      var request = ResolvRequest()
+      change(&request)
+      return ResolvConf.answered(host: host, request).text
+    }
     #expect(
-      containerResolvConf(host: "nameserver 1.1.1.1\nsearch a\n", servers: ["9.9.9.9"])
-        == "nameserver 9.9.9.9\nsearch a\n")
-    #expect(containerResolvConf(host: "nameserver 1.1.1.1\n", isInternal: true) == "")
+      text { _ in } == "nameserver 127.0.0.11\nsearch a b\noptions edns0 ndots:0\nsortlist 10.0.0.0\n")
+    let asked = text {
+      $0.servers = ["9.9.9.9"]
+      $0.search = ["."]
+      $0.options = ["ndots:2", "rotate"]
+    }
+    #expect(asked == "nameserver 127.0.0.11\noptions ndots:2 rotate\nsortlist 10.0.0.0\n")
+    #expect(text { $0.search = ["corp.example"] }.contains("\nsearch corp.example\n"))
+  }
+
+  @Test func resolvConfByRequest() {
+    var request = ResolvRequest()
+    request.servers = ["9.9.9.9", "127.0.0.1"]
+    request.search = ["."]
+    #expect(
+      ResolvConf.plain(host: "nameserver 1.1.1.1\nsearch a\n", request).text
+        == "nameserver 9.9.9.9\nnameserver 127.0.0.1\n")
     #expect(resolvConfPath(host: "nameserver 127.0.0.53\noptions edns0\n") == "/run/systemd/resolve/resolv.conf")
     #expect(resolvConfPath(host: "nameserver 127.0.0.53\nnameserver 1.1.1.1\n") == "/etc/resolv.conf")
+  }
+
+  @Test func namesAreFoundOnTheNetworksThatOneIsOn() throws {
+    let directory = try scratch()
+    defer { try? removeTree(directory) }
+    let store = NetworkStore(root: directory.appending("lib"), run: directory.appending("run"))
+    func member(_ number: UInt8, _ names: [String], _ last: String? = nil) -> NetworkMember {
+      NetworkMember(
+        container: identifier(Int(number)), address: IPv4Address(10, 0, 0, number),
+        address6: last.flatMap { IPv6Address($0) }, names: names, hosts: "")
+    }
+    try store.announce(member(1, ["one"]), on: "back")
+    try store.announce(member(2, ["Web", "shared", "..", "."], "fd00::2"), on: "back")
+    try store.announce(member(3, ["three", "shared"]), on: "back")
+    try store.announce(member(4, ["four", "shared"]), on: "outEr")
+    func find(_ name: String, _ container: Int) -> [String]? {
+      store.addresses(of: name, seenBy: identifier(container))?.map(\.address.description)
+    }
+    #expect(find("web", 1) == ["10.0.0.2", "fd00::2"])
+    #expect(find("web.back", 1) == ["10.0.0.2", "fd00::2"])
+    #expect(find("shared", 1) == ["10.0.0.2", "10.0.0.3", "fd00::2"])
+    #expect(find("four", 1) == nil && find("web", 4) == nil && find("web", 9) == nil)
+    for hostile in ["..", ".", "", "../members", "x/y"] { #expect(find(hostile, 1) == nil) }
+    #expect(store.networkNames(of: identifier(1)) == ["back"])
+    // One that is connected to another network finds names there at once.
+    try store.announce(member(1, ["one"]), on: "outEr")
+    #expect(find("four.outer", 1) == ["10.0.0.4"])
+    let one = identifier(1)
+    #expect(store.owner(of: .v4(IPv4Address(10, 0, 0, 2)), seenBy: one) == .container(name: "Web", network: "back"))
+    #expect(store.owner(of: .v4(IPv4Address(10, 0, 0, 9)), seenBy: one) == .elsewhere)
+    // Whose names change is found by the new ones; who leaves is found no more, and takes nobody along.
+    try store.release(identifier(2))
+    #expect(find("web", 1) == nil)
+    #expect(find("shared", 1) == ["10.0.0.3"])
+    try store.release(identifier(3))
+    #expect(find("shared", 1) == ["10.0.0.4"])
+    #expect(store.owner(of: .v4(IPv4Address(10, 0, 0, 2)), seenBy: one) == .elsewhere)
   }
 }

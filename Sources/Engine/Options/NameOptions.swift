@@ -84,20 +84,45 @@ extension Label {
     self.init(name: String(name.map { $0 == "/" ? "." : $0 }), value: value)
   }
 
-  /// `--add-host`: `NAME:ADDRESS` or `NAME=ADDRESS`.
+  /// `--add-host`: `NAME:ADDRESS` or `NAME=ADDRESS`; an address of IPv6 may stand in brackets, and `host-gateway` is the host
+  /// as the container reaches it.
   package init(host text: String) throws(OptionError) {
     let name = text.prefix { $0 != ":" && $0 != "=" }
-    let address = String(text.dropFirst(name.count + 1))
+    var address = String(text.dropFirst(name.count + 1))
+    if address.hasPrefix("["), address.hasSuffix("]") { address = String(address.dropFirst().dropLast()) }
     guard !name.isEmpty else { throw OptionError("expected NAME:ADDRESS, such as db:10.0.0.5") }
     _ = try parseHostname(String(name))
-    _ = try parseAddress(address)
+    if address != Self.hostGateway { _ = try parseAddress(address) }
     self.init(name: String(name), value: address)
   }
 }
 
-/// An address of IPv4, as it stands in hosts and resolv.conf.
+extension Label {
+  static let hostGateway = "host-gateway"
+}
+
+/// An address, as it stands in hosts and resolv.conf.
 package func parseAddress(_ text: String) throws(OptionError) -> String {
-  guard IPv4Address(text) != nil else { throw OptionError("\"\(text)\" is no IPv4 address") }
+  guard IPAddress(text) != nil else { throw OptionError("\"\(text)\" is no address, such as 10.0.0.5 or fd00::5") }
+  return text
+}
+
+/// `--dns-search`: a domain, or `.` for none.
+package func parseSearchDomain(_ text: String) throws(OptionError) -> String {
+  let isFine = text.utf8.allSatisfy { byte in
+    (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || [45, 46, 95].contains(byte)
+  }
+  guard isFine, (1...253).contains(text.utf8.count), text == "." || !text.hasPrefix(".") else {
+    throw OptionError("a domain is letters, digits, - . and _, such as example.com; a single dot is none")
+  }
+  return text
+}
+
+/// `--dns-option`: a word of resolv.conf(5), such as `ndots:2`.
+package func parseResolverOption(_ text: String) throws(OptionError) -> String {
+  guard !text.isEmpty, text.utf8.count <= 255, text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+    throw OptionError("expected one option of resolv.conf, such as ndots:2 or timeout:1")
+  }
   return text
 }
 

@@ -119,8 +119,11 @@ enum RunCommand {
       Option("expose", .repeated, value: "list", help: "Expose a port or a range of ports"),
       Option("hostname", short: "h", .value, help: "Container host name"),
       Option("domainname", .value, help: "Container NIS domain name"),
-      Option("add-host", .repeated, value: "list", help: "Add a custom host-to-IP mapping (host:ip)"),
+      Option(
+        "add-host", .repeated, value: "list", help: "Add a custom host-to-IP mapping (host:ip, host:host-gateway)"),
       Option("dns", .repeated, value: "list", help: "Set custom DNS servers"),
+      Option("dns-option", .repeated, value: "list", help: "Set DNS options"),
+      Option("dns-search", .repeated, value: "list", help: "Set custom DNS search domains"),
     ].map { grouped("Network", $0) }
 }
 
