@@ -27,7 +27,9 @@ enum DefaultSpec {
 
   /// What every container has mounted, by the paths that are made for it where the image lacks them. Targets of -v and
   /// --tmpfs are not among them: docker keeps those directories in a commit too.
-  static let mountPoints: [Path] = ["/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf"]
+  static let mountPoints = directoryMountPoints + fileMountPoints
+  static let directoryMountPoints: [Path] = ["/dev", "/proc", "/sys"]
+  static let fileMountPoints: [Path] = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"]
 
   /// Kernel interfaces that tell or change what is not the container's.
   static let maskedPaths = [

@@ -30,6 +30,9 @@ extension Engine {
         let image = if let layout { try store.resolve(layout) } else { try store.resolve(text) }
         var defaults = ImageDefaults(image, reference: text, request.overrides)
         defaults.hold = hold
+        // A store that nobody may write to serves all the same.
+        try? store.layers.makeMountPointLayer(
+          directories: DefaultSpec.directoryMountPoints, files: DefaultSpec.fileMountPoints)
         return defaults
       } catch { throw Failure(error) }
     }

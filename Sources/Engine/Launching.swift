@@ -3,6 +3,7 @@ internal import Containers
 internal import JSON
 internal import Kernel
 internal import Launching
+internal import Layers
 package import Planning
 internal import RuntimeSpec
 internal import Seccomp
@@ -55,9 +56,11 @@ extension Engine {
 
   private func root(of record: ContainerRecord, _ files: ContainerFiles) -> LaunchRequest.Root {
     if record.lower.isEmpty { return .directory(Path(record.rootDirectory)) }
+    var lower = record.lower.map { Path($0) }
+    let mountPoints = LayerStore.mountPointLayer(in: state.root)
+    if lower.count < OverlayMount.maximumDepth && exists(mountPoints) { lower.append(mountPoints) }
     return .overlay(
       OverlayMount(
-        target: files.rootfs, lower: record.lower.map { Path($0) }, upper: files.upper, work: files.work,
-        isVolatile: record.removesItself))
+        target: files.rootfs, lower: lower, upper: files.upper, work: files.work, isVolatile: record.removesItself))
   }
 }

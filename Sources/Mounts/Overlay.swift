@@ -47,9 +47,6 @@ let plainOverlayOptions: [(key: Path, value: Path)] = [
 ]
 
 extension OverlayMount {
-  /// OVL_MAX_STACK of the kernel. One more is EINVAL, which could mean anything.
-  static let maximumDepth = 500
-
   func checkDepth() throws(Fault) {
     guard !lower.isEmpty else { throw Fault("mount", .invalid, arguments: "overlay without a layer") }
     guard lower.count <= Self.maximumDepth else {

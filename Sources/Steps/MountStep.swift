@@ -68,6 +68,9 @@ extension MountStep {
 
 /// An overlay file system (the kernel's Documentation/filesystems/overlayfs.rst).
 package struct OverlayMount: Hashable, Sendable {
+  /// OVL_MAX_STACK of the kernel. One more is EINVAL, which could mean anything.
+  package static let maximumDepth = 500
+
   /// The directory of the host that the overlay is attached to, in the container's mount namespace only: the host sees it
   /// empty, and pivot_root(2) needs a mount point to start from.
   package var target: Path

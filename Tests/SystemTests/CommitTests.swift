@@ -92,6 +92,39 @@ struct CommitTests {
     }
   }
 
+  /// What is mounted over lies in a tree below all images.
+  @Test func aContainerBeginsWithoutAFile() throws {
+    try withHandMadeImage { sandbox in
+      let run = ["run", "--network", "none", "hand:made", "true"]
+      func upper() throws -> [String] {
+        let name = try sandbox.skiff(["ps", "-alq"]).output.trimmingCharacters(in: .newlines)
+        let value = try JSONValue(parsing: Array(try sandbox.skiff(["inspect", name]).output.utf8))
+        let path = try #require(value[0]?["GraphDriver"]?["Data"]?["UpperDir"]?.string)
+        #expect(try sandbox.skiff(["diff", name]).output == "")
+        return try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+      }
+      #expect(try sandbox.skiff(run).code == 0)
+      #expect(try upper() == [])
+      let tree = "\(sandbox.state)/layers/.mountpoints"
+      #expect(
+        try capture("cd \(tree) && find . -printf '%P %m %s\\n' | LC_ALL=C sort") == """
+           755 4096
+          dev 755 4096
+          etc 755 4096
+          etc/hostname 644 0
+          etc/hosts 644 0
+          etc/resolv.conf 644 0
+          proc 755 4096
+          sys 755 4096
+
+          """)
+      // It is a cache, as all that is beside it.
+      try FileManager.default.removeItem(atPath: tree)
+      #expect(try sandbox.skiff(run).code == 0)
+      #expect(try upper() == [])
+    }
+  }
+
   private func layers(of name: String, in sandbox: Sandbox) throws -> [String] {
     let value = try JSONValue(parsing: Array(try sandbox.skiff(["inspect", name]).output.utf8))
     return try #require(value[0]?["RootFS"]?["Layers"]?.array).compactMap(\.string)
