@@ -8,13 +8,12 @@ package import Resolving
 // The names that a container is answered with, and what stands in its /etc about names.
 
 extension Engine {
-  /// What the supervisor of the container answers from: files, looked at anew for each question, so that who comes, goes or is
-  /// connected is known at once.
+  /// What the supervisor of the container answers from: files, so that who comes, goes or is connected is known at once.
   package func nameSource(for identifier: ContainerIdentifier, _ record: ContainerRecord) -> NameSource {
     let networks = networks
     let container = identifier.description
     let asked = record.nameServers.compactMap { NameServer(resolvConf: $0, isInside: true) }
-    return NameSource(
+    var source = NameSource(
       addresses: { networks.addresses(of: $0, seenBy: container)?.map(KnownAddress.init) },
       owner: { KnownOwner(networks.owner(of: $0, seenBy: container)) },
       upstream: {
@@ -24,6 +23,8 @@ extension Engine {
         if !closed.isEmpty { return .closed(closedReason(closed)) }
         return .servers(hostNameServers())
       })
+    source.generation = { networks.nameGeneration() }
+    return source
   }
 
   /// As somebody on one network would be answered who is on no other.
