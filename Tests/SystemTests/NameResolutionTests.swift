@@ -102,7 +102,7 @@ struct NameResolutionTests {
   @Test func theRestIsAskedOfTheHostsServers() throws {
     let lines = try run(
       #"""
-      serve 127.0.0.53 --address=/example.test/192.0.2.80 --address=/example.test/2001:db8::80 \
+      serve 127.0.0.53 --log-queries --log-facility="$work"/queries --address=/example.test/192.0.2.80 --address=/example.test/2001:db8::80 \
         $(for i in $(seq 40); do echo "--txt-record=big.test,$(printf %0100d $i)"; done)
       skiff network create --subnet 10.90.0.0/24 back >/dev/null
       skiff network create --subnet 10.91.0.0/24 --internal inner >/dev/null
@@ -113,6 +113,9 @@ struct NameResolutionTests {
       echo "size $(ask web +bufsize=1400 +ignore big.test TXT | grep -o 'MSG SIZE.*' | awk '{ print ($4 <= 1400) }')"
       echo "internal $(ask closed example.test | grep -o 'status: [A-Z]*\|network inner is internal' | tr '\n' ' ')"
       echo "known inside $(ask closed +short closed)"
+      # Not even a question leaves an internal network (CVE-2024-29018), in words or as an address.
+      ask closed leak.test >/dev/null; ask closed +tcp leak.test >/dev/null; ask closed -x 192.0.2.1 >/dev/null
+      echo "leaked $(grep -c 'leak.test\|in-addr' "$work"/queries) seen $(grep -c 'query.A. example.test' "$work"/queries)"
       # Hundreds at once, of containers and of the world; then noise, which ends nobody's answers.
       cat >"$work"/many.py <<'PYTHON'
       import os, random, socket
@@ -169,7 +172,7 @@ struct NameResolutionTests {
     #expect(
       lines == [
         "192.0.2.80", "2001:db8::80", "192.0.2.80", "cut 1 40", "size 1",
-        "internal status: SERVFAIL network inner is internal ", "known inside 10.91.0.2", "answered 400", "10.90.0.2",
+        "internal status: SERVFAIL network inner is internal ", "known inside 10.91.0.2", "leaked 0 seen 2", "answered 400", "10.90.0.2",
         "198.51.100.9", "1", "198.51.100.9", "dead status: SERVFAIL 127.0.0.99 does not serve names ",
         "own 10.90.0.3 203.0.113.5",
       ], "\(lines)")
