@@ -1,7 +1,6 @@
 internal import Archive
 internal import Blobs
 internal import Compression
-internal import Hashing
 internal import ImageSpec
 internal import Kernel
 internal import Layers

@@ -1,6 +1,5 @@
 internal import Archive
 internal import Blobs
-internal import Hashing
 internal import ImageSpec
 internal import JSON
 

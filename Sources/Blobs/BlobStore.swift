@@ -1,4 +1,3 @@
-internal import Hashing
 package import ImageSpec
 internal import JSON
 package import Kernel

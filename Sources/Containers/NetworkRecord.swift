@@ -17,6 +17,14 @@ package struct NetworkRecord: Hashable, Sendable {
   package var hardwareAddress = ""
   package var hostLink = ""
   package var bridge = ""
+  /// Of a macvlan; both empty on a bridge.
+  package var parent = ""
+  package var macvlanMode = ""
+  package var isIsolated = false
+  /// 0 for the kernel's.
+  package var mtu = 0
+  /// It is being made: whoever finds it so without the lock takes away what there is of it.
+  package var isPending = false
   /// What the link is called in the container.
   package var interfaceName = "eth0"
   /// Which of the container's links it is: part of the host link's name.
@@ -51,6 +59,11 @@ extension NetworkRecord: JSONReadable, JSONWritable {
       case "hardwareAddress": hardwareAddress = try reader.string()
       case "hostLink": hostLink = try reader.string()
       case "bridge": bridge = try reader.string()
+      case "parent": parent = try reader.string()
+      case "macvlanMode": macvlanMode = try reader.string()
+      case "isIsolated": isIsolated = try reader.bool()
+      case "mtu": mtu = try reader.integer()
+      case "isPending": isPending = try reader.bool()
       case "interfaceName": interfaceName = try reader.string()
       case "interface": interface = try reader.integer()
       case "aliases": aliases = try reader.strings()
@@ -81,6 +94,11 @@ extension NetworkRecord: JSONReadable, JSONWritable {
       writer.member("hardwareAddress", hardwareAddress)
       writer.member("hostLink", hostLink)
       writer.member("bridge", bridge)
+      writer.member("parent", given(parent))
+      writer.member("macvlanMode", given(macvlanMode))
+      writer.member("isIsolated", isIsolated ? true : nil)
+      writer.member("mtu", mtu == 0 ? nil : mtu)
+      writer.member("isPending", isPending ? true : nil)
       writer.member("interfaceName", interfaceName)
       writer.member("interface", interface)
       writer.member("aliases", aliases.isEmpty ? nil : aliases)

@@ -4,7 +4,7 @@ package import JSON
 package struct PortRecord: Hashable, Sendable {
   /// `tcp`, `udp`, `sctp`.
   package var transport: String
-  /// Of the host; `0.0.0.0` for all of its addresses.
+  /// Of the host; `0.0.0.0` or `::` for all of its addresses of that family.
   package var address: String
   package var hostPort: UInt16
   package var containerPort: UInt16
@@ -17,7 +17,7 @@ package struct PortRecord: Hashable, Sendable {
   }
 
   /// `0.0.0.0:8080`, as docker's `port` prints it.
-  package var hostEnd: String { "\(address):\(hostPort)" }
+  package var hostEnd: String { "\(address.contains(":") ? "[\(address)]" : address):\(hostPort)" }
   /// `80/tcp`
   package var containerEnd: String { "\(containerPort)/\(transport)" }
 }

@@ -76,11 +76,13 @@ extension Engine {
   }
 
   private func networkSettings(of record: ContainerRecord, _ state: ContainerState) -> JSONValue {
-    guard let first = record.networks.first, state.status == .running else {
-      return ["IPAddress": "", "Gateway": "", "MacAddress": "", "Networks": [:], "Ports": [:]]
-    }
     var endpoints = JSONObject()
-    for network in record.networks { endpoints[network.network] = endpoint(network, of: record) }
+    for network in record.networks where !network.isPending {
+      endpoints[network.network] = endpoint(network, of: record, isThere: state.status == .running)
+    }
+    guard let first = record.networks.first(where: { !$0.isPending }), state.status == .running else {
+      return ["IPAddress": "", "Gateway": "", "MacAddress": "", "Networks": .object(endpoints), "Ports": [:]]
+    }
     return [
       "Bridge": .string(first.bridge), "IPAddress": .string(first.address),
       "IPPrefixLen": .number(.integer(Int64(first.prefixLength))), "Gateway": .string(first.gateway),
@@ -90,14 +92,20 @@ extension Engine {
     ]
   }
 
-  private func endpoint(_ network: NetworkRecord, of record: ContainerRecord) -> JSONValue {
-    var asked = JSONObject()
-    if !network.askedAddress.isEmpty { asked["IPv4Address"] = .string(network.askedAddress) }
-    if !network.askedAddress6.isEmpty { asked["IPv6Address"] = .string(network.askedAddress6) }
-    if !network.linkLocal.isEmpty { asked["LinkLocalIPs"] = .array(network.linkLocal.map(JSONValue.string)) }
+  /// - Parameter isThere: the container runs; else its addresses are others' by now.
+  private func endpoint(_ asked: NetworkRecord, of record: ContainerRecord, isThere: Bool) -> JSONValue {
+    var network = asked
+    if !isThere {
+      (network.address, network.gateway, network.hardwareAddress) = ("", "", "")
+      (network.address6, network.gateway6, network.prefixLength, network.prefixLength6) = ("", "", 0, 0)
+    }
+    var wishes = JSONObject()
+    if !network.askedAddress.isEmpty { wishes["IPv4Address"] = .string(network.askedAddress) }
+    if !network.askedAddress6.isEmpty { wishes["IPv6Address"] = .string(network.askedAddress6) }
+    if !network.linkLocal.isEmpty { wishes["LinkLocalIPs"] = .array(network.linkLocal.map(JSONValue.string)) }
     let names = [record.name] + network.aliases + [String(record.identifier.prefix(12))]
     return [
-      "IPAMConfig": asked == JSONObject() ? .null : .object(asked),
+      "IPAMConfig": wishes.count == 0 ? .null : .object(wishes),
       "Aliases": network.aliases.isEmpty ? .null : .array(network.aliases.map(JSONValue.string)),
       "DNSNames": network.network == "bridge" ? .null : .array(names.map(JSONValue.string)),
       "GwPriority": .number(.integer(Int64(network.gatewayPriority))),

@@ -38,10 +38,9 @@ extension Engine {
 extension PublishedPort {
   /// Nil for what is no port: the record was damaged.
   init?(_ record: PortRecord) {
-    guard let transport = PortEntry.Transport(rawValue: record.transport), let address = IPv4Address(record.address)
+    guard let transport = PortEntry.Transport(rawValue: record.transport), let address = IPAddress(record.address)
     else { return nil }
     self.init(
-      transport, address: address.value == 0 ? nil : address, hostPort: record.hostPort,
-      containerPort: record.containerPort)
+      transport, address: address, hostPort: record.hostPort, containerPort: record.containerPort)
   }
 }

@@ -66,41 +66,49 @@ extension Engine {
     rehearsal: Bool
   ) throws(Failure) -> NetworkUse {
     let container = identifier.description
-    var attachments: [NetworkAttachment] = []
+    var use = NetworkUse(mode: "", hostname: hostname)
     do throws(NetworkError) {
-      var steps: [Step] = []
-      do throws(NetworkError) {
-        for (interface, request) in requests.enumerated() {
-          let attachment =
-            rehearsal
-            ? try networks.rehearse(container, on: request, interface: interface) { steps.append($0) }
-            : try networks.attach(container, to: request, interface: interface, isAlive: isAlive) { steps.append($0) }
-          // An identifier and a name may mean the same network.
-          guard !attachments.contains(where: { $0.network == attachment.network }) else {
-            throw NetworkError(
-              .usage, "network \(attachment.network) is asked for twice", hint: "name each network once")
-          }
-          attachments.append(attachment)
-          passKillSwitch("attaching", interface)
+      var attachments: [NetworkAttachment] = []
+      if rehearsal {
+        (attachments, use.ports) = try networks.rehearse(container, on: requests, ports: ports, name: name(of:)) {
+          use.steps.append($0)
         }
-        NetworkAttachment.chooseDefaultRoutes(&attachments)
-        var use = NetworkUse(mode: attachments[0].network, hostname: hostname)
-        use.records = zip(attachments, requests).map { NetworkRecord($0, $1) }
-        if !rehearsal,
-          let outlet = attachments.first(where: { $0.gateway != nil && $0.isDefaultRoute }) ?? attachments.first
-        {
-          use.ports = try networks.publish(ports, for: container, at: outlet, isAlive: isAlive, name: name(of:)) {
-            steps.append($0)
-          }
+      } else {
+        do throws(NetworkError) {
+          try attach(container, to: requests, ports, &attachments, &use)
+        } catch {
+          try? networks.release(container)
+          throw error
         }
-        use.steps = steps
-        if !rehearsal { use.warning = attachments.lazy.compactMap { networks.warning(for: $0.network) }.first }
-        return use
-      } catch {
-        if !rehearsal { try? networks.release(container) }
-        throw error
+        use.warning = attachments.lazy.compactMap { networks.warning(for: $0.network) }.first
       }
+      use.mode = attachments[0].network
+      use.records = zip(attachments, requests).map { NetworkRecord($0, $1) }
+      return use
     } catch { throw Failure(error) }
+  }
+
+  private func attach(
+    _ container: String, to requests: [EndpointRequest], _ ports: [PortRequest],
+    _ attachments: inout [NetworkAttachment], _ use: inout NetworkUse
+  ) throws(NetworkError) {
+    for (interface, request) in requests.enumerated() {
+      let attachment = try networks.attach(
+        container, to: request, interface: interface, isAlive: isAlive
+      ) { use.steps.append($0) }
+      // An identifier and a name may mean the same network.
+      guard !attachments.contains(where: { $0.network == attachment.network }) else {
+        throw NetworkError(
+          .usage, "network \(attachment.network) is asked for twice", hint: "name each network once")
+      }
+      attachments.append(attachment)
+      passKillSwitch("attaching", interface)
+    }
+    NetworkAttachment.chooseDefaultRoutes(&attachments)
+    guard let outlet = attachments.first(where: \.isOutlet) ?? attachments.first else { return }
+    use.ports = try networks.publish(ports, for: container, at: outlet, isAlive: isAlive, name: name(of:)) {
+      use.steps.append($0)
+    }
   }
 
   func ports(of request: RunRequest, _ config: ContainerDefaults) throws(Failure) -> [PortRequest] {
@@ -153,8 +161,8 @@ extension Engine {
   ) -> NetworkMember {
     NetworkMember(
       container: record.identifier, address: attachment.address.address, address6: attachment.address6?.address,
-      names: [record.name] + attachment.aliases + [files.identifier.short, hostname],
-      hosts: record.learnsNames(on: attachment.network) ? files.hosts : "")
+      mac: attachment.mac, names: [record.name] + attachment.aliases + [files.identifier.short, hostname],
+      hosts: record.asksSupervisor ? "" : files.hosts)
   }
 
   func networkSteps(of record: ContainerRecord) throws(Failure) -> (wiring: [NetworkStep], inside: [NetworkStep]) {
@@ -178,67 +186,8 @@ extension Engine {
 extension PortRecord {
   init(_ port: PublishedPort) {
     self.init(
-      transport: port.transport.rawValue, address: port.address?.description ?? "0.0.0.0", hostPort: port.hostPort,
+      transport: port.transport.rawValue, address: port.address.description, hostPort: port.hostPort,
       containerPort: port.containerPort)
-  }
-}
-
-extension NetworkRecord {
-  init(_ attachment: NetworkAttachment, _ request: EndpointRequest) {
-    self.init()
-    network = attachment.network
-    address = attachment.address.address.description
-    prefixLength = Int(attachment.address.length)
-    gateway = attachment.gateway?.description ?? ""
-    if let prefix = attachment.address6 {
-      address6 = prefix.address.description
-      prefixLength6 = Int(prefix.length)
-      gateway6 = attachment.gateway6?.description ?? ""
-    }
-    isDefaultRoute = attachment.isDefaultRoute
-    isDefaultRoute6 = attachment.isDefaultRoute6
-    hardwareAddress = attachment.mac.description
-    hostLink = attachment.hostLink
-    bridge = attachment.bridge
-    interfaceName = attachment.name
-    interface = attachment.interface
-    aliases = attachment.aliases
-    linkLocal = attachment.linkLocal.map(\.description)
-    gatewayPriority = attachment.gatewayPriority
-    askedAddress = request.address?.description ?? ""
-    askedAddress6 = request.address6?.description ?? ""
-    askedHardwareAddress = request.mac?.description ?? ""
-  }
-
-  var attachment: NetworkAttachment? {
-    guard let address = IPv4Address(address), let length = UInt8(exactly: prefixLength), length <= 32 else {
-      return nil
-    }
-    var attachment = NetworkAttachment(
-      network: network, address: IPv4Prefix(address, length: length), gateway: IPv4Address(gateway), bridge: bridge,
-      hostLink: hostLink, name: interfaceName, mac: MacAddress(hardwareAddress), interface: interface)
-    if let address6 = IPv6Address(address6), let length = UInt8(exactly: prefixLength6), length <= 128 {
-      attachment.address6 = IPv6Prefix(address6, length: length)
-      attachment.gateway6 = IPv6Address(gateway6)
-    }
-    attachment.isDefaultRoute = isDefaultRoute
-    attachment.isDefaultRoute6 = isDefaultRoute6
-    attachment.aliases = aliases
-    attachment.linkLocal = linkLocal.compactMap { IPAddress($0) }
-    attachment.gatewayPriority = gatewayPriority
-    return attachment
-  }
-
-  /// What the next start of the container asks for.
-  var request: EndpointRequest {
-    var request = EndpointRequest(network: network)
-    request.address = IPv4Address(askedAddress)
-    request.address6 = IPv6Address(askedAddress6)
-    request.mac = MacAddress(askedHardwareAddress)
-    request.aliases = aliases
-    request.linkLocal = linkLocal.compactMap { IPAddress($0) }
-    request.gatewayPriority = gatewayPriority
-    return request
   }
 }
 

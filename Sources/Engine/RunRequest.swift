@@ -98,7 +98,7 @@ package struct PublishRequest: Hashable, Sendable {
   package var exposed: [PortRequest] = []
   package var publishesAll = false
   /// The address of the host for `publishesAll`; nil for all of them.
-  package var usualAddress: IPv4Address?
+  package var usualAddress: IPAddress?
   package init() {}
 
   /// What is to be published of a container whose image exposes `image`.

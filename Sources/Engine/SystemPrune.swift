@@ -96,7 +96,17 @@ extension Engine {
     }
   }
 
-  /// Those that no container is on, the default one not: it costs nothing and would come back.
+  /// `network prune`: those that no container is on, the default one not, which costs nothing and would come back.
+  package func pruneNetworks(
+    where takes: @escaping (_ created: Timestamp?, _ labels: [String: String]) -> Bool
+  ) throws(Failure) -> (removed: [String], failures: [Failure]) {
+    var pruned = Pruned()
+    var request = PruneRequest()
+    request.takes = takes
+    try pruneNetworks(request, &pruned, without: [])
+    return (pruned.networks, pruned.failures)
+  }
+
   private func pruneNetworks(
     _ request: PruneRequest, _ pruned: inout Pruned, without leaving: Set<ContainerIdentifier>
   ) throws(Failure) {

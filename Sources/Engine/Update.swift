@@ -32,7 +32,7 @@ extension Engine {
   }
 
   /// The supervisor holds the container's own lock as long as it runs, so two updates at once meet at this one.
-  private func lockUpdates(_ files: ContainerFiles, _ word: String) throws(Failure) -> Descriptor {
+  func lockUpdates(_ files: ContainerFiles, _ word: String) throws(Failure) -> Descriptor {
     do throws(Fault) {
       let directory = try open(files.directory, [.readOnly, .directory])
       try directory.borrowed.lock(.exclusive)

@@ -76,6 +76,8 @@ extension Explanation {
         sentence: "Send everything for elsewhere in IPv6 to \(gateway), through \(Trace.clean(link.name)).",
         calls: [Self.netlink("RTM_NEWROUTE", "rtm_dst_len=0, RTA_GATEWAY=\(gateway), RTA_OIF=\(Self.number(link))")],
         shell: ["ip -6 route add default via \(gateway) dev \(ShellWord(link.name))"])
+    case .replaceDefaultRoute, .setMtu, .isolate, .makeMacvlan, .makeDummy, .makeVlan:
+      self.init(ofLink: step)
     case .rename(let link, let name):
       self.init(
         name: "network.rename",
@@ -120,9 +122,10 @@ extension Explanation {
       shell: [
         command(
           "ip link add name", ShellWord(pair.host).description, "type veth peer name",
-          ShellWord(pair.peer).description, "address \(pair.peerMac)",
+          ShellWord(pair.peer).description, "address \(pair.peerMac)\(pair.mtu.map { " mtu \($0)" } ?? "")",
           "netns \"$pid\""),
-        "ip link set dev \(ShellWord(pair.host)) master \(ShellWord(pair.bridge)) up",
+        "ip link set dev \(ShellWord(pair.host)) master \(ShellWord(pair.bridge))"
+          + (pair.mtu.map { " mtu \($0)" } ?? "") + " up",
       ])
   }
 
@@ -139,10 +142,8 @@ extension Explanation {
         "bind(<udp>, {127.0.0.11}), bind(<tcp>, {127.0.0.11}), listen(<tcp>, 64)",
         "setns(</proc/self/ns/net>, CLONE_NEWNET)",
       ],
-      shell: [
-        "# No command of a shell answers there, and so names are not found: Skiff's supervisor does.",
-        "nsenter -t \"$pid\" -n nft \(ShellWord(redirect.script.trimmed))",
-      ])
+      // Without a supervisor nobody answers; the way to where it would is the same.
+      shell: ["nsenter -t \"$pid\" -n nft \(ShellWord(redirect.script.trimmed))"])
   }
 
   private init(settingNetworkParameter key: String, to value: String) {

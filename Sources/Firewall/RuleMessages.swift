@@ -43,6 +43,16 @@ extension MessageWriter {
       isIPv4()
       load(.network, offset: 12, count: 4, into: firstRegister)
       lookUp(set)
+    case .source6(let set):
+      isIPv6()
+      load(.network, offset: 8, count: 16, into: firstRegister)
+      lookUp(set)
+    case .isIPv4: isIPv4()
+    case .isIPv6: isIPv6()
+    case .notToLoopback6:
+      isIPv6()
+      load(.network, offset: 24, count: 16, into: firstRegister)
+      compare(isEqual: false, [UInt8](repeating: 0, count: 15) + [1])
     case .toThisHost:
       expression("fib") {
         $0.attribute(1, bigEndian: firstRegister)
@@ -113,6 +123,11 @@ extension MessageWriter {
     compare(isEqual: true, [2])
   }
 
+  private mutating func isIPv6() {
+    loadMeta(.protocolFamily, into: firstRegister)
+    compare(isEqual: true, [10])
+  }
+
   /// The first register holds a number, in the machine's order, not packet bytes.
   private mutating func hasAny(of bits: UInt8) {
     expression("bitwise") {
@@ -162,12 +177,36 @@ extension MessageWriter {
     }
   }
 
+  /// The same of IPv6, whose addresses take four registers.
+  private mutating func translate6(by map: String, isByAddress: Bool) {
+    if isByAddress { isIPv6() }
+    var register = firstParts[0]
+    if isByAddress {
+      load(.network, offset: 24, count: 16, into: register)
+      register += 4
+    }
+    loadMeta(.transport, into: register)
+    load(.transport, offset: 2, count: 2, into: register + 1)
+    expression("lookup") {
+      $0.attribute(2, bigEndian: firstRegister)
+      $0.attribute(1, text: map)
+      $0.attribute(3, bigEndian: firstRegister)
+    }
+    expression("nat") {
+      $0.attribute(1, bigEndian: 1)  // NFT_NAT_DNAT
+      $0.attribute(2, bigEndian: 10)  // NFPROTO_IPV6
+      $0.attribute(3, bigEndian: firstParts[0])
+      $0.attribute(5, bigEndian: firstParts[0] + 4)
+    }
+  }
+
   private mutating func verdict(_ verdict: FirewallRule.Verdict) {
     switch verdict {
     case .masquerade: expression("masq") { _ in }
     case .destination(let map, let isByAddress): translate(by: map, isByAddress: isByAddress)
     case .rewriteDestinationPort(let transport, let port): write(port, at: 2, of: transport)
     case .rewriteSourcePort(let transport, let port): write(port, at: 0, of: transport)
+    case .destination6(let map, let isByAddress): translate6(by: map, isByAddress: isByAddress)
     case .accept, .drop:
       expression("immediate") {
         $0.attribute(1, bigEndian: verdictRegister)

@@ -24,8 +24,8 @@ enum TableType {
 /// NFPROTO_INET: one table for IPv4 and IPv6.
 let inetFamily: UInt8 = 1
 
-/// Elements in one message: an attribute cannot hold 64 KiB, and the largest element takes 56 bytes.
-private let elementsInMessage = 1000
+/// Elements in one message: an attribute cannot hold 64 KiB, and the largest element takes 76 bytes.
+private let elementsInMessage = 800
 
 extension MessageWriter {
   /// struct nfgenmsg: u8 family, u8 version, u16 resource id (network order).
@@ -133,6 +133,7 @@ extension MessageWriter {
       case .interfaces: (41, 16, 0, 1)
       case .interfacePairs: (41 << 6 | 41, 32, 0, 0)
       case .prefixes: (7, 4, 4, 2)  // NFT_SET_INTERVAL
+      case .prefixes6: (8, 16, 4, 2)
       }
     attribute(2, text: set.name)
     attribute(3, bigEndian: flags)
@@ -144,14 +145,15 @@ extension MessageWriter {
   }
 
   private mutating func map(_ map: PortMap, identifier: UInt32) {
-    // nft's data types, six bits for each part of a concatenation: ipv4_addr 7, inet_proto 12, inet_service 13.
-    let key: UInt32 = (map.isByAddress ? 7 << 12 : 0) | 12 << 6 | 13
+    // nft's data types, six bits for each part of a concatenation: ipv4_addr 7, ipv6_addr 8, inet_proto 12, inet_service 13.
+    let (family, length): (UInt32, UInt32) = map.isIPv6 ? (8, 16) : (7, 4)
+    let key: UInt32 = (map.isByAddress ? family << 12 : 0) | 12 << 6 | 13
     attribute(2, text: map.name)
     attribute(3, bigEndian: 8)  // NFT_SET_MAP
     attribute(4, bigEndian: key)
-    attribute(5, bigEndian: map.isByAddress ? 12 : 8)
-    attribute(6, bigEndian: 7 << 6 | 13)
-    attribute(7, bigEndian: 8)
+    attribute(5, bigEndian: map.isByAddress ? length + 8 : 8)
+    attribute(6, bigEndian: family << 6 | 13)
+    attribute(7, bigEndian: length + 4)
     attribute(10, bigEndian: identifier)
   }
 
@@ -177,10 +179,10 @@ struct SetKey {
 }
 
 extension PortMap {
-  /// Every part fills a register of four bytes.
+  /// Every part fills a register of four bytes, or four of them.
   var keys: [SetKey] {
     entries.map { entry in
-      var key = SetKey(bytes: isByAddress ? (entry.address ?? IPv4Address(value: 0)).bytes : [])
+      var key = SetKey(bytes: isByAddress ? entry.address?.bytes ?? [UInt8](repeating: 0, count: isIPv6 ? 16 : 4) : [])
       key.bytes += [entry.transport.number, 0, 0, 0] + portBytes(entry.port)
       key.value = entry.container.bytes + portBytes(entry.containerPort)
       return key
@@ -203,6 +205,15 @@ extension FirewallSet {
         // An interval up to the last address has no end.
         if prefix.last.value < .max {
           keys.append(SetKey(bytes: bigEndianBytes(prefix.last.value + 1), endsInterval: true))
+        }
+      }
+      return keys
+    case .prefixes6(let prefixes):
+      var keys: [SetKey] = []
+      for prefix in prefixes.sorted(by: { $0.first < $1.first }) {
+        keys.append(SetKey(bytes: prefix.first.bytes))
+        if prefix.last.value < .max {
+          keys.append(SetKey(bytes: IPv6Address(value: prefix.last.value + 1).bytes, endsInterval: true))
         }
       }
       return keys

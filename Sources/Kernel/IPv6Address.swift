@@ -1,7 +1,15 @@
 /// An IPv6 address; `::1` has the value 1.
 package struct IPv6Address: Hashable, Comparable, Sendable, CustomStringConvertible {
-  package var value: UInt128
-  package init(value: UInt128) { self.value = value }
+  /// Two halves: a UInt128 wants an alignment of 16 bytes, which the compiler (6.3, unoptimized) does not give to every copy
+  /// of an enum that holds one.
+  private var high: UInt64
+  private var low: UInt64
+
+  package var value: UInt128 { UInt128(high) << 64 | UInt128(low) }
+  package init(value: UInt128) {
+    high = UInt64(truncatingIfNeeded: value >> 64)
+    low = UInt64(truncatingIfNeeded: value)
+  }
 
   /// As RFC 4291 2.2 writes it, with `::` once at most and an IPv4 address as the last four bytes; no zone.
   package init?(_ text: some StringProtocol) {
@@ -19,7 +27,7 @@ package struct IPv6Address: Hashable, Comparable, Sendable, CustomStringConverti
     self.init(groups: head + [UInt16](repeating: 0, count: 8 - head.count - tail.count) + tail)
   }
 
-  private init(groups: [UInt16]) { value = groups.reduce(0) { $0 << 16 | UInt128($1) } }
+  private init(groups: [UInt16]) { self.init(value: groups.reduce(0) { $0 << 16 | UInt128($1) }) }
 
   /// Nil for what is not groups of one to four hexadecimal digits between single colons.
   private static func groups(_ bytes: ArraySlice<UInt8>, mayEndInIPv4: Bool = true) -> [UInt16]? {
@@ -46,7 +54,7 @@ package struct IPv6Address: Hashable, Comparable, Sendable, CustomStringConverti
 
   package init?(bytes: some Collection<UInt8>) {
     guard bytes.count == 16 else { return nil }
-    value = bytes.reduce(0) { $0 << 8 | UInt128($1) }
+    self.init(value: bytes.reduce(0) { $0 << 8 | UInt128($1) })
   }
 
   package static func < (a: IPv6Address, b: IPv6Address) -> Bool { a.value < b.value }

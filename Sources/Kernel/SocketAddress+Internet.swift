@@ -16,7 +16,18 @@ extension SocketAddress {
   }
 }
 
+extension SocketAddress {
+  /// Of an internet address: nil for other families.
+  package var port: UInt16? {
+    guard family == AF_INET || family == AF_INET6, bytes.count >= 4 else { return nil }
+    return UInt16(bytes[2]) << 8 | UInt16(bytes[3])
+  }
+}
+
 extension BorrowedDescriptor {
+  /// IPV6_V6ONLY: the same port of IPv4 is another one.
+  package func takeIPv6Alone() throws(Fault) { try setSocketOption(level: 41, 26, to: 1) }
+
   /// SO_RCVBUFFORCE: room for so many bytes that have not been taken yet, beyond the system's limit; at that where this process
   /// may not go beyond.
   package func setReceiveBuffer(_ bytes: Int32) throws(Fault) {

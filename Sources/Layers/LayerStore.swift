@@ -1,5 +1,4 @@
 package import Blobs
-internal import Hashing
 package import ImageSpec
 package import Kernel
 internal import Mounts

@@ -134,7 +134,6 @@ package struct Supervisor: ~Copyable {
           renewal = nil
           renew(wanted)
         }
-        names?.rest()
         _ = try pollAtRest([(poller.borrowed, .readable)], after: 0)
         continue
       }

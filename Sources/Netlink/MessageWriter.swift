@@ -99,6 +99,8 @@ package struct RequestFlags: FlagWord {
   package static let dump = RequestFlags(rawValue: 0x300)
   /// For a new: EEXIST when it is there.
   package static let exclusive = RequestFlags(rawValue: 0x200)
+  /// For a new: in place of the one that is there.
+  package static let replace = RequestFlags(rawValue: 0x100)
   package static let create = RequestFlags(rawValue: 0x400)
   package static let append = RequestFlags(rawValue: 0x800)
 }

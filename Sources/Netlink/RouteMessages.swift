@@ -27,10 +27,14 @@ enum LinkAttribute {
   // Inside of `information`.
   static let kind: UInt16 = 1
   static let data: UInt16 = 2
+  static let macvlanMode: UInt16 = 1
+  static let vlanIdentifier: UInt16 = 1
   static let slaveKind: UInt16 = 4
   static let slaveData: UInt16 = 5
   /// Inside of `slaveData` of a bridge's port: IFLA_BRPORT_MODE, "hairpin" to bridge(8).
   static let portMode: UInt16 = 4
+  /// And IFLA_BRPORT_ISOLATED.
+  static let portIsolation: UInt16 = 33
   // Inside of `data` of a veth.
   static let vethPeer: UInt16 = 1
 }
@@ -74,6 +78,7 @@ extension MessageWriter {
     linkHeader(isUp: true)
     attribute(LinkAttribute.name, text: pair.host)
     attribute(LinkAttribute.master, word: UInt32(bitPattern: bridgeIndex))
+    if let mtu = pair.mtu { attribute(LinkAttribute.mtu, word: mtu) }
     oneQueue()
     nest(LinkAttribute.information) {
       $0.attribute(LinkAttribute.kind, text: "veth")
@@ -82,6 +87,7 @@ extension MessageWriter {
           $0.linkHeader()
           $0.attribute(LinkAttribute.name, text: pair.peer)
           $0.attribute(LinkAttribute.address, pair.peerMac.bytes)
+          if let mtu = pair.mtu { $0.attribute(LinkAttribute.mtu, word: mtu) }
           $0.attribute(LinkAttribute.namespaceDescriptor, word: UInt32(bitPattern: namespace.rawValue))
           $0.oneQueue()
         }
@@ -89,10 +95,45 @@ extension MessageWriter {
     }
   }
 
-  mutating func reflection() {
+  /// A flag of a bridge's port.
+  mutating func portFlag(_ flag: UInt16) {
     nest(LinkAttribute.information) {
       $0.attribute(LinkAttribute.slaveKind, text: "bridge")
-      $0.nest(LinkAttribute.slaveData) { $0.attribute(LinkAttribute.portMode, [1]) }
+      $0.nest(LinkAttribute.slaveData) { $0.attribute(flag, [1]) }
+    }
+  }
+
+  /// Made where it is to be, on a link of the namespace of the socket.
+  mutating func macvlan(_ link: MacvlanLink, parent: Int32, namespace: BorrowedDescriptor) {
+    linkHeader()
+    attribute(LinkAttribute.name, text: link.name)
+    attribute(LinkAttribute.link, word: UInt32(bitPattern: parent))
+    // In passthru it takes the parent's address, and gives the parent its own.
+    if link.mode != .passthru { attribute(LinkAttribute.address, link.mac.bytes) }
+    if let mtu = link.mtu { attribute(LinkAttribute.mtu, word: mtu) }
+    attribute(LinkAttribute.namespaceDescriptor, word: UInt32(bitPattern: namespace.rawValue))
+    nest(LinkAttribute.information) {
+      $0.attribute(LinkAttribute.kind, text: "macvlan")
+      $0.nest(LinkAttribute.data) { $0.attribute(LinkAttribute.macvlanMode, word: link.mode.number) }
+    }
+  }
+
+  mutating func dummy(name: String) {
+    linkHeader()
+    attribute(LinkAttribute.name, text: name)
+    nest(LinkAttribute.information) { $0.attribute(LinkAttribute.kind, text: "dummy") }
+  }
+
+  mutating func vlan(name: String, parent: Int32, identifier: UInt16) {
+    linkHeader()
+    attribute(LinkAttribute.name, text: name)
+    attribute(LinkAttribute.link, word: UInt32(bitPattern: parent))
+    nest(LinkAttribute.information) {
+      $0.attribute(LinkAttribute.kind, text: "vlan")
+      $0.nest(LinkAttribute.data) {
+        // A number of the machine's order.
+        $0.attribute(LinkAttribute.vlanIdentifier, [UInt8(identifier & 255), UInt8(identifier >> 8)])
+      }
     }
   }
 
@@ -140,8 +181,8 @@ extension MessageWriter {
     attribute(LinkAttribute.namespaceDescriptor, word: UInt32(bitPattern: namespace.rawValue))
   }
 
-  mutating func addressHeader(prefixLength: UInt8 = 0, index: Int32) {
-    for value in [ipv4Family, prefixLength, 0, 0] { byte(value) }
+  mutating func addressHeader(family: UInt8 = ipv4Family, prefixLength: UInt8 = 0, index: Int32) {
+    for value in [family, prefixLength, 0, 0] { byte(value) }
     word(UInt32(bitPattern: index))
   }
 

@@ -62,6 +62,34 @@ package struct RouteSocket: ~Copyable {
     return addresses
   }
 
+  /// IPv6 addresses of one link, or of all.
+  package mutating func addresses6(of index: Int32? = nil) throws(Fault) -> [LinkAddress6] {
+    let messages: [Message]
+    do throws(Fault) {
+      messages = try socket.dump("RTM_GETADDR", RouteType.getAddress) {
+        $0.addressHeader(family: ipv6Family, index: index ?? 0)
+      }
+    } catch {
+      if error.errno == .noSuchDevice { return [] }
+      throw error
+    }
+    var addresses: [LinkAddress6] = []
+    for message in messages {
+      guard let address = try LinkAddress6(message), index == nil || address.index == index else { continue }
+      addresses.append(address)
+    }
+    return addresses
+  }
+
+  /// IPv6 routes of all tables.
+  package mutating func routes6() throws(Fault) -> [Route6] {
+    var routes: [Route6] = []
+    for message in try socket.dump("RTM_GETROUTE", RouteType.getRoute, { $0.routeHeader(family: ipv6Family) }) {
+      if let route = try Route6(message) { routes.append(route) }
+    }
+    return routes
+  }
+
   /// IPv4 routes of all tables.
   package mutating func routes() throws(Fault) -> [Route] {
     var routes: [Route] = []
@@ -93,7 +121,41 @@ package struct RouteSocket: ~Copyable {
     case .reflect(let link):
       try change(link, about: "bridge_slave, IFLA_BRPORT_MODE=1") {
         $0.linkHeader(index: $1)
-        $0.reflection()
+        $0.portFlag(LinkAttribute.portMode)
+      }
+    case .isolate(let link):
+      try change(link, about: "bridge_slave, IFLA_BRPORT_ISOLATED=1") {
+        $0.linkHeader(index: $1)
+        $0.portFlag(LinkAttribute.portIsolation)
+      }
+    case .setMtu(let link, let mtu):
+      try change(link, about: "mtu \(mtu)") {
+        $0.linkHeader(index: $1)
+        $0.attribute(LinkAttribute.mtu, word: mtu)
+      }
+    case .makeMacvlan(let link):
+      guard let container else {
+        throw Fault("plan", .invalid, arguments: "a macvlan link, and no namespace for it")
+      }
+      try makeMacvlan(link, container: container)
+    case .makeDummy(let name):
+      try check(name)
+      try make(name, "dummy", about: "\"\(name)\", dummy") { $0.dummy(name: name) }
+    case .makeVlan(let name, let parent, let identifier):
+      try check(name)
+      let index = try index(of: parent)
+      try make(name, "8021q", about: "\"\(name)\", vlan \(identifier) on \"\(parent)\"") {
+        $0.vlan(name: name, parent: index, identifier: identifier)
+      }
+    case .replaceDefaultRoute(let gateway, let link):
+      let index = try index(of: link)
+      try socket.request(
+        "RTM_NEWROUTE", RouteType.newRoute, [.create, .replace], about: "default via \(gateway), \"\(link)\""
+      ) {
+        switch gateway {
+        case .v4(let address): $0.defaultRoute(gateway: address, index: index)
+        case .v6(let address): $0.defaultRoute(gateway: address, index: index)
+        }
       }
     case .setUp(let link):
       try change(link, about: "up") { $0.linkHeader(index: $1, isUp: true) }
@@ -168,6 +230,27 @@ package struct RouteSocket: ~Copyable {
       try make(pair.host, "veth", about: arguments) {
         $0.veth(pair, bridgeIndex: bridgeIndex, namespace: container)
       }
+    }
+  }
+
+  private mutating func makeMacvlan(_ link: MacvlanLink, container: BorrowedDescriptor) throws(Fault) {
+    try check(link.name)
+    let parent = try index(of: LinkName(link.parent))
+    let arguments = "\"\(link.name)\", macvlan on \"\(link.parent)\", mode \(link.mode.rawValue)"
+    do throws(Fault) {
+      try make(link.name, "macvlan", about: arguments) {
+        $0.macvlan(link, parent: parent, namespace: container)
+      }
+    } catch {
+      var fault = error
+      switch error.errno {
+      case .busy, .invalid:
+        fault.hint =
+          "\(link.parent) may be a port of a bridge, carry another kind of link, or have one in mode passthru"
+      case .exists: fault.hint = "a link named \(link.name) is in the container already"
+      default: break
+      }
+      throw fault
     }
   }
 

@@ -6,20 +6,22 @@ internal import Steps
 /// Whether a program of the host could listen there now: the kernel itself says so.
 ///
 /// - Returns: the port, one that the kernel chose for 0; nil when it is taken.
-func freeHostPort(_ transport: PortEntry.Transport, _ address: IPv4Address?, _ port: UInt16) throws(Fault) -> UInt16? {
+func freeHostPort(_ transport: PortEntry.Transport, _ address: IPAddress, _ port: UInt16) throws(Fault) -> UInt16? {
   let socket: Descriptor
+  let domain: SocketDomain = address.v6 == nil ? .ipv4 : .ipv6
   switch transport {
   case .tcp:
-    socket = try makeSocket(.ipv4, .stream)
+    socket = try makeSocket(domain, .stream)
     // Connections that have just ended are in nobody's way; who listens is, whatever they set.
     try socket.borrowed.reuseAddress()
-  case .udp: socket = try makeSocket(.ipv4, .datagram)
+  case .udp: socket = try makeSocket(domain, .datagram)
   // Kernels without the module have no program that uses it either.
   case .sctp: return port == 0 ? nil : port
   }
   do throws(Fault) {
-    try socket.borrowed.bind(.ipv4(address ?? IPv4Address(value: 0), port: port))
-    return port == 0 ? try socket.borrowed.localAddress().ipv4?.port : port
+    if address.v6 != nil { try socket.borrowed.takeIPv6Alone() }
+    try socket.borrowed.bind(.internet(address, port: port))
+    return port == 0 ? try socket.borrowed.localAddress().port : port
   } catch {
     if error.errno == .addressInUse { return nil }
     throw error

@@ -8,7 +8,7 @@ extension Network: JSONWritable, JSONReadable {
     writer.object {
       $0.member("name", name)
       $0.member("id", identifier)
-      $0.member("driver", driver)
+      $0.member("driver", driver.rawValue)
       $0.member("subnet", subnet.description)
       $0.member("gateway", gateway.description)
       $0.member("range", range?.description)
@@ -17,6 +17,7 @@ extension Network: JSONWritable, JSONReadable {
       $0.member("range6", range6?.description)
       $0.member("auxiliary", auxiliary.isEmpty ? nil : auxiliary.mapValues(\.description))
       $0.member("bridge", bridge)
+      $0.member("parentMade", isParentMade ? true : nil)
       $0.member("internal", isInternal)
       $0.member("subnetChosen", isSubnetChosen)
       $0.member("subnet6Chosen", isSubnet6Chosen)
@@ -33,9 +34,9 @@ extension Network: JSONWritable, JSONReadable {
     try reader.beginObject()
     while let key = try reader.nextMember() {
       switch key {
-      case "name", "id", "subnet", "gateway", "range", "subnet6", "gateway6", "range6", "bridge", "created":
+      case "name", "id", "driver", "subnet", "gateway", "range", "subnet6", "gateway6", "range6", "bridge", "created":
         words[key] = try reader.string()
-      case "internal", "subnetChosen", "subnet6Chosen": flags[key] = try reader.bool()
+      case "internal", "subnetChosen", "subnet6Chosen", "parentMade": flags[key] = try reader.bool()
       case "auxiliary", "options", "labels": maps[key] = try reader.stringMap()
       default: try reader.skip()
       }
@@ -46,12 +47,19 @@ extension Network: JSONWritable, JSONReadable {
     guard let prefix = IPv4Prefix(subnet), !prefix.hasHostBits, let address = IPv4Address(gateway),
       prefix.contains(address)
     else { throw reader.error("subnet \"\(subnet)\" and gateway \"\(gateway)\" do not fit") }
-    guard isBridgeName(bridge) else { throw reader.error("\"\(bridge)\" is no bridge of Skiff") }
+    guard let driver = Network.Driver(rawValue: words["driver"] ?? "bridge") else {
+      throw reader.error("\"\(words["driver"] ?? "")\" is no kind of network that this Skiff knows")
+    }
+    guard driver == .macvlan || isBridgeName(bridge) || bridge == maps["options"]?[BridgeOption.name] else {
+      throw reader.error("\"\(bridge)\" is no bridge of Skiff")
+    }
     self.init(
       name: name, identifier: words["id"] ?? "", subnet: prefix, gateway: address, bridge: bridge,
       isInternal: flags["internal"] ?? false, isSubnetChosen: flags["subnetChosen"] ?? false,
       labels: maps["labels"] ?? [:],
       created: words["created"].flatMap { Timestamp(rfc3339: $0) } ?? Timestamp(seconds: 0, nanoseconds: 0))
+    self.driver = driver
+    isParentMade = flags["parentMade"] ?? false
     range = try words["range"].map { (text) throws(JSONError) in
       guard let range = IPv4Prefix(text), prefix.contains(range.first), range.length >= prefix.length else {
         throw reader.error("range \"\(text)\" is not in \(subnet)")

@@ -2,6 +2,12 @@ package import Kernel
 
 /// One network, as its record on disk has it.
 package struct Network: Hashable, Sendable {
+  package enum Driver: String, Hashable, Sendable {
+    /// A switch of its own on the host, with a way out through the host.
+    case bridge
+    /// Links on one of the host's own: to the network there, each container is one more machine.
+    case macvlan
+  }
   package var name: String
   /// 64 hexadecimal digits.
   package var identifier: String
@@ -16,8 +22,11 @@ package struct Network: Hashable, Sendable {
   package var range6: IPv6Prefix?
   /// Addresses that are never leased, by what their owner is called (`--aux-address`).
   package var auxiliary: [String: IPAddress] = [:]
-  /// The name of the bridge device.
+  package var driver = Driver.bridge
+  /// The name of the bridge device; empty where there is none.
   package var bridge: String
+  /// The parent of a macvlan was made with it, and goes with it.
+  package var isParentMade = false
   /// Nothing goes in or out but between its containers and the host.
   package var isInternal: Bool
   /// The subnet was chosen by us, so another one may be chosen when it collides after a boot.
@@ -29,7 +38,6 @@ package struct Network: Hashable, Sendable {
   package var labels: [String: String]
   package var created: Timestamp
 
-  package var driver: String { "bridge" }
   package var gatewayPrefix: IPv4Prefix { IPv4Prefix(gateway, length: subnet.length) }
   package var gatewayPrefix6: IPv6Prefix? {
     gateway6.flatMap { gateway in subnet6.map { IPv6Prefix(gateway, length: $0.length) } }

@@ -16,8 +16,15 @@ package struct NetworkAttachment: Hashable, Sendable {
   package var gatewayPriority = 0
   package var linkLocal: [IPAddress] = []
   package var aliases: [String] = []
+  /// Empty where there is none: on a macvlan.
   package var bridge: String
-  /// The host's end of the cable.
+  /// Nil for a cable into the bridge.
+  package var macvlan: MacvlanPlace?
+  /// Its neighbours on the bridge do not reach it.
+  package var isIsolated = false
+  /// Nil for the kernel's, or the parent's.
+  package var mtu: UInt32?
+  /// The host's end of the cable; no link has the name on a macvlan.
   package var hostLink: String
   /// The container's end.
   package var name: String
@@ -44,12 +51,24 @@ package struct NetworkAttachment: Hashable, Sendable {
 
   /// On the host, when the container's namespace is there.
   package var wiring: [NetworkStep] {
-    let cable = NetworkStep.makeVeth(VethPair(host: hostLink, bridge: bridge, peer: name, peerMac: mac))
-    return publishes ? [cable, .reflect(LinkName(hostLink))] : [cable]
+    if let macvlan {
+      return [
+        .makeMacvlan(MacvlanLink(parent: macvlan.parent, mode: macvlan.mode, name: name, mac: mac, mtu: mtu))
+      ]
+    }
+    var steps = [NetworkStep.makeVeth(VethPair(host: hostLink, bridge: bridge, peer: name, peerMac: mac, mtu: mtu))]
+    if publishes { steps.append(.reflect(LinkName(hostLink))) }
+    if isIsolated { steps.append(.isolate(LinkName(hostLink))) }
+    return steps
   }
 
   /// In the container's namespace, after the wiring, while it has CAP_NET_ADMIN and a writable /proc/sys.
-  package var inside: [NetworkStep] {
+  package var inside: [NetworkStep] { addressing + addedRoutes }
+
+  /// The same in a container that runs, where another network may have been the way out.
+  package var joining: [NetworkStep] { addressing + routes }
+
+  private var addressing: [NetworkStep] {
     let link = LinkName(name)
     var steps: [NetworkStep] = []
     let hasIPv6 = address6 != nil || linkLocal.contains { $0.v6 != nil }
@@ -69,6 +88,13 @@ package struct NetworkAttachment: Hashable, Sendable {
       }
     }
     steps.append(.setUp(link))
+    return steps
+  }
+
+  /// At the container's start there is no other.
+  private var addedRoutes: [NetworkStep] {
+    let link = LinkName(name)
+    var steps: [NetworkStep] = []
     if let gateway, isDefaultRoute { steps.append(.addDefaultRoute(gateway: gateway, link)) }
     if let gateway6, isDefaultRoute6 { steps.append(.addDefaultRoute6(gateway: gateway6, link)) }
     return steps
@@ -87,5 +113,15 @@ package struct NetworkAttachment: Hashable, Sendable {
       attachments[index].isDefaultRoute = attachments[index].network == first
       attachments[index].isDefaultRoute6 = attachments[index].network == first6
     }
+  }
+}
+
+/// Where a macvlan's links are.
+package struct MacvlanPlace: Hashable, Sendable {
+  package var parent: String
+  package var mode: MacvlanLink.Mode
+  package init(parent: String, mode: MacvlanLink.Mode) {
+    self.parent = parent
+    self.mode = mode
   }
 }

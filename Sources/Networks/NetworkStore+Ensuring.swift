@@ -30,9 +30,14 @@ extension NetworkStore {
   /// The quick look: three short questions to the kernel and two small files.
   func isReady(_ network: Network) throws(NetworkError) -> Bool {
     try describing("cannot look at network \(network.name)") { () throws(Fault) in
-      guard try bridgeIsReady(network), try readText("/proc/sys/net/ipv4/ip_forward") == "1" || network.isInternal
-      else {
-        return false
+      guard network.driver == .bridge else {
+        var socket = try RouteSocket()
+        return try socket.link(network.parent)?.isUp == true
+      }
+      guard try bridgeIsReady(network) else { return false }
+      if !network.isInternal {
+        guard try readText("/proc/sys/net/ipv4/ip_forward") == "1" else { return false }
+        if network.subnet6 != nil, try readText(forwarding6) != "1" { return false }
       }
       return try firewallHolds(for: network)
     }
@@ -41,6 +46,9 @@ extension NetworkStore {
   private func bridgeIsReady(_ network: Network) throws(Fault) -> Bool {
     var socket = try RouteSocket()
     guard let link = try socket.link(network.bridge), link.kind == "bridge", link.isUp else { return false }
+    if let prefix = network.gatewayPrefix6 {
+      guard try socket.addresses6(of: link.index).contains(where: { $0.prefix == prefix }) else { return false }
+    }
     return try socket.addresses(of: link.index).contains { $0.prefix == network.gatewayPrefix }
   }
 
@@ -61,7 +69,7 @@ extension NetworkStore {
 
   /// After a boot the host may have other routes than when the subnet was chosen.
   private func refuseCollision(_ network: inout Network, _ steps: inout [Step]) throws(NetworkError) {
-    guard steps.isEmpty, try bridge(of: network) == nil else { return }
+    guard network.driver == .bridge, steps.isEmpty, try bridge(of: network) == nil else { return }
     let taken = try collisions(for: network.subnet, except: network.name)
     guard let obstacle = taken.first else { return }
     // Containers that run keep their addresses, so only an empty network may move.
@@ -89,19 +97,23 @@ extension NetworkStore {
     of network: Network, recording: [Step], lock: consuming Descriptor
   ) throws(NetworkError) -> NetworkPreparation {
     var steps = recording
+    guard network.driver == .bridge else {
+      steps += try parentSteps(network)
+      return NetworkPreparation(network: network, steps: steps, ruleset: nil, lock: consume lock)
+    }
     let others = try all().filter { $0.name != network.name }
-    let (update, isForwarding): (FirewallUpdate?, Bool)
+    let (update, forwarding): (FirewallUpdate?, [NetworkStep])
     do throws(Fault) {
-      isForwarding = try readText("/proc/sys/net/ipv4/ip_forward") == "1"
-      let uplinks = isForwarding || network.isInternal ? nil : try foreignLinks()
-      update = try firewallUpdate(for: others, adding: network, uplinks: uplinks)
+      let starts = try forwardingStarts(network)
+      let links = starts.v4 || starts.v6 ? try foreignLinks() : []
+      forwarding = try forwardingSteps(starts, links)
+      update = try firewallUpdate(
+        for: others, adding: network, uplinks: starts.v4 ? links : nil, uplinks6: starts.v6 ? links : nil)
     } catch { throw NetworkError("cannot look at the firewall", error) }
     // The rules come first: no packet passes before they are there.
     if let update { steps.append(.network(update.step)) }
     steps += try bridgeSteps(network)
-    if !isForwarding && !network.isInternal {
-      steps.append(.network(.setSysctl(key: "net/ipv4/ip_forward", value: "1", before: "0")))
-    }
+    steps += forwarding.map(Step.network)
     return NetworkPreparation(network: network, steps: steps, ruleset: update?.ruleset, lock: consume lock)
   }
 
@@ -121,15 +133,27 @@ extension NetworkStore {
       if !addresses.contains(where: { $0.prefix == network.gatewayPrefix }) {
         steps.append(.addAddress(name, network.gatewayPrefix))
       }
+      if let prefix = network.gatewayPrefix6 {
+        let addresses = try describing("cannot look at network \(network.name)") { () throws(Fault) in
+          var socket = try RouteSocket()
+          return try socket.addresses6(of: link.index)
+        }
+        if !addresses.contains(where: { $0.prefix == prefix }) { steps.append(.addAddress6(name, prefix)) }
+      }
       if !link.isUp { steps.append(.setUp(name)) }
     } else {
       steps.append(.makeBridge(name: network.bridge, mac: network.mac))
-      // Without IPv6 of its own the bridge must not take an address from a router advertisement that a container forged
-      // (CVE-2020-13401).
-      if exists("/proc/sys/net/ipv6/conf/default/disable_ipv6") {
+      // The bridge must not take an address or a route from a router advertisement that a container forged (CVE-2020-13401):
+      // without IPv6 of its own it has none at all.
+      if network.subnet6 != nil {
+        steps.append(.setSysctl(key: "net/ipv6/conf/\(network.bridge)/accept_ra", value: "0", before: "1"))
+      } else if exists("/proc/sys/net/ipv6/conf/default/disable_ipv6") {
         steps.append(.setSysctl(key: "net/ipv6/conf/\(network.bridge)/disable_ipv6", value: "1", before: "0"))
       }
-      steps += [.addAddress(name, network.gatewayPrefix), .setUp(name)]
+      if let mtu = network.mtu { steps.append(.setMtu(name, mtu)) }
+      steps.append(.addAddress(name, network.gatewayPrefix))
+      if let prefix = network.gatewayPrefix6 { steps.append(.addAddress6(name, prefix)) }
+      steps.append(.setUp(name))
       // Somebody deleted the bridge below containers that run: their cables are still there, and lead nowhere.
       let (held, claims) = try describing("cannot read the leases of network \(network.name)") { () throws(Fault) in
         (try readLeases(leases(network.name)), try readClaims().filter { $0.network == network.name })
@@ -145,6 +169,7 @@ extension NetworkStore {
           hostLink(container: $0.container, interface: $0.interface)
         })
       steps += loose.filter(publishing.contains).map { .reflect(LinkName($0)) }
+      if !network.allowsTraffic { steps += loose.map { .isolate(LinkName($0)) } }
     }
     return steps.map(Step.network)
   }

@@ -62,14 +62,18 @@ extension NetworkStore {
 
   /// Nil when nothing is to do. The lock is held.
   func firewallUpdate(
-    for networks: [Network], adding: Network? = nil, uplinks: [String]? = nil
+    for networks: [Network], adding: Network? = nil, uplinks: [String]? = nil, uplinks6: [String]? = nil,
+    claiming: [PortClaim] = []
   ) throws(Fault) -> FirewallUpdate? {
     let before = try readFirewallState()
     var wanted = Ruleset(
-      members: networks.map(Ruleset.Member.init), uplinks: uplinks ?? before?.ruleset.uplinks ?? [])
+      members: networks.filter { $0.driver == .bridge }.map(Ruleset.Member.init),
+      uplinks: uplinks ?? before?.ruleset.uplinks ?? [])
+    wanted.uplinks6 = uplinks6 ?? before?.ruleset.uplinks6 ?? []
     // An entry of a network that is gone would lead to an address that may be anybody's by now.
     let known = Set(networks.map(\.name) + [adding?.name].compactMap { $0 })
-    wanted.ports = try readClaims().filter { known.contains($0.network) }.map(\.entry)
+    wanted.ports = try (readClaims() + claiming).filter { known.contains($0.network) && !$0.leadsNowhere }.map(
+      \.entry)
     if let adding, !networks.contains(where: { $0.name == adding.name }) { wanted.members.append(.init(adding)) }
     // One order, so that the same networks are the same rules.
     wanted.members.sort { $0.bridge < $1.bridge }
@@ -82,7 +86,7 @@ extension NetworkStore {
     } else {
       reverse = present == nil ? FirewallChange(table: table, [.deleteTable]) : nil
     }
-    if wanted.members.isEmpty && wanted.uplinks.isEmpty {
+    if wanted.members.isEmpty && wanted.uplinks.isEmpty && wanted.uplinks6.isEmpty {
       guard present != nil else { return nil }
       return FirewallUpdate(
         step: .applyFirewall(FirewallChange(table: table, [.addTable, .deleteTable]), reverse: reverse), ruleset: wanted
@@ -124,7 +128,8 @@ extension NetworkStore {
   /// Links that forwarding will concern besides our own. The loopback never forwards.
   func foreignLinks() throws(Fault) -> [String] {
     var socket = try RouteSocket()
-    return try socket.links().map(\.name).filter { $0 != "lo" && !isLinkOfSkiff($0) }.sorted()
+    let named = Set(((try? all()) ?? []).map(\.bridge))
+    return try socket.links().map(\.name).filter { $0 != "lo" && !isLinkOfSkiff($0) && !named.contains($0) }.sorted()
   }
 }
 

@@ -36,10 +36,32 @@ extension NetworkStore {
       container, to: EndpointRequest(network: word), interface: interface, isAlive: isAlive, observe: observe)
   }
 
-  /// The same without making anything: `observe` sees the steps that would make the network ready.
+  /// All of it without making anything: `observe` sees the steps that would make the networks ready and lead the ports.
   package func rehearse(
-    _ container: String, on request: EndpointRequest, interface: Int = 0, observe: (Step) -> Void = { _ in }
-  ) throws(NetworkError) -> NetworkAttachment {
+    _ container: String, on requests: [EndpointRequest], ports: [PortRequest] = [],
+    name: (String) -> String? = { _ in nil },
+    observe: (Step) -> Void = { _ in }
+  ) throws(NetworkError) -> (attachments: [NetworkAttachment], ports: [PublishedPort]) {
+    var attachments: [NetworkAttachment] = []
+    var networks: [Network] = []
+    for (interface, request) in requests.enumerated() {
+      let (attachment, network) = try rehearse(container, on: request, interface, observe: observe)
+      attachments.append(attachment)
+      networks.append(network)
+    }
+    NetworkAttachment.chooseDefaultRoutes(&attachments)
+    guard !ports.isEmpty, let index = attachments.firstIndex(where: \.isOutlet) ?? attachments.indices.first else {
+      return (attachments, [])
+    }
+    let published = try rehearsePublishing(
+      ports, for: container, at: attachments[index], on: networks[index], name: name)
+    for step in published.steps { observe(step) }
+    return (attachments, published.ports)
+  }
+
+  private func rehearse(
+    _ container: String, on request: EndpointRequest, _ interface: Int, observe: (Step) -> Void
+  ) throws(NetworkError) -> (NetworkAttachment, Network) {
     let preparation = try prepare(request.network)
     for step in preparation.steps { observe(step) }
     let network = preparation.network
@@ -57,13 +79,13 @@ extension NetworkStore {
     if network.subnet6 != nil {
       leased.append(try choose(request.address6.map { .v6($0) }, freeAddresses6(of: network, taken: taken)))
     }
-    return attachment(of: container, to: network, leased, request, interface)
+    return (attachment(of: container, to: network, leased, request, interface), network)
   }
 
   package func rehearse(
     _ container: String, on word: String, observe: (Step) -> Void = { _ in }
   ) throws(NetworkError) -> NetworkAttachment {
-    try rehearse(container, on: EndpointRequest(network: word), observe: observe)
+    try rehearse(container, on: EndpointRequest(network: word), 0, observe: observe).0
   }
 
   private func attachment(
@@ -73,8 +95,13 @@ extension NetworkStore {
     var attachment = NetworkAttachment(
       network: network.name, address: IPv4Prefix(address, length: network.subnet.length),
       gateway: network.isInternal ? nil : network.gateway, bridge: network.bridge,
-      hostLink: hostLink(container: container, interface: interface), name: request.interfaceName, mac: request.mac,
-      interface: interface)
+      hostLink: hostLink(container: container, interface: interface),
+      name: request.interfaceName ?? "\(network.interfacePrefix)\(interface)", mac: request.mac, interface: interface)
+    attachment.mtu = network.mtu
+    attachment.isIsolated = !network.allowsTraffic
+    if network.driver == .macvlan {
+      attachment.macvlan = MacvlanPlace(parent: network.parent, mode: network.macvlanMode)
+    }
     if let subnet6 = network.subnet6, let address6 = leased.lazy.compactMap(\.v6).first {
       attachment.address6 = IPv6Prefix(address6, length: subnet6.length)
       attachment.gateway6 = network.isInternal ? nil : network.gateway6
@@ -258,18 +285,32 @@ extension NetworkStore {
     try describing("cannot give back the address of \(container.prefix(12))") { () throws(Fault) in
       let names: [String]
       if let network { names = [network] } else { names = try runningNames() }
-      for name in names {
-        try withdraw(container, from: name)
-        for lease in try readLeases(leases(name)) where lease.container == container {
-          try? removeFile(leases(name).appending(lease.address.description))
-        }
-      }
+      for name in names { try releaseLeases(of: container, on: name) }
+    }
+  }
+
+  /// All that a container has on one network, known or not, and no port.
+  package func release(_ container: String, leasesOn network: String) throws(NetworkError) {
+    try describing("cannot give back the address of \(container.prefix(12))") { () throws(Fault) in
+      try releaseLeases(of: container, on: network)
+    }
+  }
+
+  private func releaseLeases(of container: String, on name: String) throws(Fault) {
+    try withdraw(container, from: name)
+    for lease in try readLeases(leases(name)) where lease.container == container {
+      try? removeFile(leases(name).appending(lease.address.description))
     }
   }
 
   /// The same where the addresses are known: no other lease is looked at.
   package func release(_ container: String, _ attachments: [NetworkAttachment]) throws(NetworkError) {
     try withdrawPorts(of: container)
+    try release(container, leases: attachments)
+  }
+
+  /// Its names and addresses there, and no port: the container goes on without that network.
+  package func release(_ container: String, leases attachments: [NetworkAttachment]) throws(NetworkError) {
     try describing("cannot give back the addresses of \(container.prefix(12))") { () throws(Fault) in
       for attachment in attachments {
         try withdraw(container, from: attachment.network)

@@ -8,6 +8,8 @@ package struct NetworkMember: Hashable, Sendable {
   package var address: IPv4Address
   /// Nil on a network without IPv6.
   package var address6: IPv6Address?
+  /// Nil for the one that goes with the address.
+  package var mac: MacAddress?
   /// What it is found by on this network, as docker has it: the container's name first, then its aliases here, its short
   /// identifier, its host name. Each is a host name, in the case that it was given in, and there once.
   package var names: [String]
@@ -15,11 +17,13 @@ package struct NetworkMember: Hashable, Sendable {
   package var hosts: Path
 
   package init(
-    container: String, address: IPv4Address, address6: IPv6Address? = nil, names: [String], hosts: Path
+    container: String, address: IPv4Address, address6: IPv6Address? = nil, mac: MacAddress? = nil, names: [String],
+    hosts: Path
   ) {
     self.container = container
     self.address = address
     self.address6 = address6
+    self.mac = mac
     self.hosts = hosts
     // A name with a space or a line end in it would be an entry of somebody's choice in everybody's file.
     var seen: Set<String> = []
@@ -54,6 +58,13 @@ extension NetworkStore {
       try enterNames(of: member, on: network)
       if !member.hosts.isEmpty { try replaceFile(hostsMark(network), with: [], durable: false) }
       try rewriteHosts(network)
+    }
+  }
+
+  /// Nobody finds the container there by its names any more.
+  package func withdraw(_ container: String, from attachment: NetworkAttachment) throws(NetworkError) {
+    try describing("cannot take \(container.prefix(12)) out of the names of network \(attachment.network)") {
+      () throws(Fault) in try withdraw(container, from: attachment.network)
     }
   }
 
@@ -142,6 +153,7 @@ extension NetworkMember {
     writer.object {
       $0.member("address", address.description)
       $0.member("address6", address6?.description)
+      $0.member("mac", mac?.description)
       $0.member("names", names)
       $0.member("hosts", hosts.string)
     }
@@ -149,13 +161,14 @@ extension NetworkMember {
 
   fileprivate init(_ bytes: [UInt8], container: String) throws(JSONError) {
     var reader = try JSONReader(bytes)
-    var (address, address6, hosts) = ("", "", "")
+    var (address, address6, mac, hosts) = ("", "", "", "")
     var names: [String] = []
     try reader.beginObject()
     while let key = try reader.nextMember() {
       switch key {
       case "address": address = try reader.string()
       case "address6": address6 = try reader.string()
+      case "mac": mac = try reader.string()
       case "names": names = try reader.strings()
       case "hosts": hosts = try reader.string()
       default: try reader.skip()
@@ -163,6 +176,7 @@ extension NetworkMember {
     }
     guard let address = IPv4Address(address) else { throw reader.error("\"\(address)\" is no address") }
     self.init(
-      container: container, address: address, address6: IPv6Address(address6), names: names, hosts: Path(hosts))
+      container: container, address: address, address6: IPv6Address(address6), mac: MacAddress(mac), names: names,
+      hosts: Path(hosts))
   }
 }

@@ -30,12 +30,20 @@ extension NetworkStore {
     var steps: [Step] = []
     let update: FirewallUpdate?
     do throws(Fault) {
-      let isRestoring = others.isEmpty ? try mayStopForwarding() : false
-      if isRestoring { steps.append(.network(.setSysctl(key: "net/ipv4/ip_forward", value: "0", before: "1"))) }
-      update = try firewallUpdate(for: others, uplinks: isRestoring ? [] : nil)
+      let isLast = network.driver == .bridge && !others.contains { $0.driver == .bridge }
+      let ends = isLast ? try forwardingEnds() : (false, false)
+      steps += try forwardingStops(ends).map(Step.network)
+      update =
+        network.driver == .bridge
+        ? try firewallUpdate(for: others, uplinks: ends.0 ? [] : nil, uplinks6: ends.1 ? [] : nil) : nil
     } catch { throw NetworkError("cannot look at the firewall", error) }
     // The bridge goes first: without it there is nothing that the rules still have to keep apart.
-    if try bridge(of: network) != nil { steps.append(.network(.deleteLink(network.bridge))) }
+    let link: String? =
+      switch network.driver {
+      case .bridge: network.bridge
+      case .macvlan: network.isParentMade ? network.parent : nil
+      }
+    if let name = link, try self.link(name) != nil { steps.append(.network(.deleteLink(name))) }
     if let update { steps.append(.network(update.step)) }
     steps.append(.file(.removeFile(record(network.name))))
     steps.append(.file(.removeTree(runDirectory(network.name))))
@@ -60,14 +68,6 @@ extension NetworkStore {
       try removeFile(record(name))
     }
     _ = try sweep([name])
-  }
-
-  /// Whether we turned forwarding on, and the host has no link that came later: whoever made one may count on it by now.
-  /// Where that is so, the rule that keeps the host's own links apart stays.
-  private func mayStopForwarding() throws(Fault) -> Bool {
-    guard let uplinks = try readFirewallState()?.ruleset.uplinks, !uplinks.isEmpty else { return false }
-    guard try readText("/proc/sys/net/ipv4/ip_forward") == "1" else { return false }
-    return Set(try foreignLinks()).isSubset(of: uplinks)
   }
 
   private func refuseAttached(_ network: Network) throws(NetworkError) {

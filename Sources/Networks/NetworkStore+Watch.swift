@@ -19,7 +19,7 @@ extension NetworkStore {
       guard try rules.generation() == state.generation else { return false }
       var links = try RouteSocket()
       for name in used {
-        guard let network = try? read(name) else { continue }
+        guard let network = try? read(name), network.driver == .bridge else { continue }
         guard try links.link(network.bridge)?.isUp == true else { return false }
       }
       return true

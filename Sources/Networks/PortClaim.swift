@@ -9,12 +9,13 @@ struct PortClaim: Hashable, Sendable {
   /// Who took it; alive between the claim and the container's record.
   var claimer: ProcessIdentifier
   var network: String
-  var address: IPv4Address
+  /// Of the container, of the family of the host's.
+  var address: IPAddress
 
-  var fileName: Path { Path("\(port.transport)-\(port.address?.description ?? "0.0.0.0")-\(port.hostPort)") }
+  var fileName: Path { Path("\(port.transport)-\(port.address)-\(port.hostPort)") }
   var target: Path { Path("\(container)/\(claimer)/\(network)/\(address)/\(port.containerPort)") }
 
-  init(_ port: PublishedPort, container: String, network: String, address: IPv4Address) {
+  init(_ port: PublishedPort, container: String, network: String, address: IPAddress) {
     self.port = port
     self.container = container
     self.network = network
@@ -27,11 +28,12 @@ struct PortClaim: Hashable, Sendable {
     let key = name.split(separator: "-", omittingEmptySubsequences: false)
     let value = target.split(separator: "/", omittingEmptySubsequences: false)
     guard key.count == 3, value.count == 5, let transport = PortEntry.Transport(rawValue: String(key[0])),
-      let host = IPv4Address(key[1]), let hostPort = UInt16(key[2]), let address = IPv4Address(value[3]),
-      let containerPort = UInt16(value[4]), isValidNetworkName(String(value[2]))
+      let host = IPAddress(key[1]), let hostPort = UInt16(key[2]), let address = IPAddress(value[3]),
+      (host.v6 == nil) == (address.v6 == nil), let containerPort = UInt16(value[4]),
+      isValidNetworkName(String(value[2]))
     else { return nil }
     port = PublishedPort(
-      transport, address: host.value == 0 ? nil : host, hostPort: hostPort, containerPort: containerPort)
+      transport, address: host, hostPort: hostPort, containerPort: containerPort)
     container = String(value[0])
     claimer = ProcessIdentifier(value[1]) ?? 0
     network = String(value[2])
@@ -39,13 +41,37 @@ struct PortClaim: Hashable, Sendable {
   }
 
   /// Whether both cannot be had at once.
-  func excludes(_ transport: PortEntry.Transport, _ address: IPv4Address?, _ port: UInt16) -> Bool {
+  func excludes(_ transport: PortEntry.Transport, _ address: IPAddress, _ port: UInt16) -> Bool {
     self.port.transport == transport && self.port.hostPort == port
-      && (self.port.address == nil || address == nil || self.port.address == address)
+      && (self.port.address.v6 == nil) == (address.v6 == nil)
+      && (self.port.address.isAny || address.isAny || self.port.address == address)
   }
+
+  /// Whether that is where it leads; to nobody without a place.
+  func leads(to outlet: NetworkAttachment?) -> Bool {
+    let place = place(at: outlet)
+    return address == place.address && (place.network == nil || network == place.network)
+  }
+
+  mutating func lead(to outlet: NetworkAttachment?) {
+    let place = place(at: outlet)
+    if let name = place.network { network = name }
+    address = place.address
+  }
+
+  private func place(at outlet: NetworkAttachment?) -> (network: String?, address: IPAddress) {
+    if port.address.v6 == nil {
+      return (outlet?.network, outlet.map { .v4($0.address.address) } ?? .anyIPv4)
+    }
+    return (outlet?.network, outlet?.address6.map { .v6($0.address) } ?? .anyIPv6)
+  }
+
+  /// It is held for a container that has no way to it now.
+  var leadsNowhere: Bool { address.isAny }
 
   var entry: PortEntry {
     PortEntry(
-      port.transport, address: port.address, port: port.hostPort, to: address, port.containerPort)
+      port.transport, address: port.address.isAny ? nil : port.address, port: port.hostPort, to: address,
+      port.containerPort)
   }
 }

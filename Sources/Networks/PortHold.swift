@@ -45,18 +45,22 @@ package struct PortHold: ~Copyable {
 /// Nil where there is nothing to bind: sctp, whose sockets many kernels do not have.
 private func listen(at port: PublishedPort) throws(Fault) -> Descriptor? {
   let socket: Descriptor
+  let isIPv6 = port.address.v6 != nil
   switch port.transport {
   case .tcp:
-    socket = try makeSocket(.ipv4, .stream)
+    socket = try makeSocket(isIPv6 ? .ipv6 : .ipv4, .stream)
     // As for any server: connections of the one before that have just ended are in nobody's way.
-    try socket.borrowed.reuseAddress()
+    if !isIPv6 { try socket.borrowed.reuseAddress() }
   // Not here: two datagram sockets that both say so share the port.
-  case .udp: socket = try makeSocket(.ipv4, .datagram)
+  case .udp: socket = try makeSocket(isIPv6 ? .ipv6 : .ipv4, .datagram)
   case .sctp: return nil
   }
   try socket.borrowed.dropWhatArrives()
-  try socket.borrowed.bind(.ipv4(port.address ?? IPv4Address(value: 0), port: port.hostPort))
-  if port.transport == .tcp { try socket.borrowed.listen(backlog: 1) }
+  if isIPv6 { try socket.borrowed.takeIPv6Alone() }
+  try socket.borrowed.bind(.internet(port.address, port: port.hostPort))
+  // What this host sends to ::1 is led to no container. Refused at once, a program that tried that first for "localhost"
+  // goes on to 127.0.0.1; a port that is bound and does not listen refuses.
+  if port.transport == .tcp && !isIPv6 { try socket.borrowed.listen(backlog: 1) }
   return socket
 }
 

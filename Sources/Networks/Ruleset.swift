@@ -19,31 +19,50 @@ struct Ruleset: Hashable, Sendable {
   struct Member: Hashable, Sendable {
     var bridge: String
     var subnet: IPv4Prefix
+    var subnet6: IPv6Prefix?
     var isInternal: Bool
+    /// Its containers reach each other.
+    var allowsTraffic = true
+    /// What leaves it takes the host's address.
+    var masquerades = true
   }
   var members: [Member]
   /// Links of the host that were there when we turned forwarding on. Without a rule the host would from then on route
   /// between them for anybody, as it did not before. Links that came later belong to who knows why they forward.
   var uplinks: [String]
+  /// The same of IPv6, which is turned on by itself.
+  var uplinks6: [String] = []
   /// Published ports; the chains for them are there when there are any.
   var ports: [PortEntry] = []
 
-  static let sets = ["bridges", "within", "internal", "subnets", "uplinks", "ports", "addressed"]
+  static let sets = [
+    "bridges", "within", "internal", "subnets", "subnets6", "open", "open6", "uplinks", "uplinks6", "ports",
+    "addressed",
+    "ports6", "addressed6",
+  ]
 
   func change(table: String) -> FirewallChange {
     let bridges = members.map(\.bridge)
+    let within = members.filter(\.allowsTraffic).map { InterfacePair(input: $0.bridge, output: $0.bridge) }
     let open = members.filter { !$0.isInternal }
+    let hidden = open.filter(\.masquerades)
     return FirewallChange(
       table: table,
       [
         .addTable, .deleteTable, .addTable,
         .addSet(FirewallSet("bridges", .interfaces(bridges))),
-        .addSet(FirewallSet("within", .interfacePairs(bridges.map { InterfacePair(input: $0, output: $0) }))),
+        .addSet(FirewallSet("within", .interfacePairs(within))),
         .addSet(FirewallSet("internal", .interfaces(members.filter(\.isInternal).map(\.bridge)))),
-        .addSet(FirewallSet("subnets", .prefixes(open.map(\.subnet)))),
+        .addSet(FirewallSet("subnets", .prefixes(hidden.map(\.subnet)))),
+        .addSet(FirewallSet("subnets6", .prefixes6(hidden.compactMap(\.subnet6)))),
+        .addSet(FirewallSet("open", .prefixes(open.map(\.subnet)))),
+        .addSet(FirewallSet("open6", .prefixes6(open.compactMap(\.subnet6)))),
         .addSet(FirewallSet("uplinks", .interfaces(uplinks))),
-        .addMap(PortMap("ports", isByAddress: false, ports.filter { $0.address == nil })),
-        .addMap(PortMap("addressed", isByAddress: true, ports.filter { $0.address != nil })),
+        .addSet(FirewallSet("uplinks6", .interfaces(uplinks6))),
+        .addMap(PortMap("ports", isByAddress: false, ports4.filter { $0.address == nil })),
+        .addMap(PortMap("addressed", isByAddress: true, ports4.filter { $0.address != nil })),
+        .addMap(PortMap("ports6", isByAddress: false, isIPv6: true, ports6.filter { $0.address == nil })),
+        .addMap(PortMap("addressed6", isByAddress: true, isIPv6: true, ports6.filter { $0.address != nil })),
         // Also without a port: a bridge that once had one keeps route_localnet, and with it a container could reach what
         // listens on this host's loopback alone (CVE-2020-8558).
         .addChain(FirewallChain("arrival", .arrival)),
@@ -59,16 +78,35 @@ struct Ruleset: Hashable, Sendable {
           FirewallRule(
             [.source(inSet: "subnets"), .outputNot(inSet: "bridges")], .masquerade,
             comment: "what leaves a network takes the host's address")),
+        .addRule(
+          chain: "postrouting",
+          FirewallRule(
+            [.source6(inSet: "subnets6"), .outputNot(inSet: "bridges")], .masquerade,
+            comment: "the same of IPv6")),
       ] + (ports.isEmpty ? [] : returning.map { .addRule(chain: "postrouting", $0) }))
   }
 
+  private var ports4: [PortEntry] { ports.filter { $0.container.v4 != nil } }
+  private var ports6: [PortEntry] { ports.filter { $0.container.v6 != nil } }
+
   private var publishing: [FirewallOperation] {
-    let translations = [
-      FirewallRule(
-        [.toThisHost], .destination(inMap: "addressed", isByAddress: true), comment: "published on one address"),
-      FirewallRule(
-        [.toThisHost], .destination(inMap: "ports", isByAddress: false), comment: "published on all addresses"),
-    ]
+    let translations =
+      [
+        FirewallRule(
+          [.toThisHost], .destination(inMap: "addressed", isByAddress: true), comment: "published on one address"),
+        FirewallRule(
+          [.toThisHost], .destination(inMap: "ports", isByAddress: false), comment: "published on all addresses"),
+      ]
+      + (ports6.isEmpty
+        ? []
+        : [
+          FirewallRule(
+            [.notToLoopback6, .toThisHost], .destination6(inMap: "addressed6", isByAddress: true),
+            comment: "published on one address of IPv6"),
+          FirewallRule(
+            [.notToLoopback6, .toThisHost], .destination6(inMap: "ports6", isByAddress: false),
+            comment: "published on all addresses of IPv6"),
+        ])
     return [
       .addChain(FirewallChain("prerouting", .prerouting))
     ] + translations.map { .addRule(chain: "prerouting", $0) } + [
@@ -82,8 +120,11 @@ struct Ruleset: Hashable, Sendable {
         [.fromLoopback, .output(inSet: "bridges")], .masquerade,
         comment: "this host reaches a published port by its loopback"),
       FirewallRule(
-        [.source(inSet: "subnets"), .output(inSet: "bridges"), .translated], .masquerade,
+        [.source(inSet: "open"), .output(inSet: "bridges"), .translated], .masquerade,
         comment: "a container reaches a published port by the host"),
+      FirewallRule(
+        [.source6(inSet: "open6"), .output(inSet: "bridges"), .translated], .masquerade,
+        comment: "and by IPv6"),
     ]
   }
 
@@ -98,15 +139,47 @@ struct Ruleset: Hashable, Sendable {
       FirewallRule([.output(inSet: "bridges"), .establishedOrRelated], .accept, comment: "answers come back"),
       FirewallRule([.output(inSet: "bridges")], .drop, comment: "nothing comes in unasked"),
       FirewallRule(
-        [.input(inSet: "uplinks"), .output(inSet: "uplinks")], .drop,
+        [.isIPv4, .input(inSet: "uplinks"), .output(inSet: "uplinks")], .drop,
         comment: "Skiff turned forwarding on: the host's own links stay apart"),
+      FirewallRule(
+        [.isIPv6, .input(inSet: "uplinks6"), .output(inSet: "uplinks6")], .drop,
+        comment: "and in IPv6, where it is turned on by itself"),
     ]
   }
 }
 
 extension Ruleset.Member {
   init(_ network: Network) {
-    self.init(bridge: network.bridge, subnet: network.subnet, isInternal: network.isInternal)
+    self.init(
+      bridge: network.bridge, subnet: network.subnet, subnet6: network.subnet6, isInternal: network.isInternal,
+      allowsTraffic: network.allowsTraffic, masquerades: network.masquerades)
+  }
+}
+
+extension Ruleset.Member {
+  /// As the state has it: `network BRIDGE SUBNET`, then what it has besides.
+  fileprivate var line: String {
+    var words = ["network", bridge, subnet.description]
+    if let subnet6 { words.append(subnet6.description) }
+    if isInternal { words.append("internal") }
+    if !allowsTraffic { words.append("apart") }
+    if !masquerades { words.append("plain") }
+    return words.joined(separator: " ")
+  }
+
+  fileprivate init?(words: [String]) {
+    guard words.count >= 2, let subnet = IPv4Prefix(words[1]) else { return nil }
+    self.init(bridge: words[0], subnet: subnet, isInternal: false)
+    for word in words.dropFirst(2) {
+      switch word {
+      case "internal": isInternal = true
+      case "apart": allowsTraffic = false
+      case "plain": masquerades = false
+      default:
+        guard let prefix = IPv6Prefix(word) else { return nil }
+        subnet6 = prefix
+      }
+    }
   }
 }
 
@@ -128,15 +201,16 @@ struct FirewallState: Hashable, Sendable {
 
   var text: String {
     var lines = [
-      "skiff-firewall 1", "namespace \(namespace)", "generation \(generation)", "fingerprint \(fingerprint)",
+      "skiff-firewall 2", "namespace \(namespace)", "generation \(generation)", "fingerprint \(fingerprint)",
     ]
     lines += obstacles.map { "obstacle \($0.family) \($0.table) \($0.chain)" }
     if isUntold { lines.append("untold") }
     lines += ruleset.uplinks.map { "uplink \($0)" }
+    lines += ruleset.uplinks6.map { "uplink6 \($0)" }
     lines += ruleset.ports.map {
       "port \($0.transport) \($0.address?.description ?? "any") \($0.port) \($0.container) \($0.containerPort)"
     }
-    lines += ruleset.members.map { "network \($0.bridge) \($0.subnet) \($0.isInternal ? "internal" : "open")" }
+    lines += ruleset.members.map(\.line)
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -147,7 +221,7 @@ struct FirewallState: Hashable, Sendable {
       guard index < lines.count, lines[index].hasPrefix(key + " ") else { return nil }
       return Value(lines[index].dropFirst(key.utf8.count + 1))
     }
-    guard lines.first == "skiff-firewall 1", let namespace: UInt64 = value(1, "namespace"),
+    guard lines.first == "skiff-firewall 2", let namespace: UInt64 = value(1, "namespace"),
       let generation: UInt32 = value(2, "generation"), let fingerprint: UInt64 = value(3, "fingerprint")
     else { return nil }
     var ruleset = Ruleset(members: [], uplinks: [])
@@ -161,16 +235,16 @@ struct FirewallState: Hashable, Sendable {
         obstacles.append(
           ForwardObstacle(family: String(words[1]), table: String(words[2]), chain: String(words[3])))
       case "uplink" where words.count == 2: ruleset.uplinks.append(String(words[1]))
+      case "uplink6" where words.count == 2: ruleset.uplinks6.append(String(words[1]))
       case "port" where words.count == 6:
         guard let transport = PortEntry.Transport(rawValue: String(words[1])), let port = UInt16(words[3]),
-          let container = IPv4Address(words[4]), let containerPort = UInt16(words[5])
+          let container = IPAddress(words[4]), let containerPort = UInt16(words[5])
         else { return nil }
         ruleset.ports.append(
-          PortEntry(transport, address: IPv4Address(words[2]), port: port, to: container, containerPort))
-      case "network" where words.count == 4:
-        guard let subnet = IPv4Prefix(words[2]) else { return nil }
-        ruleset.members.append(
-          Ruleset.Member(bridge: String(words[1]), subnet: subnet, isInternal: words[3] == "internal"))
+          PortEntry(transport, address: IPAddress(words[2]), port: port, to: container, containerPort))
+      case "network":
+        guard let member = Ruleset.Member(words: words.dropFirst().map(String.init)) else { return nil }
+        ruleset.members.append(member)
       default: return nil
       }
     }

@@ -59,3 +59,40 @@ func takenPrefixes(networks: [Network], resolvConf: String) throws(Fault) -> [Ta
   }
   return taken
 }
+
+struct TakenPrefix6: Hashable, Sendable {
+  var prefix: IPv6Prefix
+  var holder: String
+}
+
+/// The same of IPv6. What every link has by itself takes nothing: fe80::/10, ff00::/8.
+func takenPrefixes6(networks: [Network], routes: Bool) throws(Fault) -> [TakenPrefix6] {
+  var taken: [TakenPrefix6] = networks.compactMap { network in
+    network.subnet6.map { TakenPrefix6(prefix: $0, holder: "network \(network.name)") }
+  }
+  guard routes else { return taken }
+  let bridges = Set(networks.map(\.bridge))
+  var socket = try RouteSocket()
+  var names: [Int32: String] = [:]
+  for link in try socket.links() { names[link.index] = link.name }
+  for route in try socket.routes6() {
+    let address = route.destination.address
+    guard route.destination.length >= 8, !address.isLinkLocal, !address.isMulticast, !address.isLoopback else {
+      continue
+    }
+    let device = route.output.flatMap { names[$0] }
+    if let device, bridges.contains(device) { continue }
+    taken.append(
+      TakenPrefix6(
+        prefix: route.destination.network,
+        holder: "the route \(route.destination)" + (route.gateway.map { " via \($0)" } ?? "")
+          + (device.map { " dev \($0)" } ?? "")))
+  }
+  for address in try socket.addresses6() where !address.prefix.address.isLinkLocal && !address.prefix.address.isLoopback
+  {
+    let device = names[address.index] ?? "\(address.index)"
+    if bridges.contains(device) { continue }
+    taken.append(TakenPrefix6(prefix: address.prefix.network, holder: "the address \(address.prefix) of \(device)"))
+  }
+  return taken
+}

@@ -1,5 +1,4 @@
 internal import Blobs
-internal import Hashing
 internal import ImageSpec
 internal import JSON
 internal import Layers

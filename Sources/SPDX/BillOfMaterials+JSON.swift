@@ -1,4 +1,3 @@
-internal import Hashing
 package import JSON
 
 extension BillOfMaterials: JSONWritable {

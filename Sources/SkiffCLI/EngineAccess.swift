@@ -35,13 +35,13 @@ extension ParsedArguments {
   }
 
   /// Where a port is published whose `-p` names no address, from the environment; nil for all of the host's addresses.
-  var usualPublishAddress: IPv4Address? {
+  var usualPublishAddress: IPAddress? {
     get throws(UsageError) {
       guard let text = environment("SKIFF_PUBLISH_ADDRESS"), !text.isEmpty else { return nil }
-      guard let address = IPv4Address(text) else {
-        throw fail("SKIFF_PUBLISH_ADDRESS=\(text) is no IPv4 address", suggestion: "127.0.0.1 is this host alone")
+      guard let address = IPAddress(text) else {
+        throw fail("SKIFF_PUBLISH_ADDRESS=\(text) is no address", suggestion: "127.0.0.1 is this host alone")
       }
-      return address.value == 0 ? nil : address
+      return address
     }
   }
 

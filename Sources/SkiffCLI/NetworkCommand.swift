@@ -5,7 +5,8 @@ internal import Networks
 extension NetworkCommand {
   static let entry = entry(
     create: NetworkCreate.perform, list: NetworkList.perform, inspect: NetworkInspect.perform,
-    remove: NetworkRemove.perform)
+    remove: NetworkRemove.perform, connect: NetworkConnect.connect, disconnect: NetworkConnect.disconnect,
+    prune: NetworkPrune.perform)
 }
 
 /// What the commands of networks work on: the store, and who is there to use it.

@@ -42,17 +42,24 @@ enum NetworkCreate {
 
   private static func options(_ arguments: ParsedArguments) throws -> NetworkOptions {
     var options = NetworkOptions(name: arguments.positionals[0])
-    if let driver = arguments.string("driver"), driver != "bridge" {
-      throw arguments.bad("driver", driver, "there are bridges only")
+    options.driver = try driver(arguments)
+    if let driver = arguments.string("ipam-driver"), driver != "default" {
+      throw arguments.bad("ipam-driver", driver, "Skiff leases addresses by itself: default")
     }
-    if let option = arguments.strings("opt").first {
-      throw arguments.bad("opt", option, "a bridge of Skiff has no options")
+    if let scope = arguments.string("scope"), scope != "local" {
+      throw arguments.bad("scope", scope, "networks are this host's alone: local")
     }
-    options.subnet = arguments.string("subnet")
-    options.gateway = arguments.string("gateway")
+    options.subnets = arguments.strings("subnet")
+    options.gateways = arguments.strings("gateway")
+    options.ranges = arguments.strings("ip-range")
+    options.auxiliary = try pairs("aux-address", arguments, "NAME=ADDRESS")
+    options.hasIPv6 = arguments.flag("ipv6")
     options.isInternal = arguments.flag("internal")
-    if options.gateway != nil && options.subnet == nil {
-      throw arguments.fail("--gateway needs --subnet: which network is it the way out of?")
+    options.options = try pairs("opt", arguments, "an option is NAME=VALUE")
+    if options.subnets.isEmpty {
+      for option in ["gateway", "ip-range", "aux-address"] where !arguments.strings(option).isEmpty {
+        throw arguments.fail("--\(option) needs --subnet: which network is it in?")
+      }
     }
     for text in arguments.strings("label") {
       let label = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -62,5 +69,30 @@ enum NetworkCreate {
       options.labels[String(name)] = label.count > 1 ? String(label[1]) : ""
     }
     return options
+  }
+
+  private static func driver(_ arguments: ParsedArguments) throws -> Network.Driver {
+    guard let word = arguments.string("driver") else { return .bridge }
+    switch word {
+    case "bridge": return .bridge
+    case "macvlan": return .macvlan
+    case "host", "none", "null":
+      throw arguments.bad(
+        "driver", word, "there is one such network only, and it is there: --network \(word == "null" ? "none" : word)")
+    case "overlay": throw arguments.bad("driver", word, "an overlay spans the hosts of a swarm, which Skiff has not")
+    default: throw arguments.bad("driver", word, "there are bridge and macvlan")
+    }
+  }
+
+  private static func pairs(_ option: String, _ arguments: ParsedArguments, _ form: String) throws -> [String: String] {
+    var pairs: [String: String] = [:]
+    for text in arguments.strings(option) {
+      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      guard !parts[0].isEmpty, !text.unicodeScalars.contains(where: { $0.value < 32 }) else {
+        throw arguments.bad(option, text, form)
+      }
+      pairs[parts[0]] = parts.count > 1 ? parts[1] : ""
+    }
+    return pairs
   }
 }

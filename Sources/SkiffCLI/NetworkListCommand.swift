@@ -15,7 +15,7 @@ enum NetworkList {
         networks.append(network)
       }
     }
-    for filter in arguments.strings("filter") { networks = networks.filter(try matcher(filter, arguments)) }
+    for filter in arguments.strings("filter") { networks = networks.filter(try matcher(filter, arguments, access)) }
     let isShort = !arguments.flag("no-trunc")
     func identifier(_ network: Network) -> String {
       isShort ? String(network.identifier.prefix(12)) : network.identifier
@@ -29,7 +29,10 @@ enum NetworkList {
       } else {
         var table = Table("NETWORK ID", "NAME", "DRIVER", "SUBNET", "SCOPE")
         for network in networks {
-          table.add(identifier(network), network.name, network.driver, network.subnet.description, "local")
+          table.add(
+            identifier(network), network.name, network.driver.rawValue,
+            ([network.subnet.description] + [network.subnet6?.description].compactMap { $0 }).joined(separator: ","),
+            "local")
         }
         // Those two are no objects of ours: they have no identifier and no subnet.
         if arguments.strings("filter").isEmpty {
@@ -50,26 +53,45 @@ enum NetworkList {
   /// The fields as docker's templates name them.
   private static func fields(of network: Network, _ identifier: String) -> JSONValue {
     [
-      "ID": .string(identifier), "Name": .string(network.name), "Driver": .string(network.driver), "Scope": "local",
-      "Subnet": .string(network.subnet.description), "IPv4": "true", "IPv6": "false",
+      "ID": .string(identifier), "Name": .string(network.name), "Driver": .string(network.driver.rawValue),
+      "Scope": "local",
+      "Subnet": .string(network.subnet.description), "IPv4": "true",
+      "IPv6": .string("\(network.subnet6 != nil)"),
       "Internal": .string("\(network.isInternal)"), "CreatedAt": .string(network.created.rfc3339),
       "Labels": .string(
         network.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")),
     ]
   }
 
-  private static func matcher(_ filter: String, _ arguments: ParsedArguments) throws -> (Network) -> Bool {
+  private static func matcher(
+    _ filter: String, _ arguments: ParsedArguments, _ access: NetworkAccess
+  ) throws -> (Network) -> Bool {
     let parts = filter.split(separator: "=", maxSplits: 1).map(String.init)
     guard parts.count == 2 else { throw arguments.bad("filter", filter, "a filter is NAME=VALUE") }
     let value = parts[1]
     switch parts[0] {
     case "name": return { $0.name.contains(value) }
     case "id": return { $0.identifier.hasPrefix(value) }
-    case "driver": return { $0.driver == value }
+    case "driver": return { $0.driver.rawValue == value }
+    case "scope":
+      guard ["local", "global", "swarm"].contains(value) else {
+        throw arguments.bad("filter", filter, "a scope is local, global or swarm")
+      }
+      return { _ in value == "local" }
+    case "type":
+      guard ["custom", "builtin"].contains(value) else {
+        throw arguments.bad("filter", filter, "a type is custom or builtin")
+      }
+      return { $0.isDefault == (value == "builtin") }
+    case "dangling":
+      guard let flag = parseBoolean(value) else { throw arguments.bad("filter", filter, "dangling is true or false") }
+      return { network in (!network.isDefault && ((try? access.store.leases(of: network))?.isEmpty ?? true)) == flag }
     case "label":
       let label = value.split(separator: "=", maxSplits: 1).map(String.init)
       return { network in network.labels[label[0]].map { label.count == 1 || $0 == label[1] } ?? false }
-    default: throw arguments.bad("filter", filter, "no such filter; there are name, id, driver and label")
+    default:
+      throw arguments.bad(
+        "filter", filter, "no such filter; there are name, id, driver, label, scope, type and dangling")
     }
   }
 }

@@ -1,5 +1,4 @@
 package import Blobs
-internal import Hashing
 internal import ImageSpec
 internal import JSON
 internal import Kernel

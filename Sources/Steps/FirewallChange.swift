@@ -29,6 +29,7 @@ package struct FirewallSet: Hashable, Sendable {
     case interfacePairs([InterfacePair])
     /// Must not overlap.
     case prefixes([IPv4Prefix])
+    case prefixes6([IPv6Prefix])
   }
   package var name: String
   package var elements: Elements
@@ -38,16 +39,19 @@ package struct FirewallSet: Hashable, Sendable {
   }
 }
 
-/// Where published ports lead, as a map that one rule looks into: the cost of a packet does not grow with the number of ports.
+/// Where published ports of one family lead, as a map that one rule looks into: the cost of a packet does not grow with the
+/// number of ports.
 package struct PortMap: Hashable, Sendable {
   package var name: String
   /// Whether an entry is for one address of the host; else each is for all of them.
   package var isByAddress: Bool
-  /// No two with the same key.
+  package var isIPv6: Bool
+  /// No two with the same key; all of the map's family.
   package var entries: [PortEntry]
-  package init(_ name: String, isByAddress: Bool, _ entries: [PortEntry]) {
+  package init(_ name: String, isByAddress: Bool, isIPv6: Bool = false, _ entries: [PortEntry]) {
     self.name = name
     self.isByAddress = isByAddress
+    self.isIPv6 = isIPv6
     self.entries = entries
   }
 }
@@ -66,14 +70,21 @@ package struct PortEntry: Hashable, Sendable {
     }
   }
   package var transport: Transport
-  /// Of the host; nil for all of its addresses.
-  package var address: IPv4Address?
+  /// Of the host; nil for all of its addresses of the family.
+  package var address: IPAddress?
   package var port: UInt16
-  package var container: IPv4Address
+  /// Its family is the entry's.
+  package var container: IPAddress
   package var containerPort: UInt16
   package init(
     _ transport: Transport, address: IPv4Address? = nil, port: UInt16, to container: IPv4Address,
     _ containerPort: UInt16
+  ) {
+    self.init(transport, address: address.map { .v4($0) }, port: port, to: .v4(container), containerPort)
+  }
+
+  package init(
+    _ transport: Transport, address: IPAddress?, port: UInt16, to container: IPAddress, _ containerPort: UInt16
   ) {
     self.transport = transport
     self.address = address
@@ -126,6 +137,10 @@ package struct FirewallRule: Hashable, Sendable {
     /// Input and output together.
     case path(inSet: String)
     case source(inSet: String)
+    case source6(inSet: String)
+    case isIPv4, isIPv6
+    /// To another address than ::1.
+    case notToLoopback6
     /// The connection was opened by somebody it was allowed to.
     case establishedOrRelated
     /// Sent to an address of this host.
@@ -148,6 +163,7 @@ package struct FirewallRule: Hashable, Sendable {
     /// Writes another port into the packet, and remembers nothing: no connection is tracked for it.
     case rewriteDestinationPort(PortEntry.Transport, UInt16)
     case rewriteSourcePort(PortEntry.Transport, UInt16)
+    case destination6(inMap: String, isByAddress: Bool)
   }
 
   /// All must hold.
@@ -189,6 +205,7 @@ extension FirewallSet {
       case .interfaces(let names): ("type ifname;", names.map { "\"\($0)\"" })
       case .interfacePairs(let pairs): ("type ifname . ifname;", pairs.map { "\"\($0.input)\" . \"\($0.output)\"" })
       case .prefixes(let prefixes): ("type ipv4_addr; flags interval;", prefixes.map(\.description))
+      case .prefixes6(let prefixes): ("type ipv6_addr; flags interval;", prefixes.map(\.description))
       }
     let contents = list.isEmpty ? "" : " elements = { \(list.joined(separator: ", ")) }"
     return "add set \(table) \(name) { \(type)\(contents) }"
@@ -197,9 +214,10 @@ extension FirewallSet {
 
 extension PortMap {
   fileprivate func script(table: String) -> String {
-    let type = (isByAddress ? "ipv4_addr . " : "") + "inet_proto . inet_service : ipv4_addr . inet_service;"
+    let family = isIPv6 ? "ipv6_addr" : "ipv4_addr"
+    let type = (isByAddress ? "\(family) . " : "") + "inet_proto . inet_service : \(family) . inet_service;"
     let list = entries.map { entry in
-      (isByAddress ? "\(entry.address ?? IPv4Address(value: 0)) . " : "")
+      (isByAddress ? "\(entry.address?.description ?? "") . " : "")
         + "\(entry.transport) . \(entry.port) : \(entry.container) . \(entry.containerPort)"
     }
     let contents = list.isEmpty ? "" : " elements = { \(list.joined(separator: ", ")) }"
@@ -215,6 +233,8 @@ extension FirewallRule.Verdict {
       "dnat ip to \(isByAddress ? "ip daddr . " : "")meta l4proto . th dport map @\(map)"
     case .rewriteDestinationPort(let transport, let port): "\(transport) dport set \(port)"
     case .rewriteSourcePort(let transport, let port): "\(transport) sport set \(port)"
+    case .destination6(let map, let isByAddress):
+      "dnat ip6 to \(isByAddress ? "ip6 daddr . " : "")meta l4proto . th dport map @\(map)"
     }
   }
 }
@@ -242,6 +262,10 @@ extension FirewallRule {
       case .outputNot(let set): "oifname != @\(set)"
       case .path(let set): "iifname . oifname @\(set)"
       case .source(let set): "ip saddr @\(set)"
+      case .source6(let set): "ip6 saddr @\(set)"
+      case .isIPv4: "meta nfproto ipv4"
+      case .isIPv6: "meta nfproto ipv6"
+      case .notToLoopback6: "ip6 daddr != ::1"
       case .establishedOrRelated: "ct state established,related"
       case .toThisHost: "fib daddr type local"
       case .toLoopbackFromOutside: "iifname != \"lo\" ip daddr 127.0.0.0/8"

@@ -18,6 +18,18 @@ package enum NetworkStep: Hashable, Sendable {
   case addAddress6(LinkName, IPv6Prefix)
   case addDefaultRoute(gateway: IPv4Address, LinkName)
   case addDefaultRoute6(gateway: IPv6Address, LinkName)
+  /// In place of the default route of that family which is there, or where there is none.
+  case replaceDefaultRoute(IPAddress, LinkName)
+  /// The largest packet that the link takes.
+  case setMtu(LinkName, UInt32)
+  /// A port of a bridge that exchanges nothing with others that are isolated too: only with the bridge itself.
+  case isolate(LinkName)
+  /// A link of its own on a link of the host, made in the container's namespace, still down.
+  case makeMacvlan(MacvlanLink)
+  /// A link that leads nowhere, for others to be made on.
+  case makeDummy(name: String)
+  /// What is tagged with that number on another link (IEEE 802.1Q), as a link of its own.
+  case makeVlan(name: String, on: LinkName, identifier: UInt16)
   case rename(LinkName, to: String)
   case setMacAddress(LinkName, MacAddress)
   case deleteLink(String)
@@ -35,18 +47,19 @@ package enum NetworkStep: Hashable, Sendable {
 
   package var undo: NetworkStep? {
     switch self {
-    case .makeBridge(let name, _): .deleteLink(name)
+    case .makeBridge(let name, _), .makeDummy(let name), .makeVlan(let name, _, _): .deleteLink(name)
     case .setSysctl(let key, let value, let before):
       value == before ? nil : .setSysctl(key: key, value: before, before: value)
     case .applyFirewall(_, let reverse): reverse.map { .applyFirewall($0, reverse: nil) }
     // The pair goes with the container's namespace. Deleting it first would wait 16 to 34 ms for an RCU grace period.
-    case .makeVeth: nil
+    case .makeVeth, .makeMacvlan: nil
     // How it was is known only once it was moved, and it goes back only while the launch may still fail: "the runtime MUST NOT
     // attempt to move the interface out of the namespace before deletion" (config-linux.md, "Network Devices").
     case .moveLink, .returnLink: nil
     // Sockets and rules are gone with the container's namespace.
     case .openNameSockets: nil
     // What a link carries goes with the link.
+    case .replaceDefaultRoute, .setMtu, .isolate: nil
     case .attach, .reflect, .setUp, .addAddress, .addAddress6, .addDefaultRoute,
       .addDefaultRoute6, .rename, .setMacAddress, .deleteLink:
       nil
@@ -78,11 +91,53 @@ package struct VethPair: Hashable, Sendable {
   /// The end in the container's namespace: `eth0`.
   package var peer: String
   package var peerMac: MacAddress
+  /// Of both ends; nil for the kernel's 1500.
+  package var mtu: UInt32?
 
-  package init(host: String, bridge: String, peer: String, peerMac: MacAddress) {
+  package init(host: String, bridge: String, peer: String, peerMac: MacAddress, mtu: UInt32? = nil) {
     self.host = host
     self.bridge = bridge
     self.peer = peer
     self.peerMac = peerMac
+    self.mtu = mtu
+  }
+}
+
+/// A macvlan(8) link: a hardware address of its own on a link of the host.
+package struct MacvlanLink: Hashable, Sendable {
+  /// Who of those on one parent reaches whom (IFLA_MACVLAN_MODE).
+  package enum Mode: String, Hashable, Sendable, CaseIterable {
+    /// Nobody but who is outside.
+    case `private`
+    /// Each other by way of a switch outside that sends back.
+    case vepa
+    /// Each other directly.
+    case bridge
+    /// There is one alone, with the parent's own address.
+    case passthru
+
+    package var number: UInt32 {
+      switch self {
+      case .private: 1
+      case .vepa: 2
+      case .bridge: 4
+      case .passthru: 8
+      }
+    }
+  }
+  package var parent: String
+  package var mode: Mode
+  /// In the container's namespace: `eth0`.
+  package var name: String
+  package var mac: MacAddress
+  /// Nil for the parent's.
+  package var mtu: UInt32?
+
+  package init(parent: String, mode: Mode, name: String, mac: MacAddress, mtu: UInt32? = nil) {
+    self.parent = parent
+    self.mode = mode
+    self.name = name
+    self.mac = mac
+    self.mtu = mtu
   }
 }

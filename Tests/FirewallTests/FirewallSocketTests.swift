@@ -32,6 +32,20 @@ struct FirewallSocketTests {
             "addressed", isByAddress: true,
             [PortEntry(.sctp, address: IPv4Address("127.0.0.1"), port: 65535, to: web, 1)])),
         .addMap(PortMap("empty", isByAddress: true, [])),
+        .addSet(
+          FirewallSet("subnets6", .prefixes6([IPv6Prefix("fd00:1::/64"), IPv6Prefix("ff00::/8")].compactMap { $0 }))),
+        .addMap(
+          PortMap(
+            "everywhere6", isByAddress: false, isIPv6: true,
+            [PortEntry(.tcp, address: nil, port: 8080, to: .v6(IPv6Address(value: 0xfd << 120 | 2)), 80)])),
+        .addMap(
+          PortMap(
+            "addressed6", isByAddress: true, isIPv6: true,
+            [
+              PortEntry(
+                .udp, address: .v6(IPv6Address(value: 0xfd << 120 | 1)), port: 53,
+                to: .v6(IPv6Address(value: 0xfd << 120 | 2)), 5353)
+            ])),
         .addChain(FirewallChain("arrival", .arrival)),
         .addRule(
           chain: "arrival", FirewallRule([.toLoopbackFromOutside], .drop, comment: "the loopback is not for others")),
@@ -42,6 +56,14 @@ struct FirewallSocketTests {
         .addRule(
           chain: "prerouting",
           FirewallRule([.toThisHost], .destination(inMap: "everywhere", isByAddress: false), comment: "all addresses")),
+        .addRule(
+          chain: "prerouting",
+          FirewallRule([.toThisHost], .destination6(inMap: "addressed6", isByAddress: true), comment: "one of IPv6")),
+        .addRule(
+          chain: "prerouting",
+          FirewallRule(
+            [.notToLoopback6, .toThisHost], .destination6(inMap: "everywhere6", isByAddress: false),
+            comment: "all of IPv6")),
         .addChain(FirewallChain("output", .output)),
         .addRule(chain: "output", FirewallRule([.translated], .accept, comment: "translated")),
         .addChain(FirewallChain("forward", .forward)),
@@ -59,6 +81,11 @@ struct FirewallSocketTests {
         .addRule(
           chain: "postrouting",
           FirewallRule([.fromLoopback, .output(inSet: "bridges")], .masquerade, comment: "the host's own")),
+        .addRule(
+          chain: "postrouting",
+          FirewallRule([.source6(inSet: "subnets6"), .outputNot(inSet: "bridges")], .masquerade, comment: "IPv6")),
+        .addRule(chain: "postrouting", FirewallRule([.isIPv4], .accept, comment: "IPv4 alone")),
+        .addRule(chain: "postrouting", FirewallRule([.isIPv6], .accept, comment: "IPv6 alone")),
       ] + NameRedirect.change.operations.filter { $0 != .addTable })
   }
 

@@ -2,7 +2,6 @@ import Archive
 import Blobs
 import Compression
 import Foundation
-import Hashing
 import ImageSpec
 import Kernel
 import Layers
@@ -40,7 +39,6 @@ import Testing
 
   @Test(arguments: [1 << 20, 4096, 777])
   func aLayerIsBlobAndTreeAtOnce(_ piece: Int) throws {
-    try LayerThreads.mark()
     try withScratch(inMemory: true) { scratch in
       let store = try ImageStore(root: scratch.appending("state"))
       let bytes = try compressed()
@@ -60,12 +58,11 @@ import Testing
       #expect(again.blob == described)
       #expect(try contents(scratch.appending("state")) == before)
       #expect(try take(Self.sample, into: store).blob.mediaType == .ociLayer)
-      #expect(try layerThreads() == [])
+      #expect(layerThreads() == [])
     }
   }
 
   @Test func whatIsNotWhatItWasSaidToBeIsNotTaken() throws {
-    try LayerThreads.mark()
     try withScratch(inMemory: true) { scratch in
       let store = try ImageStore(root: scratch.appending("state"))
       let before = try contents(scratch.appending("state"))
@@ -84,12 +81,11 @@ import Testing
       }
       #expect(throws: StoreError.self) { try take(Array(bytes.dropLast(9)), into: store) }
       #expect(try contents(scratch.appending("state")) == before)
-      #expect(try layerThreads() == [])
+      #expect(layerThreads() == [])
     }
   }
 
   @Test func aDroppedIntakeLeavesNothing() throws {
-    try LayerThreads.mark()
     try withScratch(inMemory: true) { scratch in
       let store = try ImageStore(root: scratch.appending("state"))
       let before = try contents(scratch.appending("state"))
@@ -98,10 +94,10 @@ import Testing
           var intake = try LayerIntake(into: store)
           try intake.write(Self.sample[..<count])
           // Each names itself when it begins.
-          for _ in 0..<500 where try layerThreads().count < 4 { usleep(10_000) }
-          #expect(try layerThreads().count == 4)
+          for _ in 0..<500 where layerThreads().count < 4 { usleep(10_000) }
+          #expect(layerThreads().count == 4)
         }
-        #expect(try layerThreads() == [])
+        #expect(layerThreads() == [])
         #expect(try contents(scratch.appending("state")) == before)
       }
     }
@@ -142,7 +138,7 @@ import Testing
         let error = #expect(throws: StoreError.self) { try take(bytes, into: store) }
         #expect(error?.fault?.errno == .noSpace, "\(error?.message ?? "")")
         #expect(try contents(state) == before)
-        #expect(try layerThreads() == [])
+        #expect(layerThreads() == [])
       }
     }
   }

@@ -7,7 +7,7 @@ import Testing
 struct EndpointTests {
   private func back(_ store: NetworkStore, subnet: String? = "10.90.0.0/24") throws {
     var options = NetworkOptions(name: "back")
-    options.subnet = subnet
+    options.subnets = [subnet].compactMap { $0 }
     _ = try store.perform(store.prepareCreation(of: options))
   }
 

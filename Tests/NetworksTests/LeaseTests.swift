@@ -28,7 +28,7 @@ struct LeaseTests {
   @Test func aFullNetworkSaysSoAndTheDeadGiveTheirAddressesBack() throws {
     try withStore { store in
       var options = NetworkOptions(name: "tiny")
-      options.subnet = "10.90.0.0/29"
+      options.subnets = ["10.90.0.0/29"]
       _ = try store.perform(store.prepareCreation(of: options))
       let addresses = try (0..<5).map {
         try store.attach(identifier($0), to: "tiny", isAlive: everybody).address.address

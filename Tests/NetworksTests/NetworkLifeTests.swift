@@ -128,8 +128,8 @@ struct NetworkLifeTests {
   @Test func createListFindRemove() throws {
     try withStore { store in
       var options = NetworkOptions(name: "back")
-      options.subnet = "10.90.0.0/24"
-      options.gateway = "10.90.0.254"
+      options.subnets = ["10.90.0.0/24"]
+      options.gateways = ["10.90.0.254"]
       options.labels = ["tier": "data"]
       let network = try store.perform(store.prepareCreation(of: options))
       #expect(network.gateway.description == "10.90.0.254")
@@ -159,17 +159,17 @@ struct NetworkLifeTests {
     arguments: [
       ("x", nil, nil, "is no name"), ("../up", nil, nil, "is no name"), ("a b", nil, nil, "is no name"),
       ("host", nil, nil, "always there"), ("bridge", nil, nil, "always there"),
-      ("net", "10.0.0.0", nil, "is no IPv4 subnet"), ("net", "10.0.0.1/24", nil, "bits behind its length"),
+      ("net", "10.0.0.0", nil, "is no subnet"), ("net", "10.0.0.1/24", nil, "bits behind its length"),
       ("net", "10.0.0.0/31", nil, "no use"), ("net", "127.0.0.0/8", nil, "no host"),
       ("net", "224.0.0.0/8", nil, "no host"),
       ("net", "10.91.0.0/24", "10.92.0.1", "no host of"), ("net", "10.91.0.0/24", "10.91.0.255", "no host of"),
-      ("net", "10.91.0.0/24", "gate", "no IPv4 address"),
+      ("net", "10.91.0.0/24", "gate", "no address"),
     ] as [(String, String?, String?, String)])
   func badRequestsAreRefused(name: String, subnet: String?, gateway: String?, expected: String) throws {
     try withStore { store in
       var options = NetworkOptions(name: name)
-      options.subnet = subnet
-      options.gateway = gateway
+      options.subnets = [subnet].compactMap { $0 }
+      options.gateways = [gateway].compactMap { $0 }
       let request = options
       let error = #expect(throws: NetworkError.self) { _ = try store.prepareCreation(of: request) }
       #expect(error?.message.contains(expected) == true, "\(String(describing: error))")
@@ -185,7 +185,7 @@ struct NetworkLifeTests {
       try run("ip", "route", "add", "172.16.0.0/13", "dev", "tun9", "table", "4711")
       try run("ip", "route", "add", "0.0.0.0/1", "dev", "tun9")
       var options = NetworkOptions(name: "back")
-      options.subnet = "10.90.0.0/24"
+      options.subnets = ["10.90.0.0/24"]
       let request = options
       let error = #expect(throws: NetworkError.self) { _ = try store.prepareCreation(of: request) }
       #expect(error?.message == "the subnet 10.90.0.0/24 collides with the route 10.0.0.0/8 dev tun9")
@@ -195,7 +195,7 @@ struct NetworkLifeTests {
       let second = try store.perform(store.prepareCreation(of: NetworkOptions(name: "other")))
       #expect(second.subnet.description == "172.24.1.0/24")
 
-      options.subnet = "172.24.1.128/25"
+      options.subnets = ["172.24.1.128/25"]
       let overlapping = options
       let ours = #expect(throws: NetworkError.self) { _ = try store.prepareCreation(of: overlapping) }
       #expect(ours?.message.contains("collides with network other") == true)
@@ -207,7 +207,7 @@ struct NetworkLifeTests {
     try withStore { store in
       let network = try store.ready("bridge")
       var options = NetworkOptions(name: "back")
-      options.subnet = "10.90.0.0/24"
+      options.subnets = ["10.90.0.0/24"]
       let back = try store.perform(store.prepareCreation(of: options))
       for bridge in [network.bridge, back.bridge] { try run("ip", "link", "delete", bridge) }
       try run("ip", "link", "add", "tun9", "type", "bridge")

@@ -23,7 +23,7 @@ struct PortTests {
     try withStore { store in
       let all = PortRequest(.tcp, hostPorts: 8080...8080, containerPort: 80)
       var local = all
-      local.address = IPv4Address(127, 0, 0, 1)
+      local.address = .v4(IPv4Address(127, 0, 0, 1))
       let first = try Self.publish([all], 1, store)
       #expect(first == [8080])
       // All addresses are that one too.
@@ -41,7 +41,7 @@ struct PortTests {
       let third = try Self.publish([local], 4, store)
       #expect(third == [8081])
       local.hostPorts = 8081...8081
-      local.address = IPv4Address(127, 0, 0, 2)
+      local.address = .v4(IPv4Address(127, 0, 0, 2))
       let fourth = try Self.publish([local], 5, store)
       #expect(fourth == [8081])
       // All or nothing.

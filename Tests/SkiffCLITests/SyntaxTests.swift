@@ -13,7 +13,9 @@ private let entries: [CommandEntry] = [
   WaitCommand.entry(nothing), RmCommand.entry(nothing), InspectCommand.entry(nothing), StatsCommand.entry(nothing),
   UpdateCommand.entry(nothing), ImagesCommand.entry(nothing), RmiCommand.entry(nothing), DiffCommand.entry(nothing),
   CommitCommand.entry(nothing), StageCommand.entry(nothing), ChrootCommand.entry(nothing),
-  NetworkCommand.entry(create: nothing, list: nothing, inspect: nothing, remove: nothing),
+  NetworkCommand.entry(
+    create: nothing, list: nothing, inspect: nothing, remove: nothing, connect: nothing, disconnect: nothing,
+    prune: nothing),
   VersionCommand.entry, CompletionCommand.entry, ManCommand.entry, HelpCommand.entry,
 ]
 

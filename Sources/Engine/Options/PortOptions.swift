@@ -6,12 +6,21 @@ extension PortRequest {
   /// What one `-p` means: a range is as many ports as it has.
   ///
   /// - Parameter usual: the address of the host where the words have none; nil for all of them.
-  package static func parse(_ text: String, usual: IPv4Address? = nil) throws(OptionError) -> [PortRequest] {
+  package static func parse(_ text: String, usual: IPAddress? = nil) throws(OptionError) -> [PortRequest] {
     let (ports, transport) = try splitTransport(text[...]) { word in
       OptionError("\"\(word)\" is none of tcp, udp, sctp")
     }
-    guard !ports.contains("[") else { throw OptionError("IPv6 addresses are not published") }
-    let parts = ports.split(separator: ":", omittingEmptySubsequences: false)
+    var rest = ports
+    var address = usual
+    // An address of IPv6 stands in brackets, for it has colons of its own.
+    if ports.hasPrefix("[") {
+      guard let end = ports.firstIndex(of: "]"), ports[end...].hasPrefix("]:"),
+        let given = IPv6Address(ports[ports.index(after: ports.startIndex)..<end])
+      else { throw OptionError("\"\(ports)\" begins with no IPv6 address in brackets, such as [::]:8080:80") }
+      address = .v6(given)
+      rest = ":" + ports[ports.index(end, offsetBy: 2)...]
+    }
+    let parts = rest.split(separator: ":", omittingEmptySubsequences: false)
     guard (1...3).contains(parts.count) else { throw OptionError("it has \(parts.count) parts") }
     guard let last = parts.last, let container = range(last) else {
       throw OptionError("\"\(parts.last ?? "")\" is no port of the container")
@@ -23,10 +32,9 @@ extension PortRequest {
       }
       host = ports
     }
-    var address = usual
     if parts.count == 3, !parts[0].isEmpty {
       guard let given = IPv4Address(parts[0]) else { throw OptionError("\"\(parts[0])\" is no IPv4 address") }
-      address = given.value == 0 ? nil : given
+      address = .v4(given)
     }
     guard container.count > 1 else {
       return [PortRequest(transport, address: address, hostPorts: host, containerPort: container.lowerBound)]

@@ -1,0 +1,97 @@
+package import Kernel
+internal import Netlink
+package import Steps
+
+// A container that runs comes on a network, or leaves one: the same steps as at its start, performed by the command.
+
+extension NetworkStore {
+  /// Performs a container's steps on the host and in its network namespace, all of them or none.
+  ///
+  /// - Parameters:
+  ///   - made: what the steps lay; when one fails, it is taken away again. Nil where nothing is made.
+  ///   - namespace: the container's network namespace. The calling thread enters it for the steps there.
+  package func perform(
+    _ wiring: [NetworkStep], inside: [NetworkStep], of made: NetworkAttachment?, in namespace: BorrowedDescriptor,
+    observe: (Step) -> Void = { _ in }
+  ) throws(NetworkError) {
+    do throws(Fault) {
+      for (index, step) in wiring.enumerated() {
+        passKillSwitch("connecting", index)
+        try Netlink.perform(step, container: namespace)
+        observe(.network(step))
+      }
+      try insideNetwork(of: namespace) { () throws(Fault) in
+        for (index, step) in inside.enumerated() {
+          passKillSwitch("connecting", wiring.count + index)
+          try Netlink.perform(step)
+          observe(.network(step))
+        }
+      }
+    } catch {
+      if let made { try? unwire(made, in: namespace) }
+      throw NetworkError("cannot wire the container", error)
+    }
+  }
+
+  /// Takes a container's cable away. One that is gone already is as good.
+  package func unwire(
+    _ attachment: NetworkAttachment, in namespace: BorrowedDescriptor, observe: (Step) -> Void = { _ in }
+  ) throws(NetworkError) {
+    do throws(Fault) {
+      if attachment.macvlan != nil {
+        try insideNetwork(of: namespace) { () throws(Fault) in try Netlink.perform(.deleteLink(attachment.name)) }
+        observe(.network(.deleteLink(attachment.name)))
+      } else {
+        try Netlink.perform(.deleteLink(attachment.hostLink))
+        observe(.network(.deleteLink(attachment.hostLink)))
+      }
+    } catch {
+      if error.errno != .noSuchDevice {
+        throw NetworkError("cannot take the link \(attachment.name) of network \(attachment.network) away", error)
+      }
+    }
+  }
+}
+
+extension NetworkStore {
+  /// What can be refused before anything is made.
+  package func check(_ request: EndpointRequest, on network: Network) throws(NetworkError) {
+    try request.check(on: network)
+  }
+
+  /// The container's published ports lead to that address from now on; to none, and nobody else has them, without one.
+  package func movePorts(of container: String, to outlet: NetworkAttachment?) throws(NetworkError) {
+    guard exists(ports) else { return }
+    let claims = try describing("cannot read the published ports") { () throws(Fault) in
+      try readClaims().filter { $0.container == container }
+    }
+    guard claims.contains(where: { !$0.leads(to: outlet) }) else { return }
+    let lock = try describing("cannot lock the networks") { () throws(Fault) in try takeLock() }
+    defer { hold(lock) }
+    try describing("cannot move the published ports") { () throws(Fault) in
+      for claim in claims {
+        var moved = claim
+        moved.lead(to: outlet)
+        // By rename, so that nobody finds the port free in between.
+        let new = ports.appending(".\(claim.fileName)")
+        try? removeFile(new)
+        try makeSymbolicLink(new, to: moved.target)
+        try rename(new, to: ports.appending(claim.fileName))
+      }
+    }
+    try performFirewall([], observe: { _ in })
+  }
+}
+
+extension NetworkAttachment {
+  /// Its network is the container's way out.
+  package var isOutlet: Bool { gateway != nil && isDefaultRoute }
+
+  /// What makes this network the container's way out, in place of another that was.
+  package var routes: [NetworkStep] {
+    var steps: [NetworkStep] = []
+    if let gateway, isDefaultRoute { steps.append(.replaceDefaultRoute(.v4(gateway), LinkName(name))) }
+    if let gateway6, isDefaultRoute6 { steps.append(.replaceDefaultRoute(.v6(gateway6), LinkName(name))) }
+    return steps
+  }
+}

@@ -1,0 +1,52 @@
+internal import Arguments
+internal import Engine
+internal import Networks
+
+/// `skiff network connect` and `disconnect`
+enum NetworkConnect {
+  static let connect: Perform = { arguments in
+    var request = EndpointRequest(network: arguments.positionals[0])
+    request.address = try arguments.read("ip", parseAddress4)
+    request.address6 = try arguments.read("ip6", parseAddress6)
+    request.aliases = try arguments.readAll("alias", parseAlias)
+    request.linkLocal = try arguments.readAll("link-local-ip", parseLinkLocal)
+    request.gatewayPriority = try arguments.integer("gw-priority", in: Int(Int32.min)...Int(Int32.max)) ?? 0
+    for option in arguments.strings("driver-opt") {
+      do throws(OptionError) { try request.take(driverOption: option) } catch {
+        throw arguments.bad("driver-opt", option, error.reason, suggestion: error.suggestion)
+      }
+    }
+    try arguments.engine.connect(arguments.positionals[1], to: request)
+    return 0
+  }
+
+  static let disconnect: Perform = { arguments in
+    try arguments.engine.disconnect(
+      arguments.positionals[1], from: arguments.positionals[0], force: arguments.flag("force"))
+    return 0
+  }
+}
+
+/// `skiff network prune`
+enum NetworkPrune {
+  static let perform: Perform = { arguments in
+    for text in arguments.strings("filter") where text.hasPrefix("dangling") {
+      throw arguments.bad("filter", text, "networks have no such filter; there are until, label and label!")
+    }
+    let filter = try PruneFilter(arguments)
+    if !arguments.flag("force") {
+      guard try confirm("This will remove all custom networks not used by at least one container.") else {
+        throw Failure(.conflict, "network prune has been cancelled")
+      }
+    }
+    let (removed, failures) = try arguments.engine.pruneNetworks { filter.takes(created: $0, labels: $1) }
+    _ = try printing { out in
+      guard !removed.isEmpty else { return }
+      out.line("Deleted Networks:")
+      for name in removed { out.line(name) }
+      out.line()
+    }
+    for failure in failures { complain(failure.message, hint: failure.hint) }
+    return failures.isEmpty ? 0 : 1
+  }
+}
