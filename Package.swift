@@ -86,7 +86,8 @@ let package = Package(
     room("JSON", "Kernel"),
     room("RuntimeSpec", "JSON", "Kernel"),
     room("ImageSpec", "JSON", "Kernel"),
-    room("SPDX", "JSON", "Kernel"),
+    room("Hashing", "CSHA256"),
+    room("SPDX", "Hashing", "JSON", "Kernel"),
     room("DNS", "Kernel"),
     room("Archive", "Kernel"),
     room("Compression", "CZlib", "CZstd"),
@@ -122,13 +123,14 @@ let package = Package(
     room("Monitoring", "Resolving", "Inside", "Netlink", "Terminals", "JSON", "Kernel"),
 
     // 5 engine
-    room("Blobs", "CSHA256", "ImageSpec", "JSON", "Kernel"),
-    room("Layers", "Blobs", "Archive", "Compression", "ImageSpec", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
-    room("Archives", "Layers", "Blobs", "Archive", "Compression", "ImageSpec", "Rooted", "JSON", "Kernel"),
+    room("Blobs", "Hashing", "ImageSpec", "JSON", "Kernel"),
     room(
-      "Staging", "Layers", "Blobs", "Launching", "Inside", "ELF", "Arguments", "SPDX", "ImageSpec", "Rooted", "Mounts",
-      "JSON",
-      "Steps", "Kernel"),
+      "Layers", "Blobs", "Archive", "Compression", "Hashing", "ImageSpec", "JSON", "Rooted", "Mounts", "Steps", "Kernel"
+    ),
+    room("Archives", "Layers", "Blobs", "Archive", "Compression", "Hashing", "ImageSpec", "Rooted", "JSON", "Kernel"),
+    room(
+      "Staging", "Layers", "Blobs", "Launching", "Inside", "ELF", "Arguments", "SPDX", "Hashing", "ImageSpec", "Rooted",
+      "Mounts", "JSON", "Steps", "Kernel"),
     room("Networks", "Launching", "Netlink", "Firewall", "JSON", "Steps", "Kernel"),
     room("RegistryRequests", "JSON", "Kernel"),
     room("Volumes", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
@@ -162,8 +164,9 @@ let package = Package(
         linkerSettings: [.unsafeFlags(programFlags, .when(configuration: .release))])
     ],
     room(
-      "RegistryClient", "RegistryRequests", "Archives", "Layers", "Blobs", "Compression", "ISAL", "ImageSpec", "JSON",
-      "Kernel", foreign: network),
+      "RegistryClient", "RegistryRequests", "Archives", "Layers", "Blobs", "Compression", "ISAL", "Hashing",
+      "ImageSpec",
+      "JSON", "Kernel", foreign: network),
     [
       .executableTarget(
         name: "skiff-registry", dependencies: ["RegistryClient", "Kernel"], swiftSettings: strict,

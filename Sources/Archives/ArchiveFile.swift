@@ -1,6 +1,7 @@
 internal import Archive
 internal import Blobs
 internal import Compression
+internal import Hashing
 internal import ImageSpec
 internal import Kernel
 internal import Layers

@@ -1,5 +1,6 @@
 internal import Archive
 internal import Blobs
+internal import Hashing
 internal import ImageSpec
 internal import JSON
 

@@ -9,9 +9,10 @@ extension ImageStore {
   /// - Parameters:
   ///   - file: also a pipe.
   ///   - comment: of the one step in its history.
+  ///   - kept: as for `load`.
   package func importRoot(
     tar file: BorrowedDescriptor, as reference: Reference?, _ config: ImageConfig, comment: String,
-    keeping kept: Set<Digest> = []
+    keeping kept: (() -> Set<Digest>)?
   ) throws(StoreError) -> Image {
     try takingOver(keeping: kept) { () throws(StoreError) in
       var input = try ArchiveInput(file, for: "skiff import -")

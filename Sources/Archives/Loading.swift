@@ -40,9 +40,10 @@ extension ImageStore {
   ///
   /// - Parameters:
   ///   - file: also a pipe.
-  ///   - kept: layers that containers stand on although no image of this store has them.
+  ///   - kept: layers that containers stand on although no image of this store has them. Asked for once nobody is about to use
+  ///     one more; where it cannot be known, nil, what was taken over of images that proved bad stays for a later removal.
   package func load(
-    archive file: BorrowedDescriptor, _ choice: ImageChoice = ImageChoice(), keeping kept: Set<Digest> = []
+    archive file: BorrowedDescriptor, _ choice: ImageChoice = ImageChoice(), keeping kept: (() -> Set<Digest>)?
   ) throws(StoreError) -> [LoadedImage] {
     try takingOver(keeping: kept) { () throws(StoreError) in
       let batch = try LayerBatch(in: self)
@@ -57,7 +58,7 @@ extension ImageStore {
 
   /// The same from an OCI image layout in a directory.
   package func load(
-    layout path: Path, _ choice: ImageChoice = ImageChoice(), keeping kept: Set<Digest> = []
+    layout path: Path, _ choice: ImageChoice = ImageChoice(), keeping kept: (() -> Set<Digest>)?
   ) throws(StoreError) -> [LoadedImage] {
     try takingOver(keeping: kept) { () throws(StoreError) in
       let directory = try LayoutDirectory(path, into: self)
@@ -88,11 +89,11 @@ extension ImageStore {
 
   /// What was kept for images that then proved bad goes again, unless somebody else is adding: then the next removal has it.
   func takingOver<Result>(
-    keeping kept: Set<Digest>, _ body: () throws(StoreError) -> Result
+    keeping kept: (() -> Set<Digest>)?, _ body: () throws(StoreError) -> Result
   ) throws(StoreError) -> Result {
     do throws(StoreError) { return try blobs.whileAdding(body) } catch {
       let failure = error
-      _ = try? removeUnreferencedIfFree(keeping: kept)
+      if let kept { _ = try? removeUnreferencedIfFree(keeping: kept()) }
       throw failure
     }
   }

@@ -29,8 +29,9 @@ package enum Incoming: Hashable, Sendable {
   /// Not even that: an answer, or noise. To answer it could make two servers talk for ever.
   case ignored
 
-  /// More records behind a question than anybody sends.
+  /// More records behind a question, and more bytes in all, than anybody sends: questions are kept while others are asked.
   private static let additionalLimit = 16
+  package static let sizeLimit = 4096
 
   package init(_ bytes: [UInt8]) {
     guard let header = Header(bytes), !header.flags.contains(.response) else {
@@ -45,7 +46,7 @@ package enum Incoming: Hashable, Sendable {
   }
 
   private static func read(_ header: Header, _ bytes: [UInt8]) -> Query? {
-    guard header.questions == 1, header.answers == 0, header.authorities == 0,
+    guard bytes.count <= sizeLimit, header.questions == 1, header.answers == 0, header.authorities == 0,
       header.additional <= additionalLimit
     else { return nil }
     var reader = MessageBytes(bytes)

@@ -240,7 +240,7 @@ extension Engine {
       .writeFile(files.hostname, contents: Array((hostname + "\n").utf8), mode: 0o644),
       .writeFile(
         files.hosts,
-        contents: network.hosts(request.extraHosts, name: record.name, domain: request.domainName), mode: 0o644),
+        contents: network.hosts(request.extraHosts, domain: request.domainName), mode: 0o644),
       .writeFile(files.resolvConf, contents: network.resolvConf(request.resolving), mode: 0o644),
       .writeFile(files.record, contents: record.jsonBytes(.pretty), mode: 0o600),
       .writeFile(files.configuration, contents: spec.jsonBytes(), mode: 0o600),

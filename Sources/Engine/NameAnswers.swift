@@ -8,13 +8,12 @@ package import Resolving
 // The names that a container is answered with, and what stands in its /etc about names.
 
 extension Engine {
-  /// What the supervisor of the container answers from: files, looked at anew for each question, so that who comes, goes or is
-  /// connected is known at once.
+  /// What the supervisor of the container answers from: files, so that who comes, goes or is connected is known at once.
   package func nameSource(for identifier: ContainerIdentifier, _ record: ContainerRecord) -> NameSource {
     let networks = networks
     let container = identifier.description
     let asked = record.nameServers.compactMap { NameServer(resolvConf: $0, isInside: true) }
-    return NameSource(
+    var source = NameSource(
       addresses: { networks.addresses(of: $0, seenBy: container)?.map(KnownAddress.init) },
       owner: { KnownOwner(networks.owner(of: $0, seenBy: container)) },
       upstream: {
@@ -24,6 +23,8 @@ extension Engine {
         if !closed.isEmpty { return .closed(closedReason(closed)) }
         return .servers(hostNameServers())
       })
+    source.generation = { networks.nameGeneration() }
+    return source
   }
 
   /// As somebody on one network would be answered who is on no other.
@@ -100,20 +101,25 @@ extension LaunchedContainer {
   }
 }
 
+extension ContainerRecord {
+  /// A container that was made for the default network has nobody to ask for names. On other networks that it is connected to
+  /// later it finds its neighbours in its /etc/hosts.
+  func learnsNames(on network: String) -> Bool { !asksSupervisor && network != Network.defaultName }
+}
+
 // MARK: - Files in /etc
 
 extension NetworkUse {
-  /// On the default network, as with docker, nobody answers for the host's resolvers: programs there expect theirs.
+  /// On the default network, as with docker, programs ask the host's servers themselves, and there are no names.
   var asksSupervisor: Bool { records.contains { $0.network != Network.defaultName } }
 
-  /// - Parameter name: the container's. Where nobody answers names, it finds itself by it as the others find it.
-  func hosts(_ extra: [Label], name: String, domain: String?) -> [UInt8] {
+  /// As docker has it, the container's own names and no others.
+  func hosts(_ extra: [Label], domain: String?) -> [UInt8] {
     let extra = extra.flatMap(resolved)
     if mode == "host", extra.isEmpty { return (try? readFile("/etc/hosts", limit: 1 << 20)) ?? [] }
     if let sharedFiles { return (try? readFile(sharedFiles.hosts, limit: 1 << 20)) ?? [] }
     var names = [hostname]
     if let domain, !domain.isEmpty { names.insert("\(hostname).\(domain)", at: 0) }
-    if !asksSupervisor && hostname != name { names.append(name) }
     let own = records.flatMap { [$0.address, $0.address6] }.filter { !$0.isEmpty }
       .map { HostsEntry(address: $0, names: names) }
     let others = extra.map { HostsEntry(address: $0.value, names: [$0.name]) }

@@ -162,7 +162,7 @@ extension Engine {
     NetworkMember(
       container: record.identifier, address: attachment.address.address, address6: attachment.address6?.address,
       mac: attachment.mac, names: [record.name] + attachment.aliases + [files.identifier.short, hostname],
-      hosts: record.asksSupervisor ? "" : files.hosts)
+      hosts: record.learnsNames(on: attachment.network) ? files.hosts : "")
   }
 
   func networkSteps(of record: ContainerRecord) throws(Failure) -> (wiring: [NetworkStep], inside: [NetworkStep]) {

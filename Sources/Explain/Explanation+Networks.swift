@@ -142,8 +142,10 @@ extension Explanation {
         "bind(<udp>, {127.0.0.11}), bind(<tcp>, {127.0.0.11}), listen(<tcp>, 64)",
         "setns(</proc/self/ns/net>, CLONE_NEWNET)",
       ],
-      // Without a supervisor nobody answers; the way to where it would is the same.
-      shell: ["nsenter -t \"$pid\" -n nft \(ShellWord(redirect.script.trimmed))"])
+      shell: [
+        "# No command of a shell answers there, and so names are not found: Skiff's supervisor does.",
+        "nsenter -t \"$pid\" -n nft \(ShellWord(redirect.script.trimmed))",
+      ])
   }
 
   private init(settingNetworkParameter key: String, to value: String) {

@@ -200,13 +200,14 @@ private struct Launcher: ~Copyable {
         continue
       }
       var moved: LinkReturn?
-      if case .network(.openNameSockets(let redirect)) = step, let container {
-        nameSockets = try at(phase, index) { () throws(Fault) in try openNameSockets(redirect, in: container.network) }
-        continue
-      }
+      var opened: OpenedNameSockets?
       let isNew = try at(phase, index) { () throws(Fault) in
         if case .mount(.openSources(let steps, let owner)) = step, let container, let channel {
           return try handOver(steps, owner: owner, to: container, channel)
+        }
+        if case .network(.openNameSockets(let redirect)) = step, let container {
+          opened = try openNameSockets(redirect, in: container.network)
+          return true
         }
         if case .network(.moveLink(let move)) = step, let container {
           moved = try moveLink(move, into: container.network)
@@ -216,6 +217,7 @@ private struct Launcher: ~Copyable {
       }
       if isNew, let undo = step.undo { done.append(undo) }
       if let moved { links.append(moved) }
+      if let opened = opened.take() { nameSockets = consume opened }
       if isTimed {
         timings.append(StepTiming(phase: phase, index: index, nanoseconds: monotonicNanoseconds() - begin))
       }

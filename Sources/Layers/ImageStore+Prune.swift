@@ -104,8 +104,11 @@ extension ImageStore {
   }
 
   /// Removes what no image of the list leads to, unless somebody adds just now.
-  package func removeUnreferencedIfFree(keeping kept: Set<Digest> = []) throws(StoreError) {
-    _ = try blobs.whileRemovingIfFree { () throws(StoreError) in try removeUnreferenced(keeping: kept) }
+  ///
+  /// - Parameter kept: as for `prune`, asked for under the same lock: a container that was made a moment before may stand on layers
+  ///   that no image has.
+  package func removeUnreferencedIfFree(keeping kept: @autoclosure () -> Set<Digest>) throws(StoreError) {
+    _ = try blobs.whileRemovingIfFree { () throws(StoreError) in try removeUnreferenced(keeping: kept()) }
   }
 
   /// Removes blobs and layers that no image of the list leads to. Under `whileRemoving` only.

@@ -4,7 +4,7 @@ internal import Kernel
 
 extension ImageStore {
   /// Reads every blob of the images in the list, compares size and digest with what is said of it, and each unpacked layer
-  /// with its blob, file by file; with that the list itself and the records of the trees. What is found is repaired where that
+  /// with its blob, file by file; with that what is about the images, the list itself and the records of the trees. What is found is repaired where that
   /// was asked for: trees and links from the blobs, blobs from the trees where the same bytes come out, the list from the
   /// manifests that are there and from its copy.
   ///
@@ -38,6 +38,7 @@ struct StoreCheck {
   mutating func run() throws(StoreError) {
     try checkIndex()
     var lost: Set<Digest> = []
+    var meant: [Digest: String] = [:]
     for descriptor in index.manifests where !descriptor.isArtifact {
       guard request.words.isEmpty || request.words.contains(where: { isMeant(descriptor, by: $0) }) else { continue }
       let name = descriptor.annotations[ImageStore.nameAnnotation] ?? descriptor.digest.description
@@ -47,7 +48,13 @@ struct StoreCheck {
         image.isRemoved = true
       }
       found.images.append(image)
+      meant[descriptor.digest] = name
+      if let origin = descriptor.annotations[ImageStore.indexAnnotation].flatMap({ try? Digest($0) }) {
+        meant[origin] = name
+      }
     }
+    let artifacts = try checkArtifacts(about: meant)
+    if request.removesLost { lost.formUnion(artifacts) }
     for word in request.words where !index.manifests.contains(where: { isMeant($0, by: word) }) {
       _ = try store.find(word)
     }
@@ -75,12 +82,19 @@ struct StoreCheck {
   }
 
   private mutating func damages(of descriptor: ContentDescriptor) throws(StoreError) -> [Damage] {
+    var damages = try damages(ofOriginIn: descriptor)
     let image: Image
     do throws(StoreError) { image = try store.load(descriptor, Index()) } catch {
+      // What another tool wrote may be for other machines than this one.
+      if descriptor.mediaType.isIndex && error.kind == .notFound, (try? store.blobs.read(descriptor)) != nil {
+        return damages + lostBlobs(try damage(below: descriptor))
+      }
       forget(descriptor)
-      return [Damage(reason: error.message, outcome: .lost(hasTree: false))]
+      return damages + lostBlobs(error.message)
     }
-    var damages: [Damage] = []
+    if descriptor.mediaType.isIndex {
+      damages += lostBlobs(try damage(below: descriptor, besides: image.descriptor.digest))
+    }
     wanted.formUnion(image.config.diffIDs)
     for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs) {
       let wrong: [Damage]
@@ -98,6 +112,10 @@ struct StoreCheck {
       }
     }
     return damages
+  }
+
+  private func lostBlobs(_ reason: String?) -> [Damage] {
+    reason.map { [Damage(reason: $0, outcome: .lost(hasTree: false))] } ?? []
   }
 
   /// A manifest or config of the wrong bytes, by its right size, would keep a pull from bringing the right ones.

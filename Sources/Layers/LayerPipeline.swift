@@ -1,6 +1,7 @@
 internal import Archive
 package import Blobs
 internal import Compression
+internal import Hashing
 internal import ImageSpec
 internal import Kernel
 

@@ -1,4 +1,5 @@
 package import Blobs
+internal import Hashing
 package import ImageSpec
 package import Kernel
 internal import Mounts

@@ -134,6 +134,7 @@ package struct Supervisor: ~Copyable {
           renewal = nil
           renew(wanted)
         }
+        names?.rest()
         _ = try pollAtRest([(poller.borrowed, .readable)], after: 0)
         continue
       }

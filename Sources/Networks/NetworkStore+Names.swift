@@ -2,7 +2,8 @@ package import Kernel
 
 // Names as files, so that who looks for one reads nothing of the others: `<run>/<network>/names/<name>/<container>` is a
 // symbolic link that reads the container's addresses there, `<run>/<network>/addresses/<address>` one that reads its name.
-// Names are in lower case, for DNS knows no case. They follow the members: made after a member's file, gone before it.
+// Names are in lower case, for DNS knows no case. They follow the members: made after a member's file, gone before it. After
+// every change the file `<run>/.names` is a byte longer, and holds none: who remembers names looks at its size.
 
 /// A name as it is found.
 package struct NamedAddress: Hashable, Sendable {
@@ -25,6 +26,17 @@ extension NetworkStore {
   private func names(_ network: String) -> Path { runDirectory(network).appending("names") }
   private func owners(_ network: String) -> Path { runDirectory(network).appending("addresses") }
 
+  private var nameChanges: Path { run.appending(".names") }
+
+  /// Another number after every change of names on any network; nil before the first.
+  package func nameGeneration() -> UInt64? { (try? status(of: nameChanges)).map { UInt64($0.size) } }
+
+  /// Comes after the change: of two at once that make the same number of it, both were to be seen before.
+  private func noteNameChange() throws(Fault) {
+    let file = try open(nameChanges, [.readWrite, .create, .noFollow], mode: 0o600)
+    try file.borrowed.truncate(to: Int(try status(of: file.borrowed).size) + 1)
+  }
+
   /// Under the lock of the network's members.
   func enterNames(of member: NetworkMember, on network: String) throws(Fault) {
     let addresses = Path(member.addresses.map(\.description).joined(separator: " "))
@@ -39,10 +51,11 @@ extension NetworkStore {
       }
       try replaceLink(directory.appending(member.container), to: addresses)
     }
-    guard let name = member.names.first else { return }
+    guard let name = member.names.first else { return try noteNameChange() }
     let directory = owners(network)
     if !exists(directory) { try makeDirectories(directory, mode: 0o700) }
     for address in member.addresses { try replaceLink(directory.appending(address.description), to: Path(name)) }
+    try noteNameChange()
   }
 
   private func replaceLink(_ path: Path, to target: Path) throws(Fault) {
@@ -53,7 +66,8 @@ extension NetworkStore {
     }
   }
 
-  /// Under the same lock. It goes on past what is gone already.
+  /// Under the same lock. It goes on past what is gone already. The member's file is still there: who is killed on the way has
+  /// it done again.
   func removeNames(of member: NetworkMember, from network: String) {
     for name in member.fileNames {
       let directory = names(network).appending(name)
@@ -62,6 +76,7 @@ extension NetworkStore {
       try? removeDirectory(directory)
     }
     for address in member.addresses { try? removeFile(owners(network).appending(address.description)) }
+    try? noteNameChange()
   }
 
   /// The networks that the container is on now, as its membership says, by name.

@@ -15,14 +15,15 @@ struct Load {
   init(_ request: RegistryRequest) { self.request = request }
 
   func run() throws {
+    // Who started it takes away what a failure leaves, and is not there to do so when it was killed.
+    try setParentDeathSignal(Signal.kill)
     let store = try ImageStore(root: Path(request.root), options: .fastest)
     store.heal()
     let choice = ImageChoice(platform: try request.platform.map { try Platform($0) })
-    let kept = Set(request.keeping.compactMap { Digest(hex: $0) })
     let loaded =
       request.name.isEmpty
-      ? try store.load(archive: .standardInput, choice, keeping: kept)
-      : try store.load(layout: Path(request.name), choice, keeping: kept)
+      ? try store.load(archive: .standardInput, choice, keeping: nil)
+      : try store.load(layout: Path(request.name), choice, keeping: nil)
     for line in loaded.flatMap({ $0.report(isQuiet: request.isQuiet) }) {
       try? BorrowedDescriptor.standardOutput.write(line + "\n")
     }

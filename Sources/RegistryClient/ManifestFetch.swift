@@ -1,5 +1,6 @@
 internal import AsyncHTTPClient
 internal import Blobs
+internal import Hashing
 internal import ImageSpec
 internal import JSON
 internal import NIOHTTP1

@@ -16,7 +16,10 @@ struct ReferrerPull: Sendable {
     var waiting = Array(subjects)
     while let subject = waiting.popLast() {
       let listed = try await manifests.registry.first { try await $0.referrers(manifests.repository, of: subject) }
-      // An index that is about an image is nothing that anybody makes; its parts would have to be told from images.
+      // Its parts would have to be told from images.
+      for index in listed where index.mediaType.isIndex {
+        await progress.headline("\(index.digest) is about the image, and an index: it stays at the registry")
+      }
       for descriptor in listed where descriptor.mediaType.isManifest && seen.insert(descriptor.digest).inserted {
         guard seen.count <= RegistryConnection.maximumReferrers else {
           throw RegistryFailure(

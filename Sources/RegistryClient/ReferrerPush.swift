@@ -1,4 +1,5 @@
 internal import Blobs
+internal import Hashing
 internal import ImageSpec
 internal import JSON
 internal import Layers

@@ -34,13 +34,10 @@ package struct RegistryHelper: Sendable {
 
   /// Becomes the helper: signals, terminal and exit code are its own from here on. Returns only to say why not.
   ///
-  /// - Parameter input: what it has as standard input; nil leaves it as it is.
-  package func become(_ request: RegistryRequest, input: BorrowedDescriptor? = nil) -> Fault {
+  package func become(_ request: RegistryRequest) -> Fault {
     do throws(Fault) {
       // Given away: it may have that number already, and must not be closed before the program is another.
       let file = BorrowedDescriptor(rawValue: try Self.memoryFile(request).release())
-      // Before the request: the input may have its number.
-      if let input { try input.duplicate(asInherited: 0) }
       try file.duplicate(asInherited: Self.requestDescriptor)
     } catch { return error }
     return execute(path, arguments: [Path(Self.name)], environment: Kernel.environment())
@@ -48,13 +45,17 @@ package struct RegistryHelper: Sendable {
 
   /// Runs the helper and waits for it.
   ///
-  /// - Parameter output: what it has as standard output.
+  /// - Parameters:
+  ///   - input: what it has as standard input.
+  ///   - output: what it has as standard output.
   /// - Returns: its exit code, 128 + n after signal n.
-  package func run(_ request: RegistryRequest, output: BorrowedDescriptor) throws(Fault) -> Int32 {
+  package func run(
+    _ request: RegistryRequest, input: BorrowedDescriptor = .standardInput, output: BorrowedDescriptor = .standardOutput
+  ) throws(Fault) -> Int32 {
     let file = try Self.memoryFile(request)
     // Numbers above those that the helper gets: a stream must not be covered by one before it.
     let first = Self.requestDescriptor + 1
-    let input = try BorrowedDescriptor.standardInput.duplicate(from: first)
+    let input = try input.duplicate(from: first)
     let output = try output.duplicate(from: first)
     let errors = try BorrowedDescriptor.standardError.duplicate(from: first)
     let request = try file.borrowed.duplicate(from: first)

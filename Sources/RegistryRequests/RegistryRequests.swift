@@ -37,8 +37,6 @@ package struct RegistryRequest: Hashable, Sendable {
   package var referrers: Bool?
   /// How many results `search` gives.
   package var limit = 25
-  /// `load`: layers, by their digests in hexadecimal, that containers stand on although no image has them.
-  package var keeping: [String] = []
 
   package init(_ action: Action, _ name: String) {
     self.action = action
@@ -69,7 +67,6 @@ extension RegistryRequest: JSONReadable, JSONWritable {
       case "password": password = try reader.string()
       case "referrers": referrers = try reader.bool()
       case "limit": limit = try reader.integer()
-      case "keeping": keeping = try reader.strings()
       default: try reader.skip()
       }
     }
@@ -91,7 +88,6 @@ extension RegistryRequest: JSONReadable, JSONWritable {
       $0.member("password", password)
       $0.member("referrers", referrers)
       $0.member("limit", limit)
-      $0.member("keeping", keeping)
     }
   }
 }

@@ -16,7 +16,8 @@ package enum Decision: Hashable, Sendable {
     self = Self.known(question, source) ?? Self.elsewhere(source)
   }
 
-  private static func known(_ question: Question, _ source: NameSource) -> Decision? {
+  /// What is to be said to it here; nil where others know.
+  static func known(_ question: Question, _ source: NameSource) -> Decision? {
     guard question.recordClass == 1 else { return nil }
     if let address = question.name.reversedAddress {
       guard question.type == .ptr || question.type == .any else { return nil }
@@ -36,7 +37,7 @@ package enum Decision: Hashable, Sendable {
     return wanted.isEmpty ? .nothing(of: all) : .addresses(wanted)
   }
 
-  private static func elsewhere(_ source: NameSource) -> Decision {
+  static func elsewhere(_ source: NameSource) -> Decision {
     switch source.upstream() {
     case .servers(let servers) where servers.isEmpty: .closed("the host's /etc/resolv.conf names no server")
     case .servers(let servers): .forward(servers)
@@ -74,6 +75,31 @@ extension Reply {
     reply.isAuthoritative = false
     return reply
   }
+}
+
+/// What was said to the last questions, until any name changes.
+struct KnownDecisions {
+  private var decisions: [Question: Decision?] = [:]
+  private var generation: UInt64?
+
+  /// More names than a program asks for again and again.
+  private static let limit = 64
+
+  mutating func decision(_ question: Question, _ source: NameSource) -> Decision {
+    // Looked at before the names are: what changes in between is seen the next time.
+    let now = source.generation()
+    if now == nil || now != generation { decisions = [:] }
+    generation = now
+    if let found = decisions[question] { return found ?? .elsewhere(source) }
+    let found = Decision.known(question, source)
+    if now != nil {
+      if decisions.count >= Self.limit { decisions = [:] }
+      decisions[question] = .some(found)
+    }
+    return found ?? .elsewhere(source)
+  }
+
+  mutating func forget() { decisions = [:] }
 }
 
 /// Which of several addresses comes first, for each name and kind in turn. A and AAAA are nearly always asked for together: a

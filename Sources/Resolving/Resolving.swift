@@ -2,18 +2,20 @@
 /// the host about everything else.
 ///
 /// It may know sockets, time and the format of messages; it may not know where names come from or how networks are kept:
-/// whoever makes it gives it a `NameSource`. Nothing is remembered between two questions, so what changes is seen at once, and
-/// there is nothing to poison.
+/// whoever makes it gives it a `NameSource`. Names are remembered until any of them changes; what others answered is not
+/// remembered at all, so there is nothing to poison.
 package import Kernel
 
-/// Where answers come from. It is asked anew for every question.
+/// Where answers come from.
 package struct NameSource: Sendable {
   /// Of a name in lower case without a dot at its end: nil where it is not known here.
   package var addresses: @Sendable (String) -> [KnownAddress]?
   /// Who has an address.
   package var owner: @Sendable (IPAddress) -> KnownOwner
-  /// Who is asked about what is not known here.
+  /// Who is asked about what is not known here; wanted anew for every such question.
   package var upstream: @Sendable () -> Upstream
+  /// Another number after every change of names. Nil where that is not known: then names are looked for every time.
+  package var generation: @Sendable () -> UInt64? = { nil }
 
   package init(
     addresses: @escaping @Sendable (String) -> [KnownAddress]?, owner: @escaping @Sendable (IPAddress) -> KnownOwner,

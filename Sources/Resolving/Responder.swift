@@ -26,6 +26,7 @@ package struct Responder: ~Copyable {
   private var waiting: [UInt64] = []
   private var streams: [UInt64: Stream] = [:]
   private var turns = Turns()
+  private var known = KnownDecisions()
   private var lastToken = Token.first
 
   private enum Token {
@@ -79,6 +80,9 @@ package struct Responder: ~Copyable {
   /// Somebody still waits for an answer, or may ask on by TCP.
   package var isBusy: Bool { !forwards.isEmpty || !streams.isEmpty }
 
+  /// Gives back what is only good for being quick, before a long sleep.
+  package mutating func rest() { known.forget() }
+
   /// Does what can be done now.
   package mutating func serve() {
     guard let reports = try? poller.wait(milliseconds: 0) else { return }
@@ -120,7 +124,7 @@ package struct Responder: ~Copyable {
       if let options = query.options, options.version > 0 {
         return answer(query, Reply(to: query, .badVersion), to: asker)
       }
-      let decision = Decision(query.question, source)
+      let decision = known.decision(query.question, source)
       if case .forward(let servers) = decision { return forward(query, asker, servers) }
       let turn = if case .addresses(let all) = decision, all.count > 1 { turns.next(query.question) } else { 0 }
       if let reply = decision.reply(to: query, turn: turn) { answer(query, reply, to: asker) }

@@ -1,3 +1,4 @@
+internal import DNS
 internal import Kernel
 
 /// Somebody who asks by TCP (RFC 7766): as many questions as they like, answered in the order in which the answers come.
@@ -46,6 +47,8 @@ struct Stream {
     }
     var messages: [[UInt8]] = []
     while let message = takeFrame(from: &incoming) { messages.append(message) }
+    // The rest is the beginning of one more question, and no question is that long.
+    if incoming.count > Incoming.sizeLimit + 2 { isBroken = true }
     return messages
   }
 

@@ -25,7 +25,7 @@ extension ImportCommand {
     let comment = arguments.string("message") ?? "Imported from \(source)"
     func take(_ file: BorrowedDescriptor) throws -> Image {
       try LoadCommand.taking { () throws(StoreError) in
-        try store.importRoot(tar: file, as: name, config, comment: comment, keeping: engine.layersInUse())
+        try store.importRoot(tar: file, as: name, config, comment: comment, keeping: { engine.layersInUse() })
       }
     }
     let image: Image

@@ -26,18 +26,20 @@ extension LoadCommand {
         "requested load from stdin, but stdin is a terminal", suggestion: "skiff load -i FILE, or skiff load < FILE")
     }
     let input = file.view ?? .standardInput
-    let kept = engine.layersInUse()
+    let store = try engine.images()
     // Where the helper inflates faster, it does all of it. One that cannot be run is no reason not to load.
     if RegistryHelper.inflatesFaster, let helper = RegistryHelper.find() {
       request.root = engine.state.root.string
-      request.keeping = kept.map(\.hex)
-      _ = helper.become(request, input: input)
+      if let code = try? helper.run(request, input: input) {
+        // It knows nothing of containers, and so leaves what it took over of an archive that proved bad.
+        if code != 0 { try? store.removeUnreferencedIfFree(keeping: engine.layersInUse()) }
+        return code
+      }
     }
-    let store = try engine.images()
     let loaded = try taking { () throws(StoreError) in
       request.name.isEmpty
-        ? try store.load(archive: input, choice, keeping: kept)
-        : try store.load(layout: Path(request.name), choice, keeping: kept)
+        ? try store.load(archive: input, choice, keeping: { engine.layersInUse() })
+        : try store.load(layout: Path(request.name), choice, keeping: { engine.layersInUse() })
     }
     return try printing { out in
       for line in loaded.flatMap({ $0.report(isQuiet: request.isQuiet) }) { out.line(line) }

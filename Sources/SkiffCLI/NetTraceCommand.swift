@@ -56,7 +56,7 @@ enum NetTrace {
       lines.append(
         "  its /etc/resolv.conf names "
           + (servers.isEmpty ? "no server" : servers)
-          + (trace.answersItself ? ", where its supervisor answers" : "; nobody answers for the host's resolvers here"))
+          + (trace.answersItself ? ", where its supervisor answers" : "; its programs ask there themselves"))
     }
     for traced in trace.questions {
       lines.append("\(traced.question.type) \(traced.question.name)")
@@ -83,17 +83,22 @@ enum NetTrace {
         "to let it ask outside: skiff network connect NETWORK CONTAINER, with a network that is not internal")
     case .forward(let servers):
       let place =
-        servers.first?.isInside == true ? "--dns, asked from the container's network" : "the host's /etc/resolv.conf"
+        servers.first?.isInside == true ? "--dns and from the container's own network" : "the host's /etc/resolv.conf"
       lines.append("not known here, so these are asked, by \(place):")
       lines += traced.forwarded.map { "  " + words(of: $0) }
       if traced.forwarded.allSatisfy({ $0.answer == nil }) {
-        lines.append(
-          "nobody answered: does the host itself find it? try: dig @\(servers[0].address) \(traced.question.name)")
+        lines.append(cure(servers[0], traced.question))
       }
     case nil: break
     }
     lines += traced.seen.map { "the container got, from " + words(of: $0) }
     return lines
+  }
+
+  private static func cure(_ server: NameServer, _ question: Question) -> String {
+    server.isInside
+      ? "nobody answered: a server of --dns has to be in reach of the container itself; without --dns the host's are asked"
+      : "nobody answered: does the host itself find it? try: dig @\(server.address) \(question.name)"
   }
 
   private static func words(of exchange: Exchange) -> String {

@@ -1,4 +1,5 @@
 package import Blobs
+internal import Hashing
 internal import ImageSpec
 internal import JSON
 internal import Kernel

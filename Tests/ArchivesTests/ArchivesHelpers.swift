@@ -2,6 +2,7 @@ import Archive
 import Archives
 import Blobs
 import Foundation
+import Hashing
 import ImageSpec
 import JSON
 import Kernel
@@ -183,5 +184,17 @@ extension ImageStore {
     let ingest = try entries(of: blobs.root.appending("ingest"))
     return try images().isEmpty && blobs.index().manifests.isEmpty && blobs.digests().isEmpty
       && layers.digests().isEmpty && ingest.isEmpty
+  }
+}
+
+extension ImageStore {
+  /// Where no container stands on anything.
+  func load(archive file: BorrowedDescriptor, _ choice: ImageChoice = ImageChoice()) throws(StoreError) -> [LoadedImage]
+  {
+    try load(archive: file, choice, keeping: { [] })
+  }
+
+  func load(layout path: Path, _ choice: ImageChoice = ImageChoice()) throws(StoreError) -> [LoadedImage] {
+    try load(layout: path, choice, keeping: { [] })
   }
 }

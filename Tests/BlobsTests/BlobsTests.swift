@@ -1,5 +1,6 @@
 import Blobs
 import Foundation
+import Hashing
 import ImageSpec
 import JSON
 import Kernel
@@ -10,58 +11,6 @@ private func withScratch<Result>(_ body: (Path) throws -> Result) throws -> Resu
   try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
   defer { try? FileManager.default.removeItem(at: directory) }
   return try body(Path(directory.path))
-}
-
-private func run(_ line: String) throws -> String {
-  let process = Process()
-  process.executableURL = URL(filePath: "/bin/sh")
-  process.arguments = ["-ec", line]
-  let pipe = Pipe()
-  process.standardOutput = pipe
-  try process.run()
-  let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-  process.waitUntilExit()
-  return String(decoding: output, as: UTF8.self)
-}
-
-@Suite struct SHA256Tests {
-  private func random(_ count: Int, seed: UInt64) -> [UInt8] {
-    var state = seed
-    return (0..<count).map { _ in
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return UInt8(truncatingIfNeeded: state >> 33)
-    }
-  }
-
-  /// Every length around the block's and the padding's edges, and some larger, against the program.
-  @Test func isWhatTheProgramSays() throws {
-    try withScratch { scratch in
-      var inputs = (0...300).map { random($0, seed: UInt64($0)) }
-      inputs += [1 << 16, (1 << 20) - 1, (1 << 20) + 1, 3_000_001].map { random($0, seed: UInt64($0)) }
-      for (index, input) in inputs.enumerated() {
-        try Data(input).write(to: URL(filePath: "\(scratch)/\(1000 + index)"))
-      }
-      let theirs = try run("cd \(scratch) && sha256sum *").split(separator: "\n").map { String($0.prefix(64)) }
-      #expect(theirs.count == inputs.count)
-      for (input, expected) in zip(inputs, theirs) {
-        #expect(SHA256.digest(of: input).hex == expected, "\(input.count) bytes")
-        var plain = SHA256(usesInstructions: false)
-        plain.update(input[...])
-        #expect(plain.finish().hex == expected, "\(input.count) bytes")
-      }
-    }
-  }
-
-  @Test func piecesOfAnySizeAreTheSame() {
-    let input = random(100_000, seed: 3)
-    for piece in [1, 3, 63, 64, 65, 127, 128, 1000, 17_000, 40_001] {
-      var hash = SHA256()
-      for start in stride(from: 0, to: input.count, by: piece) {
-        hash.update(input[start..<min(start + piece, input.count)])
-      }
-      #expect(hash.finish() == SHA256.digest(of: input), "\(piece)")
-    }
-  }
 }
 
 @Suite struct BlobStoreTests {

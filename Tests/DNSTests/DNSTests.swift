@@ -71,6 +71,15 @@ private func read(_ bytes: [UInt8]) -> Query? { if case .query(let query) = Inco
     #expect(DomainName(text + "b") == nil)
   }
 
+  @Test func longQuestionsAreRefused() {
+    // One option of so many bytes.
+    func padded(_ count: Int) -> [UInt8] {
+      Array(question.dropLast(2)) + [UInt8(count >> 8), UInt8(count & 255)] + [UInt8](repeating: 0, count: count)
+    }
+    #expect(read(padded(4096 - question.count)) != nil)
+    #expect(read(padded(4097 - question.count)) == nil)
+  }
+
   @Test func twoOptionRecordsAreRefused() {
     var twice = question + question.suffix(11)
     twice[11] = 2

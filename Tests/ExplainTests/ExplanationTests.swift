@@ -95,7 +95,7 @@ import Testing
     .network(.addDefaultRoute(gateway: IPv4Address(10, 0, 0, 1), "eth0")), .network(.rename("sk2", to: "eth0")),
     .network(.setMacAddress("eth0", MacAddress(value: 2))), .network(.deleteLink("skiff0")),
     .network(.attach("sk1", bridge: "skiff0")),
-    .network(.reflect("sk1")),
+    .network(.reflect("sk1")), .network(.openNameSockets(redirect: NameRedirect.change)),
     .network(.moveLink(LinkMove("eth1", to: "lan"))), .network(.moveLink(LinkMove("eth1", to: "eth%d"))),
     .network(.returnLink(LinkReturn(index: 7, name: "eth1", wasUp: true))),
     .network(.setSysctl(key: "net.ipv4.ip_forward", value: "1", before: "0")),

@@ -2,6 +2,7 @@ import Archive
 import Blobs
 import Compression
 import Foundation
+import Hashing
 import ImageSpec
 import Kernel
 import Layers
@@ -39,6 +40,7 @@ import Testing
 
   @Test(arguments: [1 << 20, 4096, 777])
   func aLayerIsBlobAndTreeAtOnce(_ piece: Int) throws {
+    try LayerThreads.mark()
     try withScratch(inMemory: true) { scratch in
       let store = try ImageStore(root: scratch.appending("state"))
       let bytes = try compressed()
@@ -58,11 +60,12 @@ import Testing
       #expect(again.blob == described)
       #expect(try contents(scratch.appending("state")) == before)
       #expect(try take(Self.sample, into: store).blob.mediaType == .ociLayer)
-      #expect(layerThreads() == [])
+      #expect(try layerThreads() == [])
     }
   }
 
   @Test func whatIsNotWhatItWasSaidToBeIsNotTaken() throws {
+    try LayerThreads.mark()
     try withScratch(inMemory: true) { scratch in
       let store = try ImageStore(root: scratch.appending("state"))
       let before = try contents(scratch.appending("state"))
@@ -81,11 +84,12 @@ import Testing
       }
       #expect(throws: StoreError.self) { try take(Array(bytes.dropLast(9)), into: store) }
       #expect(try contents(scratch.appending("state")) == before)
-      #expect(layerThreads() == [])
+      #expect(try layerThreads() == [])
     }
   }
 
   @Test func aDroppedIntakeLeavesNothing() throws {
+    try LayerThreads.mark()
     try withScratch(inMemory: true) { scratch in
       let store = try ImageStore(root: scratch.appending("state"))
       let before = try contents(scratch.appending("state"))
@@ -94,10 +98,10 @@ import Testing
           var intake = try LayerIntake(into: store)
           try intake.write(Self.sample[..<count])
           // Each names itself when it begins.
-          for _ in 0..<500 where layerThreads().count < 4 { usleep(10_000) }
-          #expect(layerThreads().count == 4)
+          for _ in 0..<500 where try layerThreads().count < 4 { usleep(10_000) }
+          #expect(try layerThreads().count == 4)
         }
-        #expect(layerThreads() == [])
+        #expect(try layerThreads() == [])
         #expect(try contents(scratch.appending("state")) == before)
       }
     }
@@ -138,7 +142,7 @@ import Testing
         let error = #expect(throws: StoreError.self) { try take(bytes, into: store) }
         #expect(error?.fault?.errno == .noSpace, "\(error?.message ?? "")")
         #expect(try contents(state) == before)
-        #expect(layerThreads() == [])
+        #expect(try layerThreads() == [])
       }
     }
   }

@@ -147,8 +147,10 @@ import Testing
     let one = identifier(1)
     #expect(store.owner(of: .v4(IPv4Address(10, 0, 0, 2)), seenBy: one) == .container(name: "Web", network: "back"))
     #expect(store.owner(of: .v4(IPv4Address(10, 0, 0, 9)), seenBy: one) == .elsewhere)
+    let before = store.nameGeneration()
     // Whose names change is found by the new ones; who leaves is found no more, and takes nobody along.
     try store.release(identifier(2))
+    #expect(store.nameGeneration() != before && before != nil)
     #expect(find("web", 1) == nil)
     #expect(find("shared", 1) == ["10.0.0.3"])
     try store.release(identifier(3))

@@ -11,7 +11,6 @@ import Testing
     (request.allTags, request.isQuiet, request.speaksOnErrors, request.verifiesTLS) = (true, true, true, false)
     request.progress = .json
     (request.username, request.password, request.limit) = ("alice", "pass\"word\u{1}", 7)
-    request.keeping = ["01", "ab"]
     #expect(try RegistryRequest(parsing: request.jsonBytes()) == request)
     let plain = RegistryRequest(.logout, "")
     #expect(try RegistryRequest(parsing: plain.jsonBytes()) == plain)

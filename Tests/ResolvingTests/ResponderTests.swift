@@ -47,6 +47,29 @@ import Testing
     #expect(!asked.isBusy)
   }
 
+  @Test func namesAreRememberedUntilOneChanges() throws {
+    let looks = Monitor(0)
+    let generation = Monitor<UInt64?>(1)
+    let address = KnownAddress(.v4(IPv4Address(10, 9, 0, 2)), container: "web", network: "back")
+    var source = NameSource.sample { .closed("closed") }
+    source.addresses = { name in
+      looks.update { $0 += 1 }
+      return name == "web" ? [address] : nil
+    }
+    source.generation = { generation.update { $0 } }
+    let asked = try Asked(source)
+    for _ in 0..<3 { #expect(try asked.ask("web").answers.count == 1) }
+    for _ in 0..<3 { #expect(try asked.ask("other").code == .serverFailure) }
+    #expect(looks.update { $0 } == 2)
+    generation.update { $0 = 2 }
+    _ = try asked.ask("web")
+    #expect(looks.update { $0 } == 3)
+    // Where changes are not known of, it looks every time.
+    generation.update { $0 = nil }
+    for _ in 0..<2 { _ = try asked.ask("web") }
+    #expect(looks.update { $0 } == 5)
+  }
+
   @Test func whatIsNoQuestionIsRefusedInItsOwnWords() throws {
     let asked = try asked()
     _ = try asked.socket.borrowed.send([0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 12, 0, 1, 0, 1])

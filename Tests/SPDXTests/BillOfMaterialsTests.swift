@@ -1,3 +1,4 @@
+import Hashing
 import JSON
 import Testing
 
@@ -38,19 +39,4 @@ import Testing
     "", "pkg:deb/debian/bash", "pkg:npm/a/b@1?arch=x", "pkg:deb/debian/bash?arch=amd64", "bash@1?arch=x",
   ])
   func whatIsNoPackage(url: String) { #expect(BillOfMaterials.Package(url: url) == nil) }
-
-  /// FIPS 180-4's examples, and every length around a block's end beside the sum in one piece.
-  @Test func sha1() {
-    #expect(SHA1.digest(of: Array("abc".utf8)) == "a9993e364706816aba3e25717850c26c9cd0d89d")
-    #expect(SHA1.digest(of: []) == "da39a3ee5e6b4b0d3255bfef95601890afd80709")
-    #expect(
-      SHA1.digest(of: [UInt8](repeating: UInt8(ascii: "a"), count: 1_000_000))
-        == "34aa973cd4c4daa4f61eeb2bdbad27316534016f")
-    for count in [1, 54, 55, 56, 63, 64, 65, 119, 120, 128, 1000] {
-      let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7) }
-      var hash = SHA1()
-      for byte in bytes { hash.update([byte]) }
-      #expect(hash.finish() == SHA1.digest(of: bytes))
-    }
-  }
 }

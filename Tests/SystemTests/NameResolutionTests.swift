@@ -80,9 +80,14 @@ struct NameResolutionTests {
       skiff rm -f web2 >/dev/null
       echo "left $(ask db +short web) $(ask db +short web2)"
       # The supervisor has become another process meanwhile; what it held, it holds.
-      until ps ax | grep -v grep | grep skiff-monitor | grep "$(skiff inspect -f '{{.Id}}' db)" | grep -q -- --resume; do sleep 0.1; done
+      supervisor() { ps axww | grep -v grep | grep skiff-monitor | grep "$(skiff inspect -f '{{.Id}}' $1)"; }
+      until supervisor db | grep -q -- --resume; do sleep 0.1; done
       ask db +short web
       skiff net trace --container db web | grep -c 'container web1'
+      # Who answers web1 is killed: web1 ends with it, and its names are nobody's, for who has just asked for them too.
+      kill -9 $(supervisor web1 | { read -r number rest; echo "$number"; })
+      skiff ps -a >/dev/null
+      echo "killed [$(ask db +short web)]"
       """#)
     #expect(
       lines == [
@@ -90,14 +95,14 @@ struct NameResolutionTests {
         " 2 10.90.0.3", " 2 10.90.0.4", "tcp 10.90.0.3 10.90.0.4 ", "apart  ", "10.90.0.2 STREAM db",
         "nameserver 127.0.0.11 search corp.test options ndots:0 ", "PING web2 (10.90.0.4): 56 data bytes",
         "left 10.90.0.3 ", "10.90.0.3",
-        "2",
+        "2", "killed []",
       ], "\(lines)")
   }
 
   @Test func theRestIsAskedOfTheHostsServers() throws {
     let lines = try run(
       #"""
-      serve 127.0.0.53 --address=/example.test/192.0.2.80 --address=/example.test/2001:db8::80 \
+      serve 127.0.0.53 --log-queries --log-facility="$work"/queries --address=/example.test/192.0.2.80 --address=/example.test/2001:db8::80 \
         $(for i in $(seq 40); do echo "--txt-record=big.test,$(printf %0100d $i)"; done)
       skiff network create --subnet 10.90.0.0/24 back >/dev/null
       skiff network create --subnet 10.91.0.0/24 --internal inner >/dev/null
@@ -108,6 +113,9 @@ struct NameResolutionTests {
       echo "size $(ask web +bufsize=1400 +ignore big.test TXT | grep -o 'MSG SIZE.*' | awk '{ print ($4 <= 1400) }')"
       echo "internal $(ask closed example.test | grep -o 'status: [A-Z]*\|network inner is internal' | tr '\n' ' ')"
       echo "known inside $(ask closed +short closed)"
+      # Not even a question leaves an internal network (CVE-2024-29018), in words or as an address.
+      ask closed leak.test >/dev/null; ask closed +tcp leak.test >/dev/null; ask closed -x 192.0.2.1 >/dev/null
+      echo "leaked $(grep -c 'leak.test\|in-addr' "$work"/queries) seen $(grep -c 'query.A. example.test' "$work"/queries)"
       # Hundreds at once, of containers and of the world; then noise, which ends nobody's answers.
       cat >"$work"/many.py <<'PYTHON'
       import os, random, socket
@@ -164,9 +172,55 @@ struct NameResolutionTests {
     #expect(
       lines == [
         "192.0.2.80", "2001:db8::80", "192.0.2.80", "cut 1 40", "size 1",
-        "internal status: SERVFAIL network inner is internal ", "known inside 10.91.0.2", "answered 400", "10.90.0.2",
+        "internal status: SERVFAIL network inner is internal ", "known inside 10.91.0.2", "leaked 0 seen 2",
+        "answered 400", "10.90.0.2",
         "198.51.100.9", "1", "198.51.100.9", "dead status: SERVFAIL 127.0.0.99 does not serve names ",
         "own 10.90.0.3 203.0.113.5",
       ], "\(lines)")
+  }
+
+  /// What docker 20.10 wrote for the same words on the same host, but for its addresses; docker 25 and later write the lines of
+  /// resolv.conf in our order.
+  @Test func filesInEtcAreDockers() throws {
+    let lines = try run(
+      #"""
+      printf 'search corp.test\nnameserver 127.0.0.53\noptions edns0 timeout:3\n' >"$work"/resolv.conf
+      skiff network create --subnet 10.90.0.0/24 back >/dev/null
+      show() { skiff run --rm "$@" --rootfs "$rootfs" sh -c "cat /etc/hosts | tail -n +3; cat /etc/resolv.conf /etc/hostname"; }
+      show --network back --hostname h1 --domainname d.test --add-host x:1.2.3.4 --add-host g:host-gateway
+      echo ---
+      skiff run --rm --network back --dns 9.9.9.9 --dns-search a.test --dns-option ndots:2 --rootfs "$rootfs" cat /etc/resolv.conf
+      echo ---
+      skiff run --rm --network back --dns-search . --rootfs "$rootfs" cat /etc/resolv.conf
+      echo ---
+      skiff run --rm --network host --add-host x:1.2.3.4 --rootfs "$rootfs" sh -c "cat /etc/resolv.conf; tail -n 1 /etc/hosts"
+      echo ---
+      skiff run --rm --dns 9.9.9.9 --dns fd00::9 --rootfs "$rootfs" cat /etc/resolv.conf
+      skiff run -d --name neighbour --rootfs "$rootfs" sleep 1000 >/dev/null
+      skiff run --rm --name self --hostname h2 --rootfs "$rootfs" sh -c 'tail -n +7 /etc/hosts; grep -c neighbour /etc/hosts' | cut -d. -f 4-
+      skiff run --rm --network back --dns-search -x --rootfs "$rootfs" true 2>&1 | head -n 1
+      skiff run --rm --network back --add-host x:1.2.3 --rootfs "$rootfs" true 2>&1 | head -n 1
+      """#)
+    let parts = lines.split(separator: "---").map(Array.init)
+    guard parts.count == 5 else {
+      Issue.record("\(lines)")
+      return
+    }
+    #expect(
+      parts[0] == [
+        "fe00::0\tip6-localnet", "ff00::0\tip6-mcastprefix", "ff02::1\tip6-allnodes", "ff02::2\tip6-allrouters",
+        "1.2.3.4\tx", "10.90.0.1\tg", "10.90.0.2\th1.d.test h1", "nameserver 127.0.0.11", "search corp.test",
+        "options edns0 timeout:3 ndots:0", "h1",
+      ])
+    #expect(parts[1] == ["nameserver 127.0.0.11", "search a.test", "options ndots:2"])
+    #expect(parts[2] == ["nameserver 127.0.0.11", "options edns0 timeout:3 ndots:0"])
+    #expect(parts[3] == ["search corp.test", "nameserver 127.0.0.53", "options edns0 timeout:3", "1.2.3.4\tx"])
+    #expect(
+      Array(parts[4][..<4]) == [
+        "nameserver 9.9.9.9", "nameserver fd00::9", "search corp.test", "options edns0 timeout:3",
+      ])
+    // On the default network a container knows itself, by its address there, and nobody else.
+    #expect(Array(parts[4][4..<6]) == ["3\th2", "0"], "\(parts[4])")
+    #expect(parts[4][6...].allSatisfy { $0.hasPrefix("skiff: ") } && parts[4].count == 8, "\(parts[4])")
   }
 }

@@ -112,7 +112,7 @@ package func parseSearchDomain(_ text: String) throws(OptionError) -> String {
   let isFine = text.utf8.allSatisfy { byte in
     (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || [45, 46, 95].contains(byte)
   }
-  guard isFine, (1...253).contains(text.utf8.count), text == "." || !text.hasPrefix(".") else {
+  guard isFine, (1...253).contains(text.utf8.count), text == "." || !text.hasPrefix("."), !text.hasPrefix("-") else {
     throw OptionError("a domain is letters, digits, - . and _, such as example.com; a single dot is none")
   }
   return text

@@ -1,5 +1,4 @@
 internal import CSHA256
-package import ImageSpec
 
 /// SHA-256 (FIPS 180-4), in plain Swift; by the processor's own instructions where it has them and there is much to hash.
 ///
@@ -7,13 +6,11 @@ package import ImageSpec
 /// base of 1.1 ms), 9.5 MB to the program and two minutes to a clean build. Plain, this one hashes 0.27 GB a second of
 /// processor time where the same loop in C (clang -O2) does 0.23; with SHA-NI 1.8, as swift-crypto does. The tests compare
 /// both with sha256sum.
-package struct SHA256: Sendable {
+package struct SHA256: BlockHash, Sendable {
   private var state: [8 of UInt32] = [
     0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
   ]
-  /// Bytes that wait for the rest of their block.
-  private var tail: [UInt8] = []
-  private var length: UInt64 = 0
+  package var pending = PendingBlock()
   private let usesInstructions: Bool
   private let isForMuch: Bool
 
@@ -28,55 +25,19 @@ package struct SHA256: Sendable {
   package init(usesInstructions: Bool = true, isForMuch: Bool = false) {
     self.usesInstructions = usesInstructions
     self.isForMuch = isForMuch
-    tail.reserveCapacity(64)
   }
 
-  package static func digest(of bytes: [UInt8]) -> Digest {
-    var hash = SHA256()
-    hash.update(bytes[...])
-    return hash.finish()
-  }
-
-  package mutating func update(_ bytes: ArraySlice<UInt8>) { unsafe update(bytes.span.bytes) }
-
-  package mutating func update(_ bytes: RawSpan) {
-    length &+= UInt64(bytes.byteCount)
-    var start = 0
-    if !tail.isEmpty {
-      start = min(64 - tail.count, bytes.byteCount)
-      append(bytes.extracting(..<start))
-      guard tail.count == 64 else { return }
-      let block = tail
-      unsafe compress(block.span.bytes)
-      tail.removeAll(keepingCapacity: true)
-    }
-    let end = start + (bytes.byteCount - start) & ~63
-    if end > start { compress(bytes.extracting(start..<end)) }
-    append(bytes.extracting(end...))
-  }
-
-  private mutating func append(_ bytes: RawSpan) {
-    unsafe bytes.withUnsafeBytes { unsafe tail.append(contentsOf: $0) }
-  }
-
-  package consuming func finish() -> Digest {
-    let bits = length &* 8
-    var last = tail
-    last.append(0x80)
-    last.append(contentsOf: repeatElement(0, count: (120 - last.count % 64) % 64))
-    for shift in stride(from: UInt64(56), through: 0, by: -8) { last.append(UInt8(truncatingIfNeeded: bits >> shift)) }
-    unsafe compress(last.span.bytes)
+  /// 32 bytes.
+  package consuming func result() -> [UInt8] {
+    end()
     var bytes: [UInt8] = []
-    for index in 0..<8 {
-      for shift in stride(from: UInt32(24), through: 0, by: -8) {
-        bytes.append(UInt8(truncatingIfNeeded: state[index] >> shift))
-      }
-    }
-    return Digest(sha256: bytes)
+    bytes.reserveCapacity(32)
+    for index in 0..<8 { append(state[index], to: &bytes) }
+    return bytes
   }
 
   /// - Parameter blocks: a multiple of 64 bytes.
-  private mutating func compress(_ blocks: RawSpan) {
+  package mutating func compress(_ blocks: RawSpan) {
     precondition(blocks.byteCount % 64 == 0, "SHA-256 takes whole blocks")
     guard usesInstructions, isForMuch || blocks.byteCount >= Self.large, Self.hasInstructions else {
       return compressPlainly(blocks)

@@ -1,9 +1,7 @@
 /// SHA-1 (FIPS 180-4). SPDX 2.3 demands it of every file (8.4); nothing here relies on it, for it can be forged since 2017.
-package struct SHA1: Sendable {
+package struct SHA1: BlockHash, Sendable {
   private var state: [5 of UInt32] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0]
-  /// Bytes that wait for the rest of their block.
-  private var tail: [UInt8] = []
-  private var length: UInt64 = 0
+  package var pending = PendingBlock()
 
   package init() {}
 
@@ -14,29 +12,9 @@ package struct SHA1: Sendable {
     return hash.finish()
   }
 
-  package mutating func update(_ bytes: ArraySlice<UInt8>) {
-    length &+= UInt64(bytes.count)
-    var rest = bytes
-    if !tail.isEmpty {
-      let missing = rest.prefix(64 - tail.count)
-      tail.append(contentsOf: missing)
-      rest = rest.dropFirst(missing.count)
-      guard tail.count == 64 else { return }
-      compress(tail[...])
-      tail.removeAll(keepingCapacity: true)
-    }
-    let whole = rest.count & ~63
-    if whole > 0 { compress(rest.prefix(whole)) }
-    tail.append(contentsOf: rest.dropFirst(whole))
-  }
-
+  /// 40 hexadecimal digits.
   package consuming func finish() -> String {
-    let bits = length &* 8
-    var last = tail
-    last.append(0x80)
-    last.append(contentsOf: repeatElement(0, count: (120 - last.count % 64) % 64))
-    for shift in stride(from: UInt64(56), through: 0, by: -8) { last.append(UInt8(truncatingIfNeeded: bits >> shift)) }
-    compress(last[...])
+    end()
     var text = ""
     for index in 0..<5 {
       let word = String(state[index], radix: 16)
@@ -45,10 +23,9 @@ package struct SHA1: Sendable {
     return text
   }
 
-  /// - Parameter blocks: a multiple of 64 bytes.
-  private mutating func compress(_ blocks: ArraySlice<UInt8>) {
-    precondition(blocks.count % 64 == 0, "SHA-1 takes whole blocks")
-    let bytes = unsafe blocks.span.bytes
+  /// - Parameter bytes: a multiple of 64.
+  package mutating func compress(_ bytes: RawSpan) {
+    precondition(bytes.byteCount % 64 == 0, "SHA-1 takes whole blocks")
     var words = [80 of UInt32](repeating: 0)
     var offset = 0
     while offset < bytes.byteCount {
