@@ -145,7 +145,12 @@ extension Engine {
       return
     }
     guard !record.networks.isEmpty else { return }
-    try? networks.release(identifier.description, record.networks.compactMap(\.attachment))
+    let attachments = record.networks.compactMap(\.attachment)
+    if record.ports.isEmpty {
+      try? networks.release(identifier.description, leases: attachments)
+    } else {
+      try? networks.release(identifier.description, attachments)
+    }
   }
 
   /// The others on its networks learn the container's names.

@@ -65,6 +65,10 @@ extension NetworkStore {
     network.auxiliary = pools.auxiliary
     try network.checkOptions()
     if request.hasIPv6 || pools.subnet6 != nil {
+      guard exists(forwarding6) else {
+        throw NetworkError(
+          .host, "this host's kernel has no IPv6", hint: "boot it without ipv6.disable=1, or leave --ipv6 out")
+      }
       let subnet6 =
         if let asked = pools.subnet6 {
           try askedSubnet6(asked, driver: request.driver, replacing: replacing)

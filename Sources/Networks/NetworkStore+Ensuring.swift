@@ -147,6 +147,10 @@ extension NetworkStore {
       // without IPv6 of its own it has none at all.
       if network.subnet6 != nil {
         steps.append(.setSysctl(key: "net/ipv6/conf/\(network.bridge)/accept_ra", value: "0", before: "1"))
+        // On a host whose new links have none, this one has it all the same.
+        if (try? readText("/proc/sys/net/ipv6/conf/default/disable_ipv6")) == "1" {
+          steps.append(.setSysctl(key: "net/ipv6/conf/\(network.bridge)/disable_ipv6", value: "0", before: "1"))
+        }
       } else if exists("/proc/sys/net/ipv6/conf/default/disable_ipv6") {
         steps.append(.setSysctl(key: "net/ipv6/conf/\(network.bridge)/disable_ipv6", value: "1", before: "0"))
       }
