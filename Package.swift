@@ -105,6 +105,7 @@ let package = Package(
     room("Systemd", "DBus", "Cgroups", "Steps", "Kernel"),
     room("Netlink", "Steps", "Kernel"),
     room("Firewall", "Netlink", "Steps", "Kernel"),
+    room("CNI", "JSON", "Steps", "Kernel"),
     room("Seccomp", "RuntimeSpec", "JSON", "Steps", "Kernel"),
     room("Privileges", "RuntimeSpec", "Steps", "Kernel"),
     room("Terminals", "Steps", "Kernel"),
@@ -116,7 +117,8 @@ let package = Package(
       "Inside", "Planning", "Rooted", "Mounts", "Cgroups", "Netlink", "Seccomp", "Privileges", "Terminals", "ELF",
       "Explain", "Steps", "Kernel"),
     room(
-      "Launching", "Inside", "Planning", "Rooted", "Mounts", "Systemd", "Cgroups", "Netlink", "Firewall", "Terminals",
+      "Launching", "Inside", "Planning", "Rooted", "Mounts", "Systemd", "Cgroups", "Netlink", "Firewall", "CNI",
+      "Terminals",
       "RuntimeSpec", "Steps", "Kernel"),
     room("Containers", "ImageSpec", "JSON", "Kernel"),
     room("Resolving", "DNS", "Kernel"),
@@ -135,7 +137,8 @@ let package = Package(
     room("RegistryRequests", "JSON", "Kernel"),
     room("Volumes", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
     room(
-      "Engine", "Networks", "Volumes", "Archives", "Layers", "Blobs", "Monitoring", "Resolving", "DNS", "Containers",
+      "Engine", "Networks", "CNI", "Volumes", "Archives", "Layers", "Blobs", "Monitoring", "Resolving", "DNS",
+      "Containers",
       "Launching", "Inside",
       "Planning", "Privileges", "Seccomp", "Cgroups", "RuntimeSpec", "ImageSpec", "JSON", "Arguments", "Rooted",
       "Steps", "Kernel"),

@@ -76,6 +76,7 @@ extension Engine {
   }
 
   private func networkSettings(of record: ContainerRecord, _ state: ContainerState) -> JSONValue {
+    if state.status == .running, let settings = pluginSettings(of: record) { return settings }
     var endpoints = JSONObject()
     for network in record.networks where !network.isPending {
       endpoints[network.network] = endpoint(network, of: record, isThere: state.status == .running)
@@ -117,7 +118,7 @@ extension Engine {
   }
 
   /// By the container's ends, as docker has it.
-  private func ports(of record: ContainerRecord) -> JSONValue {
+  func ports(of record: ContainerRecord) -> JSONValue {
     let ends = Dictionary(grouping: record.ports, by: \.containerEnd).sorted { $0.key < $1.key }
     var object = JSONObject()
     for (end, ports) in ends {

@@ -40,6 +40,11 @@ extension Engine {
       return NetworkUse(
         mode: "container:\(other)", sharedNamespace: Path("/proc/\(process)/ns/net"),
         sharedFiles: store.files(of: other), hostname: hostname)
+    case .plugins(let name):
+      let list = try pluginList(name)
+      var use = NetworkUse(mode: "cni:\(name)", hostname: hostname)
+      use.ports = try publishedPorts(ports, by: list)
+      return use
     case .bridge, .named:
       let all = endpoints.isEmpty ? [EndpointRequest(network: request.networkName)] : endpoints
       return try attach(identifier, to: all, hostname, ports, rehearsal: rehearsal)
@@ -49,7 +54,7 @@ extension Engine {
   private func refusePorts(_ ports: [PortRequest], on request: NetworkRequest) throws(Failure) {
     guard !ports.isEmpty else { return }
     switch request {
-    case .bridge, .named: return
+    case .bridge, .named, .plugins: return
     case .host:
       throw Failure(
         .usage, "with --network host every port of the container is the host's already", hint: "leave -p out")
@@ -140,6 +145,7 @@ extension Engine {
 
   /// - Parameter record: nil where it is not known what the container had: then every network is looked at.
   func releaseNetwork(of identifier: ContainerIdentifier, record: ContainerRecord?) {
+    leavePlugins(identifier)
     guard let record else {
       try? networks.release(identifier.description)
       return
@@ -171,6 +177,7 @@ extension Engine {
   }
 
   func networkSteps(of record: ContainerRecord) throws(Failure) -> (wiring: [NetworkStep], inside: [NetworkStep]) {
+    if let network = try pluginNetwork(of: record) { return ([.joinPlugins(network)], [.setUp(.loopback)]) }
     // With none there is loopback still; a shared namespace is somebody else's to set up.
     guard !record.networks.isEmpty else { return ([], record.networkMode == "none" ? [.setUp(.loopback)] : []) }
     var wiring: [NetworkStep] = []

@@ -161,6 +161,8 @@ package enum NetworkRequest: Hashable, Sendable {
   case bridge, none, host
   case container(String)
   case named(String)
+  /// Of CNI plugins.
+  case plugins(String)
 
   var networkName: String { if case .named(let name) = self { name } else { Network.defaultName } }
 }

@@ -101,9 +101,37 @@ extension Explanation {
       self.init(settingNetworkParameter: key, to: value)
     case .openNameSockets(let redirect):
       self.init(openingNameSockets: redirect)
+    case .joinPlugins(let network):
+      self.init(callingPluginsOf: network)
     case .applyFirewall(let change, _):
       self.init(applying: change)
     }
+  }
+
+  private init(callingPluginsOf network: PluginNetwork) {
+    let types = network.plugins.map { Trace.clean($0.type) }.joined(separator: ", then ")
+    let directories = network.directories.map(\.string).joined(separator: ":")
+    self.init(
+      name: "network.joinPlugins",
+      sentence: "Have \(types) put the container on \(Trace.clean(network.name)), a network of CNI plugins, as "
+        + "\(Trace.clean(network.interface)).",
+      calls: network.plugins.map {
+        "execve(\(Trace.string($0.type)), CNI_COMMAND=ADD, CNI_NETNS=/proc/PID/ns/net, "
+          + "CNI_IFNAME=\(Trace.clean(network.interface)))"
+      },
+      // Each has the answer of the one before it as one member more.
+      shell: network.plugins.enumerated().map { (index, plugin) in
+        let whole = String(decoding: plugin.configuration, as: UTF8.self)
+        let input =
+          index == 0
+          ? ShellWord(whole).description
+          : ShellWord(whole.dropLast() + ",\"prevResult\":").description + "\"$answer\"'}'"
+        return command(
+          "answer=$(printf %s", input, "| env CNI_COMMAND=ADD", "CNI_CONTAINERID=\(ShellWord(network.container))",
+          "CNI_NETNS=\"/proc/$pid/ns/net\"", "CNI_IFNAME=\(ShellWord(network.interface))",
+          "CNI_PATH=\(ShellWord(directories))", "PATH=\(ShellWord(directories)):\"$PATH\"",
+          "\(ShellWord(plugin.type)))")
+      })
   }
 
   private init(making pair: VethPair) {

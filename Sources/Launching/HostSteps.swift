@@ -1,3 +1,4 @@
+internal import CNI
 internal import Cgroups
 internal import Firewall
 internal import Inside
@@ -30,6 +31,9 @@ func performOnHost(_ step: Step, container: Container?) throws(Fault) -> Bool {
     try manager.set(unit.properties, of: unit.name)
   case .cgroup(.stopUnit(let name, let isUser, let groups)): try stopUnit(name, isUser: isUser, groups)
   case .cgroup(let step): try Cgroups.perform(step)
+  case .network(.joinPlugins(let network)):
+    guard let container else { throw misplaced(step) }
+    try join(network, namespace: Path("/proc/\(container.process)/ns/net"))
   case .network(let step): try Netlink.perform(step, container: container?.network)
   case .process(.mapIdentifiers(let users, let groups, let writer)):
     guard let container else { throw misplaced(step) }

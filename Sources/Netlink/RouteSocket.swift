@@ -209,6 +209,8 @@ package struct RouteSocket: ~Copyable {
     case .setSysctl(let key, let value, _): try writeControl(Path("/proc/sys/\(key)"), value)
     case .openNameSockets:
       throw Fault("plan", .invalid, arguments: "sockets for names, where only links, addresses and routes change")
+    case .joinPlugins:
+      throw Fault("plan", .invalid, arguments: "plugins, where only links, addresses and routes change")
     case .applyFirewall:
       throw Fault("plan", .invalid, arguments: "firewall rules, where only links, addresses and routes change")
     }

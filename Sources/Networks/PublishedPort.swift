@@ -21,7 +21,7 @@ package struct PublishedPort: Hashable, Sendable {
 }
 
 extension IPAddress {
-  static let anyIPv4 = IPAddress.v4(IPv4Address(value: 0))
+  package static let anyIPv4 = IPAddress.v4(IPv4Address(value: 0))
   static let anyIPv6 = IPAddress.v6(IPv6Address(value: 0))
   /// It stands for all of its family.
   var isAny: Bool { self == .anyIPv4 || self == .anyIPv6 }

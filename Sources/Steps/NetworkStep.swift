@@ -42,6 +42,9 @@ package enum NetworkStep: Hashable, Sendable {
   /// Opens, in the container's namespace, the sockets where it asks for names; the supervisor keeps them. `redirect` leads the
   /// usual port there.
   case openNameSockets(redirect: FirewallChange)
+  /// Programs of the host put the container on a network of theirs. What they made is taken back by the record of it that they
+  /// leave, by whoever releases the container's other addresses.
+  case joinPlugins(PluginNetwork)
   /// One transaction of nf_tables, with the one that takes it back.
   case applyFirewall(FirewallChange, reverse: FirewallChange?)
 
@@ -58,6 +61,7 @@ package enum NetworkStep: Hashable, Sendable {
     case .moveLink, .returnLink: nil
     // Sockets and rules are gone with the container's namespace.
     case .openNameSockets: nil
+    case .joinPlugins: nil
     // What a link carries goes with the link.
     case .replaceDefaultRoute, .setMtu, .isolate: nil
     case .attach, .reflect, .setUp, .addAddress, .addAddress6, .addDefaultRoute,

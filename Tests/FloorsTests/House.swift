@@ -10,7 +10,10 @@ struct House {
       "JSON", "RuntimeSpec", "ImageSpec", "Hashing", "SPDX", "DNS", "Archive", "Compression", "ISAL", "ELF",
       "Arguments", "Steps", "Explain",
     ],
-    ["Rooted", "Mounts", "Cgroups", "DBus", "Systemd", "Netlink", "Firewall", "Seccomp", "Privileges", "Terminals"],
+    [
+      "Rooted", "Mounts", "Cgroups", "DBus", "Systemd", "Netlink", "Firewall", "CNI", "Seccomp", "Privileges",
+      "Terminals",
+    ],
     ["Planning", "Inside", "Launching", "Containers", "Resolving", "Monitoring"],
     ["Blobs", "Layers", "Archives", "Staging", "Networks", "Volumes", "Engine", "OCIRuntime", "RegistryRequests"],
     ["RuntimeCLI", "SkiffCLI", "RegistryClient"],

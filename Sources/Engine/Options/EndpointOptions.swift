@@ -72,7 +72,7 @@ package struct EndpointOptions: Hashable, Sendable {
 
   /// `NAME`, or `name=NAME,ip=…,alias=…`.
   private static func parse(_ text: String) throws(OptionError) -> (NetworkRequest, EndpointRequest) {
-    guard text.contains("="), !text.hasPrefix("container:") else {
+    guard text.contains("="), !text.hasPrefix("container:"), !text.hasPrefix("cni:") else {
       let mode = try NetworkRequest(text)
       return (mode, EndpointRequest(network: mode.networkName))
     }
@@ -175,6 +175,7 @@ extension NetworkRequest {
     case .host: "host"
     case .container(let name): "container:\(name)"
     case .named(let name): name
+    case .plugins(let name): "cni:\(name)"
     }
   }
 }

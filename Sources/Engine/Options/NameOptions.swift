@@ -38,7 +38,7 @@ package func parseWorkingDirectory(_ text: String) throws(OptionError) -> String
 }
 
 extension NetworkRequest {
-  /// `--network`: `bridge`, `none`, `host`, `container:NAME` or a network's name.
+  /// `--network`: `bridge`, `none`, `host`, `container:NAME`, `cni:NAME` or a network's name.
   package init(_ text: String) throws(OptionError) {
     switch text {
     case "bridge", "default": self = .bridge
@@ -49,10 +49,15 @@ extension NetworkRequest {
         let name = String(text.dropFirst(10))
         guard isValidName(name) else { throw OptionError("container: needs a container's name or id after it") }
         self = .container(name)
+      } else if text.hasPrefix("cni:") {
+        guard text.utf8.count > 4 else {
+          throw OptionError("cni: needs the name of a network in /etc/cni/net.d after it")
+        }
+        self = .plugins(String(text.dropFirst(4)))
       } else if isValidName(text) {
         self = .named(text)
       } else {
-        throw OptionError("expected bridge, none, host, container:NAME or the name of a network")
+        throw OptionError("expected bridge, none, host, container:NAME, cni:NAME or the name of a network")
       }
     }
   }

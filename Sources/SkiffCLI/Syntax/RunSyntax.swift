@@ -102,7 +102,7 @@ enum RunCommand {
       Option(
         "network", .repeated, value: "network",
         help:
-          "Connect a container to a network: bridge, none, host, container:NAME, or names (name=N,ip=A,alias=B to say more)",
+          "Connect a container to a network: bridge, none, host, container:NAME, cni:NAME, or names (name=N,ip=A,alias=B to say more)",
         completion: .networks),
       Option("net", .repeated, value: "network", help: "", completion: .networks, isHidden: true),
       Option("ip", .value, value: "ip", help: "IPv4 address (e.g., 172.30.100.104)"),
