@@ -42,6 +42,27 @@ extension Engine {
     } catch { throw Failure(error) }
   }
 
+  /// What connecting a container that runs would do: on the host, and in its network namespace. Nothing is made.
+  package func rehearseConnecting(
+    _ word: String, to request: EndpointRequest
+  ) throws(Failure) -> (host: [Step], inside: [Step]) {
+    let identifier = try find(word)
+    let record = try record(of: identifier)
+    try refuseConnecting(record)
+    guard try containerState(of: identifier).status == .running else { return ([], []) }
+    do throws(NetworkError) {
+      if let name = try? networks.find(request.network).name { try refuseTwice(name, record) }
+      var host: [Step] = []
+      let interface = try freeInterface(record)
+      let new = try networks.rehearse(identifier.description, on: request, interface) { host.append($0) }
+      var all = record.networks.compactMap(\.attachment) + [new]
+      NetworkAttachment.chooseDefaultRoutes(&all)
+      var attachment = all[all.count - 1]
+      attachment.publishes = !record.ports.isEmpty
+      return (host + attachment.wiring.map(Step.network), attachment.joining.map(Step.network))
+    } catch { throw Failure(error) }
+  }
+
   /// The container does not run: its next start wires it.
   private func remember(
     _ request: EndpointRequest, in record: inout ContainerRecord, _ identifier: ContainerIdentifier

@@ -83,6 +83,14 @@ extension NetworkStore {
   }
 
   package func rehearse(
+    _ container: String, on request: EndpointRequest, _ interface: Int, observe: (Step) -> Void
+  ) throws(NetworkError) -> NetworkAttachment {
+    let (attachment, _): (NetworkAttachment, Network) = try rehearse(
+      container, on: request, interface, observe: observe)
+    return attachment
+  }
+
+  package func rehearse(
     _ container: String, on word: String, observe: (Step) -> Void = { _ in }
   ) throws(NetworkError) -> NetworkAttachment {
     try rehearse(container, on: EndpointRequest(network: word), 0, observe: observe).0

@@ -19,7 +19,8 @@ struct Glass {
     isTimed = false
   }
 
-  init(_ arguments: ParsedArguments) throws(UsageError) {
+  /// - Parameter hasTimings: the command takes --timings.
+  init(_ arguments: ParsedArguments, hasTimings: Bool = true) throws(UsageError) {
     switch try arguments.choice("explain", of: ["text", "shell", "json"]) {
     case "text": form = .text
     case "shell": form = .shell
@@ -27,7 +28,7 @@ struct Glass {
     default: form = nil
     }
     isRehearsal = arguments.flag("dry-run")
-    isTimed = arguments.flag("timings")
+    isTimed = hasTimings && arguments.flag("timings")
   }
 
   /// Whether there is something to print before the first step: a rehearsal without a word would be useless.

@@ -1,5 +1,6 @@
 internal import Arguments
 internal import Engine
+internal import Explain
 internal import Networks
 
 /// `skiff network connect` and `disconnect`
@@ -16,7 +17,20 @@ enum NetworkConnect {
         throw arguments.bad("driver-opt", option, error.reason, suggestion: error.suggestion)
       }
     }
-    try arguments.engine.connect(arguments.positionals[1], to: request)
+    let (engine, container) = (try arguments.engine, arguments.positionals[1])
+    let glass = try Glass(arguments, hasTimings: false)
+    if glass.isWanted {
+      // A script would have to know the container's process, which is another one after each start.
+      guard arguments.string("explain") != "shell" else {
+        throw arguments.bad("explain", "shell", "there is no script for a container that runs: text or json")
+      }
+      let steps = try engine.rehearseConnecting(container, to: request)
+      try glass.show(
+        ExplainedRun(
+          title: "skiff network connect \(request.network) \(container)", host: steps.host, finishing: steps.inside))
+    }
+    if glass.isRehearsal { return 0 }
+    try engine.connect(container, to: request)
     return 0
   }
 

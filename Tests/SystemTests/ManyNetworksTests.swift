@@ -64,6 +64,8 @@ struct ManyNetworksTests {
       links() { skiff exec web sh -c 'ip -o link | while read n link rest; do echo -n "$link"; done; ip route | grep default | while read a b c d e f; do echo " $c $e"; done'; }
       claim() { readlink "$SKIFF_STATE"/networks/.ports/* | grep -o 'front.*\|back.*'; }
       skiff run -d --name web --network front -p 38413:80 --rootfs "$rootfs" sleep 1000 >/dev/null
+      skiff network connect --dry-run --explain --ip 10.90.0.7 back web | grep -c 'RTM_NEWLINK.*eth1\|RTM_NEWADDR.*10.90.0.7\|NLM_F_REPLACE.*10.90.0.1'
+      links
       skiff network connect --ip 10.90.0.7 --ip6 fd00:90::7 --alias db --link-local-ip 169.254.7.7 back web
       links; claim
       ls "$SKIFF_STATE"/networks/back/names | grep -x db
@@ -81,7 +83,7 @@ struct ManyNetworksTests {
       skiff network prune -f
       """#)
     let expected = [
-      "lo:eth0@if4:eth1@if5: 10.90.0.1 eth1", "back/10.90.0.7/80", "db", "1",
+      "4", "lo:eth0@if4: 10.91.0.1 eth0", "lo:eth0@if4:eth1@if5: 10.90.0.1 eth1", "back/10.90.0.7/80", "db", "1",
       "skiff: container web is on network back already", "lo:eth1@if5: 10.90.0.1 eth1", "back/10.90.0.7/80",
       "skiff: container web is not on network front", "skiff: network back is in use by web", "lo:", "back/0.0.0.0/80",
       "lo:eth0@if", "front/10.91.0.2/80", "back", "0", "Deleted Networks:", "back", "front",

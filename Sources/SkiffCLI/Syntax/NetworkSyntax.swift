@@ -66,7 +66,8 @@ enum NetworkCommand {
         Option(
           "gw-priority", .value, value: "int",
           help: "Highest gw-priority provides the default gateway. Accepts positive and negative values"),
-      ], positionals: Positionals(2, 2, first: .networks, rest: .containers),
+      ] + [GlassBox.explain, GlassBox.dryRun],
+      positionals: Positionals(2, 2, first: .networks, rest: .containers),
       examples: [.init("skiff network connect --alias db back web", "While it runs, or for its next start")])
   }
 
