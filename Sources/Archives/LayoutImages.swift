@@ -21,7 +21,8 @@ struct LayoutImages {
     self.choice = choice
     guard let bytes = try source.document("index.json", limit: Index.jsonLimits.length) else {
       throw StoreError(
-        .invalid, "it has no index.json", hint: "an OCI image layout has oci-layout, index.json and blobs")
+        .invalid, "it is no OCI image layout: it has no index.json",
+        hint: "an OCI image layout has oci-layout, index.json and blobs")
     }
     if let layout = try source.document("oci-layout", limit: 1 << 16) { try Self.checkVersion(layout) }
     let index: Index = try source.parse(bytes, "index.json")

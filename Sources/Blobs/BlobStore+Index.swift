@@ -44,11 +44,55 @@ extension BlobStore {
   /// Whether the list has the text in it, as this store writes it: for a start, which has no time to read all of the list.
   package func indexContains(_ text: String) -> Bool {
     guard let bytes = try? readFile(root.appending("index.json")) else { return false }
-    let wanted = Array(text.utf8)
-    guard let first = wanted.first, bytes.count >= wanted.count else { return false }
-    for start in 0...(bytes.count - wanted.count)
-    where bytes[start] == first && bytes[start..<start + wanted.count].elementsEqual(wanted) { return true }
-    return false
+    return ByteSearch(text).first(in: bytes) != nil
+  }
+
+  /// What the list has of one name: its manifest first, then that manifest under other names. By a look at the bytes, as this store
+  /// writes them: of a thousand entries two or three are read.
+  ///
+  /// - Parameters:
+  ///   - annotation: the one that names an image.
+  ///   - name: one that JSON writes as it is.
+  /// - Returns: nil when the name is not there, or another tool wrote the list in its own way.
+  package func images(with annotation: String, _ name: String) -> Index? {
+    guard let bytes = try? readFile(root.appending("index.json")),
+      let place = ByteSearch("\"\(annotation)\":\"\(name)\"").first(in: bytes),
+      let named = Self.entry(around: place, in: bytes), named.annotations[annotation] == name
+    else { return nil }
+    var found = Index(manifests: [named])
+    let digest = ByteSearch("\"digest\":\"\(named.digest)\"")
+    var start = 0
+    while let place = digest.first(in: bytes, from: start) {
+      guard let entry = Self.entry(around: place, in: bytes) else { return nil }
+      if entry.digest == named.digest && entry != named { found.manifests.append(entry) }
+      start = place + 1
+    }
+    return found
+  }
+
+  /// The entry of the list around a place in its bytes.
+  private static func entry(around place: Int, in bytes: [UInt8]) -> ContentDescriptor? {
+    // No text in JSON can hold these bytes: its quotes would be escaped.
+    let beginning = Array("{\"mediaType\":".utf8)
+    var start = place
+    while start >= 0, !bytes[start...].starts(with: beginning) { start -= 1 }
+    guard start >= 0 else { return nil }
+    var depth = 0
+    var isText = false
+    var end = start
+    while end < bytes.count {
+      switch bytes[end] {
+      case UInt8(ascii: "\\") where isText: end += 1
+      case UInt8(ascii: "\""): isText.toggle()
+      case UInt8(ascii: "{") where !isText: depth += 1
+      case UInt8(ascii: "}") where !isText:
+        depth -= 1
+        if depth == 0 { return place < end ? try? ContentDescriptor(parsing: Array(bytes[start...end])) : nil }
+      default: break
+      }
+      end += 1
+    }
+    return nil
   }
 
   /// Changes the list of images, one at a time. Nothing is written when `change` throws or changes nothing.

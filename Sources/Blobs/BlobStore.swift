@@ -177,7 +177,15 @@ package struct BlobStore: Sendable {
 
   func lock(_ name: String, _ kind: LockKind) throws(StoreError) -> Descriptor {
     do throws(Fault) {
-      let file = try Kernel.open(root.appending(name), [.readWrite, .create, .noFollow], mode: 0o600)
+      let path = root.appending(name)
+      let file: Descriptor
+      do throws(Fault) { file = try Kernel.open(path, [.readWrite, .create, .noFollow], mode: 0o600) } catch {
+        // Who only looks, on a disk that is mounted read-only, shares the lock that is there.
+        guard kind == .shared, error.errno == .readOnlyFileSystem,
+          let seen = try? Kernel.open(path, [.readOnly, .noFollow])
+        else { throw error }
+        file = seen
+      }
       try file.borrowed.lock(kind)
       return file
     } catch { throw StoreError("cannot lock the image store \(root)", error) }

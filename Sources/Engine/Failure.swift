@@ -30,7 +30,7 @@ package struct Failure: Error, Hashable, Sendable {
   package init(_ what: String, _ fault: Fault) {
     var plain = fault
     plain.hint = nil
-    self.init(.host, "\(what): \(plain)", hint: fault.hint ?? Failure.hint(for: fault))
+    self.init(.host, "\(what): \(plain)", hint: fault.hint ?? fault.usualHint)
   }
 
   package var exitCode: Int32 {
@@ -38,22 +38,6 @@ package struct Failure: Error, Hashable, Sendable {
     case .usage, .notFound, .conflict, .host: 125
     case .notExecutable: 126
     case .programNotFound: 127
-    }
-  }
-
-  /// What to do about an errno whose cause is nearly always the same.
-  package static func hint(for fault: Fault) -> String? {
-    switch fault.errno {
-    case .noSpace: "the disk is full: free some space, or keep Skiff's state elsewhere with --root"
-    case .overQuota: "the disk quota is used up"
-    case .readOnlyFileSystem: "the file system is mounted read-only: keep Skiff's state elsewhere with --root"
-    case .notPermitted, .accessDenied:
-      effectiveUser() == 0
-        ? "the host withholds this right from root too (a container, a seccomp filter or a missing capability)"
-        : "this needs root: run it with sudo"
-    case .tooManyOpenFiles: "raise the limit on open files (ulimit -n)"
-    case .noSystemCall: "this kernel or a seccomp filter lacks the call; Skiff needs Linux 5.14 or newer"
-    default: nil
     }
   }
 }

@@ -172,6 +172,6 @@ extension Failure {
       case .invalid: .usage
       default: .host
       }
-    self.init(kind, error.message, hint: error.hint ?? error.fault.flatMap { Failure.hint(for: $0) })
+    self.init(kind, error.message, hint: error.hint ?? error.fault?.usualHint)
   }
 }

@@ -208,7 +208,7 @@ extension Failure {
     switch error.kind {
     case .notFound: self.init(.notFound, error.message, hint: error.hint)
     case .conflict: self.init(.conflict, error.message, hint: error.hint)
-    default: self.init(.host, error.message, hint: error.hint ?? error.fault.flatMap { Failure.hint(for: $0) })
+    default: self.init(.host, error.message, hint: error.hint ?? error.fault?.usualHint)
     }
   }
 }

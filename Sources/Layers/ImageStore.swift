@@ -43,13 +43,19 @@ package struct ImageStore: Sendable {
 
   /// The image by any of its names, its layers not unpacked.
   package func find(_ text: String) throws(StoreError) -> Image {
-    let index = try blobs.index()
     let digest = (try? Digest(text)) ?? Digest(hex: text)
+    var reference: Reference?
     if digest == nil {
-      let reference: Reference
       do throws(ImageSpecError) { reference = try Reference(text) } catch { throw StoreError(.invalid, error.reason) }
-      if let found = descriptor(of: reference, in: index) { return try load(found, index) }
     }
+    // A start looks for a name, and has no time to read a thousand others.
+    if let reference, reference.digest == nil,
+      let entries = blobs.images(with: Self.nameAnnotation, reference.familiar), let named = entries.manifests.first
+    {
+      return try load(named, entries)
+    }
+    let index = try blobs.index()
+    if let reference, let found = descriptor(of: reference, in: index) { return try load(found, index) }
     let hex = digest?.hex ?? text
     var found: [Image] = []
     for image in list(index) {

@@ -1,6 +1,7 @@
 internal import AsyncHTTPClient
 internal import Blobs
 internal import ImageSpec
+internal import Kernel
 internal import Layers
 internal import NIOCore
 internal import NIOHTTP1
@@ -133,5 +134,5 @@ struct BlobFetch: Sendable {
 
 extension RegistryFailure {
   /// The store's words are a person's already.
-  init(_ error: StoreError) { self.init(error.message, hint: error.hint) }
+  init(_ error: StoreError) { self.init(error.message, hint: error.hint ?? error.fault?.usualHint) }
 }

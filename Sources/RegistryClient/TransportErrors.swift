@@ -1,4 +1,5 @@
 internal import AsyncHTTPClient
+internal import Blobs
 internal import Kernel
 internal import NIOCore
 internal import NIOHTTP1
@@ -8,13 +9,14 @@ internal import NIOSSL
 // What went wrong below HTTP, in words.
 
 extension RegistryFailure {
-  /// - Parameter cause: an error of the HTTP client, the event loop or TLS.
+  /// - Parameter cause: an error of the HTTP client, the event loop, TLS or the store.
   init(_ what: String, cause: any Error) {
     self.init("\(what): \(reason(cause))")
     if isUntrusted(cause) {
       hint =
         "put the authority's certificate into /etc/docker/certs.d/HOST/ca.crt, or use --tls-verify=false to trust anybody"
     }
+    if let error = cause as? StoreError { hint = error.hint ?? error.fault?.usualHint }
     if isTransient(cause) { kind = .transient }
   }
 }

@@ -19,6 +19,12 @@ package struct RegistryHelper: Sendable {
     return places + ["/usr/libexec/skiff", "/usr/lib/skiff"]
   }
 
+  /// The same, for a person.
+  package static var home: String {
+    let (first, last) = (places.first ?? "/usr/lib/skiff", places.last ?? "/usr/lib/skiff")
+    return first == last ? "\(first)" : "\(first) or \(last)"
+  }
+
   /// Nil when it is in none of its places.
   package static func find() -> RegistryHelper? {
     places.map { $0.appending(name) }.first { mayExecute($0) }.map { RegistryHelper(path: $0) }

@@ -63,7 +63,7 @@ extension ChrootCommand {
       let command = "skiff stage \(ShellWord(directory)) \(ShellWord(program))"
       throw Failure(
         .host, "cannot chroot into \(directory): \(error.errno)",
-        hint: isMissing ? "make it first: \(command)" : Failure.hint(for: error))
+        hint: isMissing ? "make it first: \(command)" : error.usualHint)
     }
   }
 

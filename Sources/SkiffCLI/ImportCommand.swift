@@ -14,6 +14,11 @@ extension ImportCommand {
         "\(source) is not fetched: import reads a file or standard input",
         suggestion: "curl -fsSL \(source) | skiff import - NAME")
     }
+    if (try? status(of: Path(source)))?.kind == .directory {
+      throw arguments.fail(
+        "\(source) is a directory, and import reads a tar of one",
+        suggestion: "tar -C \(source) -c . | skiff import - NAME")
+    }
     let engine = try arguments.engine
     let store = try engine.images()
     var config = ImageConfig(platform: try LoadCommand.platform(arguments) ?? .host)

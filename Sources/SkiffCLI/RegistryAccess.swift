@@ -26,7 +26,7 @@ func registryHelper() throws(Failure) -> RegistryHelper {
   if let helper = RegistryHelper.find() { return helper }
   throw Failure(
     .notFound, "the program \(RegistryHelper.name), which speaks with registries, is not installed",
-    hint: "it belongs in \(RegistryHelper.places[0]) or \(RegistryHelper.places.last ?? "/usr/lib/skiff"); "
+    hint: "it belongs in \(RegistryHelper.home); "
       + "'skiff load' takes an image from a file without it")
 }
 

@@ -32,9 +32,9 @@ private func description(of error: any Error, failureCode: Int32) -> (message: S
     case .usage, .notExecutable, .programNotFound: (failure.message, failure.hint, failure.exitCode)
     case .notFound, .conflict, .host: (failure.message, failure.hint, failureCode)
     }
-  case let fault as Fault: (fault.description, fault.hint ?? Failure.hint(for: fault), failureCode)
+  case let fault as Fault: (fault.description, fault.hint ?? fault.usualHint, failureCode)
   case let step as StepFailure:
-    (step.fault.description, step.fault.hint ?? Failure.hint(for: step.fault), failureCode)
+    (step.fault.description, step.fault.hint ?? step.fault.usualHint, failureCode)
   default: ("\(error)", nil, failureCode)
   }
 }

@@ -134,4 +134,43 @@ private func withScratch<Result>(_ body: (Path) throws -> Result) throws -> Resu
       #expect(throws: StoreError.self) { try BlobStore(root: scratch.appending("file/images")) }
     }
   }
+
+  /// By a look at the bytes the same is found as by reading all of them, or nothing.
+  @Test func aNameIsFoundWithoutReadingTheList() throws {
+    try withScratch { scratch in
+      let store = try BlobStore(root: scratch)
+      let name = "org.opencontainers.image.ref.name"
+      func entry(_ number: Int, _ text: String?) -> ContentDescriptor {
+        var entry = ContentDescriptor(
+          mediaType: .ociManifest, digest: SHA256.digest(of: Array("\(number)".utf8)), size: Int64(number))
+        entry.annotations = ["a": #"{"mediaType":"x"} \ ""#, "z": "}{"]
+        entry.annotations[name] = text
+        return entry
+      }
+      let entries = [
+        entry(1, "box:1"), entry(2, "box:10"), entry(3, nil), entry(2, "other:1"), entry(4, "ox:1"), entry(2, "last:1"),
+      ]
+      #expect(store.images(with: name, "box:1") == nil)
+      try store.updateIndex { (index: inout Index) throws(StoreError) in
+        index.manifests = entries
+        index.annotations = [name: "whole:1"]
+      }
+      #expect(store.images(with: name, "box:1")?.manifests == [entries[0]])
+      #expect(store.images(with: name, "box:10")?.manifests == [entries[1], entries[3], entries[5]])
+      #expect(store.images(with: name, "last:1")?.manifests == [entries[5], entries[1], entries[3]])
+      #expect(store.images(with: name, "ox:1")?.manifests == [entries[4]])
+      #expect(store.images(with: name, "whole:1") == nil)
+      #expect(store.images(with: name, "box:") == nil && store.images(with: name, "nothing") == nil)
+      // As another tool may write it: not found, and so read.
+      let file = URL(filePath: "\(scratch)/index.json")
+      let written = try String(contentsOf: file, encoding: .utf8)
+      try Data(written.replacing("\":\"box", with: "\": \"box").utf8).write(to: file)
+      #expect(store.images(with: name, "box:1") == nil && store.indexContains("box:1"))
+      // Cut at every place: nothing is made up.
+      for length in stride(from: 0, to: written.utf8.count, by: 7) {
+        try Data(written.utf8.prefix(length)).write(to: file)
+        if let found = store.images(with: name, "box:1") { #expect(found.manifests == [entries[0]]) }
+      }
+    }
+  }
 }

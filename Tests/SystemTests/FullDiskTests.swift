@@ -40,6 +40,7 @@ struct FullDiskTests {
     ).finish()
     #expect(result.output == "refused\nas it was\nboat:latest: whole\nboat\nruns\n", "\(result)")
     #expect(result.errors.contains("no space left on device"), "\(result.errors)")
+    #expect(result.errors.contains("hint: the disk is full: free some space"), "\(result.errors)")
   }
 
   @Test(arguments: ["-i archive.tar", "<archive.tar"]) func aLoad(words: String) throws {
