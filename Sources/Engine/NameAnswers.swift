@@ -19,8 +19,7 @@ extension Engine {
       upstream: {
         // Asked from inside, a server gets there by the container's own ways, or not at all.
         if !asked.isEmpty { return .servers(asked) }
-        let closed = networks.internalNetworks(of: container)
-        if !closed.isEmpty { return .closed(closedReason(closed)) }
+        if let closed = networks.onlyInternalNetworks(of: container) { return .closed(closedReason(closed)) }
         return .servers(hostNameServers())
       })
     source.generation = { networks.nameGeneration() }
@@ -45,7 +44,8 @@ extension Engine {
 }
 
 private func closedReason(_ networks: [String]) -> String {
-  networks.count == 1
+  if networks.isEmpty { return "the container is on no network: nobody is asked" }
+  return networks.count == 1
     ? "network \(networks[0]) is internal: nobody outside is asked"
     : "the networks \(networks.joined(separator: ", ")) are internal: nobody outside is asked"
 }
@@ -133,7 +133,8 @@ extension NetworkUse {
   /// The host, where that is asked for: the way out of the first network that has one.
   private func resolved(_ entry: Label) -> [Label] {
     guard entry.value == Label.hostGateway else { return [entry] }
-    let outlet = records.first { !$0.gateway.isEmpty || !$0.gateway6.isEmpty }
+    // The gateway of a macvlan is a router somewhere else.
+    let outlet = records.first { !$0.bridge.isEmpty && (!$0.gateway.isEmpty || !$0.gateway6.isEmpty) }
     let gateways = [outlet?.gateway, outlet?.gateway6].compactMap { $0 }.filter { !$0.isEmpty }
     // With the host's network, the host is the container's own.
     return (gateways.isEmpty && mode == "host" ? ["127.0.0.1"] : gateways).map { Label(name: entry.name, value: $0) }

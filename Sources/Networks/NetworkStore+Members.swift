@@ -73,7 +73,11 @@ extension NetworkStore {
     guard exists(file) else { return }
     let lock = try locked(membersLock(network), .exclusive)
     defer { hold(lock) }
-    if let member = readMember(container, network) { removeNames(of: member, from: network) }
+    if let member = readMember(container, network) {
+      removeNames(of: member, from: network)
+      // It may go on running, on its other networks.
+      if !member.hosts.isEmpty { try? rewriteHosts(member.hosts, network, []) }
+    }
     do throws(Fault) { try removeFile(file) } catch { if error.errno != .noSuchFile { throw error } }
     try rewriteHosts(network)
   }

@@ -132,14 +132,14 @@ extension NetworkStore {
   }
 
   /// The container's networks, when all of them are internal: then nobody outside is to hear of its questions
-  /// (CVE-2024-29018). Empty otherwise.
-  package func internalNetworks(of container: String) -> [String] {
+  /// (CVE-2024-29018), and none either when it is on no network at all. Nil when one leads outside.
+  package func onlyInternalNetworks(of container: String) -> [String]? {
     let names = networkNames(of: container)
     let isClosed = names.allSatisfy { name in
       // A network that cannot be read is no way out.
       ((try? read(name)) ?? nil)?.isInternal ?? true
     }
-    return isClosed ? names : []
+    return isClosed ? names : nil
   }
 }
 
