@@ -106,7 +106,7 @@ extension Engine {
       let steps = preparationSteps(files, record, spec, request, image, hostname: hostname, network: network)
       return PreparedContainer(
         identifier: identifier, record: record, steps: steps,
-        warnings: warnings + [network.warning].compactMap { $0 }, spec: spec, network: network,
+        warnings: warnings + network.warnings, spec: spec, network: network,
         sources: rehearsal ? missingSources(of: request) : [], hold: image.hold)
     } catch {
       releaseNetwork(of: identifier, record: nil)

@@ -19,7 +19,7 @@ struct NetworkUse: Sendable {
   /// What made the network ready, or in a rehearsal would make it; nothing, nearly always. It outlives the container.
   var steps: [Step] = []
   /// What a person should know of the host's firewall.
-  var warning: String?
+  var warnings: [String] = []
 }
 
 extension Engine {
@@ -85,7 +85,11 @@ extension Engine {
           try? networks.release(container)
           throw error
         }
-        use.warning = attachments.lazy.compactMap { networks.warning(for: $0.network) }.first
+        // The first that has something to say has said it then: the others keep it for later.
+        for attachment in attachments where use.warnings.isEmpty {
+          if let warning = networks.warning(for: attachment.network) { use.warnings.append(warning) }
+        }
+        if !use.ports.isEmpty { use.warnings += networks.warnings(forPortsOf: container) }
       }
       use.mode = attachments[0].network
       use.records = zip(attachments, requests).map { NetworkRecord($0, $1) }

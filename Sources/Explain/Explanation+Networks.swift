@@ -195,11 +195,19 @@ extension Explanation {
 
   private init(applying change: FirewallChange) {
     let comments = change.operations.compactMap { operation in
-      if case .addRule(_, let rule) = operation, !rule.comment.isEmpty { Trace.clean(rule.comment) } else { nil }
+      switch operation {
+      case .addRule(_, let rule), .insertRule(_, _, let rule): rule.comment.isEmpty ? nil : Trace.clean(rule.comment)
+      default: nil
+      }
     }
+    let table = Trace.clean(change.table)
+    // Ours begins with a table; somebody else's is only added to.
+    let isOwn = change.operations.first == .addTable || change.operations.first == .deleteTable
     self.init(
       name: "network.applyFirewall",
-      sentence: "Replace Skiff's own firewall table \(Trace.clean(change.table)) in one transaction, all or nothing"
+      sentence: (isOwn
+        ? "Replace Skiff's own firewall table \(table) in one transaction, all or nothing"
+        : "Change Skiff's rules in the host's own firewall table \(table)")
         + (comments.isEmpty ? "." : ": " + comments.joined(separator: "; ") + "."),
       calls: [
         "sendmsg(<netlink:netfilter>, {NFNL_MSG_BATCH_BEGIN, \(change.operations.count) messages of nf_tables for table "

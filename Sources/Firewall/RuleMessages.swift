@@ -29,6 +29,34 @@ extension MessageWriter {
     case .input(let set):
       loadMeta(.inputName, into: firstRegister)
       lookUp(set)
+    case .inputNot(let set):
+      loadMeta(.inputName, into: firstRegister)
+      lookUp(set, isInverted: true)
+    case .inputIs(let name):
+      loadMeta(.inputName, into: firstRegister)
+      compare(isEqual: true, interfaceKey(name))
+    case .outputIs(let name):
+      loadMeta(.outputName, into: firstRegister)
+      compare(isEqual: true, interfaceKey(name))
+    case .callerNot(let set):
+      isIPv4()
+      loadCaller(from: 0)
+      lookUp(set, isInverted: true)
+    case .callerByLinkNot(let set):
+      isIPv4()
+      loadMeta(.inputName, into: firstRegister)
+      loadCaller(from: 4)
+      lookUp(set, isInverted: true)
+    case .answersByExtension:
+      expression("match") {
+        $0.attribute(1, text: "conntrack")
+        $0.attribute(2, bigEndian: 3)
+        // struct xt_conntrack_mtinfo3: at 146 what is compared (the state), at 150 the states: established, related.
+        var information = [UInt8](repeating: 0, count: 168)
+        information[146] = 1
+        information[150] = 6
+        $0.attribute(3, information)
+      }
     case .output(let set):
       loadMeta(.outputName, into: firstRegister)
       lookUp(set)
@@ -115,6 +143,14 @@ extension MessageWriter {
       $0.attribute(6, bigEndian: 1)  // NFT_PAYLOAD_CSUM_INET
       $0.attribute(7, bigEndian: transport == .tcp ? 16 : 6)
     }
+  }
+
+  /// Source, protocol and destination port, as parts of a concatenation.
+  private mutating func loadCaller(from part: Int) {
+    let register = firstParts[0] + UInt32(part)
+    load(.network, offset: 12, count: 4, into: register)
+    loadMeta(.transport, into: register + 1)
+    load(.transport, offset: 2, count: 2, into: register + 2)
   }
 
   /// In a table of family inet a packet is asked first whether it is IPv4 at all.

@@ -13,6 +13,7 @@ enum TableType {
   static let newChain = subsystem | 3
   static let getChain = subsystem | 4
   static let newRule = subsystem | 6
+  static let deleteRule = subsystem | 8
   static let getRule = subsystem | 7
   static let newSet = subsystem | 9
   static let getSet = subsystem | 10
@@ -24,8 +25,8 @@ enum TableType {
 /// NFPROTO_INET: one table for IPv4 and IPv6.
 let inetFamily: UInt8 = 1
 
-/// Elements in one message: an attribute cannot hold 64 KiB, and the largest element takes 76 bytes.
-private let elementsInMessage = 800
+/// Elements in one message: an attribute cannot hold 64 KiB, and the largest element takes 84 bytes.
+private let elementsInMessage = 700
 
 extension MessageWriter {
   /// struct nfgenmsg: u8 family, u8 version, u16 resource id (network order).
@@ -48,7 +49,7 @@ extension MessageWriter {
       case .addSet, .addMap: sets += 1
       default: break
       }
-      add(operation, table: change.table, setIdentifier: sets, next: &next, start: &start)
+      add(operation, change, setIdentifier: sets, next: &next, start: &start)
     }
     requestAcknowledgement(ofMessageAt: start)
     message(TableType.batchEnd, .request, sequence: next) { $0.tableHeader(family: 0, resource: 10) }
@@ -56,12 +57,14 @@ extension MessageWriter {
   }
 
   private mutating func add(
-    _ operation: FirewallOperation, table: String, setIdentifier: UInt32, next: inout UInt32, start: inout Int
+    _ operation: FirewallOperation, _ change: FirewallChange, setIdentifier: UInt32, next: inout UInt32,
+    start: inout Int
   ) {
+    let table = change.table
     func one(_ type: UInt16, _ flags: RequestFlags, _ body: (inout MessageWriter) -> Void) {
       start = bytes.count
       message(type, [.request, flags], sequence: next) {
-        $0.tableHeader()
+        $0.tableHeader(family: change.family == .ip ? 2 : inetFamily)
         body(&$0)
       }
       next &+= 1
@@ -79,6 +82,19 @@ extension MessageWriter {
         $0.attribute(1, text: table)
         $0.attribute(2, text: chain)
         $0.rule(rule)
+      }
+    case .insertRule(let chain, let position, let rule):
+      one(TableType.newRule, .create) {
+        $0.attribute(1, text: table)
+        $0.attribute(2, text: chain)
+        $0.rule(rule)
+        $0.attribute(6, bigEndian64: position)
+      }
+    case .deleteRule(let chain, let handle):
+      one(TableType.deleteRule, []) {
+        $0.attribute(1, text: table)
+        $0.attribute(2, text: chain)
+        $0.attribute(3, bigEndian64: handle)
       }
     case .addSet(let set):
       one(TableType.newSet, .create) {
@@ -134,12 +150,24 @@ extension MessageWriter {
       case .interfacePairs: (41 << 6 | 41, 32, 0, 0)
       case .prefixes: (7, 4, 4, 2)  // NFT_SET_INTERVAL
       case .prefixes6: (8, 16, 4, 2)
+      case .callers: (7 << 12 | 12 << 6 | 13, 12, 0x84, 0)  // NFT_SET_INTERVAL | NFT_SET_CONCAT
+      case .callersByLink: (41 << 18 | 7 << 12 | 12 << 6 | 13, 28, 0x84, 0)
+      }
+    let parts: [UInt32] =
+      switch set.elements {
+      case .callers: [4, 1, 2]
+      case .callersByLink: [16, 4, 1, 2]
+      default: []
       }
     attribute(2, text: set.name)
     attribute(3, bigEndian: flags)
     attribute(4, bigEndian: type)
     attribute(5, bigEndian: length)
     attribute(10, bigEndian: identifier)
+    if !parts.isEmpty {
+      // NFTA_SET_DESC, NFTA_SET_DESC_CONCAT: how long each part is.
+      nest(9) { $0.nest(2) { for part in parts { $0.nest(1) { $0.attribute(1, bigEndian: part) } } } }
+    }
     // nft's note to itself, without which it shows every name as "": the keys' byte order (1 the machine's, 2 network).
     attribute(13, [0, 4, order, 0, 0, 0])
   }
@@ -163,6 +191,7 @@ extension MessageWriter {
         $0.nest(1) {
           if key.endsInterval { $0.attribute(3, bigEndian: 1) }  // NFT_SET_ELEM_INTERVAL_END
           $0.nest(1) { $0.attribute(1, key.bytes) }
+          if let end = key.end { $0.nest(10) { $0.attribute(1, end) } }
           if let value = key.value { $0.nest(2) { $0.attribute(1, value) } }
         }
       }
@@ -174,6 +203,8 @@ extension MessageWriter {
 struct SetKey {
   var bytes: [UInt8]
   var endsInterval = false
+  /// The last key, where an interval is one element.
+  var end: [UInt8]?
   /// What a map has for it.
   var value: [UInt8]?
 }
@@ -198,6 +229,12 @@ extension FirewallSet {
     case .interfaces(let names): return names.map { SetKey(bytes: interfaceKey($0)) }
     case .interfacePairs(let pairs):
       return pairs.map { SetKey(bytes: interfaceKey($0.input) + interfaceKey($0.output)) }
+    case .callers(let callers), .callersByLink(let callers):
+      return callers.map { caller in
+        let link = caller.link.map { interfaceKey($0) } ?? []
+        let rest = [caller.transport.number, 0, 0, 0] + portBytes(caller.port)
+        return SetKey(bytes: link + caller.first.bytes + rest, end: link + caller.last.bytes + rest)
+      }
     case .prefixes(let prefixes):
       var keys: [SetKey] = []
       for prefix in prefixes.sorted(by: { $0.first < $1.first }) {

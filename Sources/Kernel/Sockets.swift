@@ -177,6 +177,20 @@ extension BorrowedDescriptor {
     }
   }
 
+  /// getsockopt(2) of a structure that is filled in by the kernel and may say beforehand what is asked for. Returns how
+  /// many bytes came.
+  package func socketOption(level: Int32, _ name: Int32, structure: inout [UInt8]) throws(Fault) -> Int {
+    var length: [UInt32] = [UInt32(structure.count)]
+    _ = try structure.withMutableAddress { (base) throws(Fault) in
+      try length.withMutableAddress { (lengthBase) throws(Fault) in
+        try systemCall(
+          "getsockopt", Int(SYS_getsockopt), argument, Int(level), Int(name), base, lengthBase,
+          arguments: "\(rawValue), \(level), \(name)")
+      }
+    }
+    return Int(length[0])
+  }
+
   /// getsockopt(2) of `count` ints.
   package func socketOption(level: Int32, _ name: Int32, count: Int = 1) throws(Fault) -> [Int32] {
     var value = [Int32](repeating: 0, count: count)

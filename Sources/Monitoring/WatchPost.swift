@@ -114,7 +114,7 @@ struct WatchPost: ~Copyable {
   /// A burst of changes is one: a reload of a firewall takes the rules away and puts others in their place.
   private mutating func lookSoon() {
     guard !isArmed else { return }
-    let pause: UInt64 = min(60_000, 100 << min(repairs, 10))
+    let pause: UInt64 = repairs < 8 ? 100 : min(10_000, 100 << min(repairs - 7, 10))
     try? arm(nanoseconds: pause * 1_000_000)
   }
 
@@ -137,10 +137,8 @@ struct WatchPost: ~Copyable {
     healer = nil
     let now = monotonicNanoseconds()
     if ended.status == .exited(SharedWatch.repaired) {
-      repairs = now - lastRepair < 120_000_000_000 ? repairs + 1 : 0
+      repairs = now - lastRepair < 15_000_000_000 ? repairs + 1 : 0
       lastRepair = now
-    } else if now - lastRepair > 120_000_000_000 {
-      repairs = 0
     }
     // It may have looked before the last change.
     lookSoon()

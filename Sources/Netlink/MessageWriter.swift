@@ -59,6 +59,13 @@ package struct MessageWriter: Sendable {
     attribute(type, word: value.byteSwapped)
   }
 
+  package mutating func attribute(_ type: UInt16, bigEndian64 value: UInt64) {
+    half(12)
+    half(type)
+    word(UInt32(truncatingIfNeeded: value >> 32).byteSwapped)
+    word(UInt32(truncatingIfNeeded: value).byteSwapped)
+  }
+
   /// With its NUL.
   package mutating func attribute(_ type: UInt16, text: String) {
     half(UInt16(clamping: 5 + text.utf8.count))

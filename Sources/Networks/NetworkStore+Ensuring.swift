@@ -111,7 +111,7 @@ extension NetworkStore {
         for: others, adding: network, uplinks: starts.v4 ? links : nil, uplinks6: starts.v6 ? links : nil)
     } catch { throw NetworkError("cannot look at the firewall", error) }
     // The rules come first: no packet passes before they are there.
-    if let update { steps.append(.network(update.step)) }
+    if let update { steps += update.steps.map(Step.network) }
     steps += try bridgeSteps(network)
     steps += forwarding.map(Step.network)
     return NetworkPreparation(network: network, steps: steps, ruleset: update?.ruleset, lock: consume lock)

@@ -3,9 +3,9 @@ internal import Kernel
 internal import Netlink
 internal import Steps
 
-/// The step that brings the firewall to what the networks need, and what is to be remembered once it was performed.
+/// The steps that bring the firewall to what the networks need, and what is to be remembered once they were performed.
 struct FirewallUpdate: Sendable {
-  var step: NetworkStep
+  var steps: [NetworkStep]
   var ruleset: Ruleset
 }
 
@@ -30,34 +30,58 @@ extension NetworkStore {
     var socket = try FirewallSocket()
     let generation = try socket.generation()
     if generation == state.generation { return true }
-    // Somebody changed some table. Ours?
+    // Somebody changed some table. Ours, or what ours depends on?
     guard try socket.fingerprint(of: table, sets: Ruleset.sets) == state.fingerprint else { return false }
+    let host = try readHost(&socket)
+    guard host.gate(for: state.ruleset.ports) == state.ruleset.gate,
+      host.changes(for: state.ruleset.members, table: table).isEmpty
+    else { return false }
     state.generation = generation
-    note(try obstacles(&socket), in: &state)
+    note(host, in: &state)
     try write(state)
     return true
   }
 
-  private func obstacles(_ socket: inout FirewallSocket) throws(Fault) -> [ForwardObstacle] {
-    // A name with a space or a line end in it would be lines of somebody's choice in our file.
-    func isPlain(_ name: String) -> Bool { !name.isEmpty && name.utf8.allSatisfy { $0 > 32 && $0 < 127 } }
-    return try socket.forwardObstacles().filter { isPlain($0.table) && isPlain($0.chain) }
+  /// What others filter on this host, and by which links it is reached.
+  func readHost(_ socket: inout FirewallSocket) throws(Fault) -> HostFirewall {
+    let rules = try socket.hostRules(except: isTableOfSkiff, isOwn: { [table] in $0.hasPrefix(table + ": ") })
+    var links = try RouteSocket()
+    return HostFirewall(
+      rules: rules,
+      links: try links.links().filter {
+        $0.name != "lo" && !isLinkOfSkiff($0.name) && $0.name.utf8.allSatisfy { $0 > 32 }
+      })
   }
 
-  private func note(_ obstacles: [ForwardObstacle], in state: inout FirewallState) {
-    if !Set(obstacles).isSubset(of: state.obstacles) { state.isUntold = true }
-    if obstacles.isEmpty { state.isUntold = false }
-    state.obstacles = obstacles
+  private func note(_ host: HostFirewall, in state: inout FirewallState) {
+    let before = Set(state.obstacles)
+    state.obstacles = host.obstacles(of: state.ruleset)
+    if !Set(state.obstacles).isSubset(of: before) { state.isUntold = true }
+    if state.obstacles.isEmpty { state.isUntold = false }
   }
 
-  /// What a person has to know: somebody else's firewall drops what containers of the network send out, and no rule of
-  /// ours can help. Said once, and again when the firewall or our networks have changed.
+  /// What a person has to know: somebody else's firewall drops what containers of the network send out, and Skiff does not
+  /// change that. Said once, and again when the firewall or our networks have changed.
   package func warning(for network: String) -> String? {
-    guard var state = try? readFirewallState(), state.isUntold, let network = try? read(network), !network.isInternal
-    else { return nil }
+    guard var state = try? readFirewallState(), state.isUntold, let network = try? read(network) else { return nil }
+    let words = state.obstacles.filter { $0.isForward && $0.port == nil && $0.bridge == network.bridge }.map {
+      "\($0.place.words), so containers on network \(network.name) may reach nothing outside; to let them: "
+        + $0.place.cureForWayOut(network.bridge)
+    }
+    guard !words.isEmpty else { return nil }
     state.isUntold = false
     try? write(state)
-    return state.obstacles.map { $0.warning(for: network) }.joined(separator: "; ")
+    return words.joined(separator: "; ")
+  }
+
+  /// One line for each port of the container that the host's own firewall keeps closed: how to open it there.
+  package func warnings(forPortsOf container: String) -> [String] {
+    guard let state = try? readFirewallState(), let claims = try? readClaims() else { return [] }
+    return claims.filter { $0.container == container }.compactMap { claim in
+      guard let obstacle = state.obstacles.first(where: { $0.port == claim.entry }) else { return nil }
+      return "port \(claim.port.hostEnd)/\(claim.port.transport) is closed to other machines: "
+        + "\(obstacle.place.words); to open it: " + obstacle.cure(bridge: obstacle.bridge)
+    }
   }
 
   /// Nil when nothing is to do. The lock is held.
@@ -78,8 +102,15 @@ extension NetworkStore {
     // One order, so that the same networks are the same rules.
     wanted.members.sort { $0.bridge < $1.bridge }
     var socket = try FirewallSocket()
+    let host = try readHost(&socket)
+    wanted.gate = host.gate(for: wanted.ports)
+    let changes = host.changes(for: wanted.members, table: table).map {
+      NetworkStep.applyFirewall($0, reverse: nil)
+    }
     let present = try socket.fingerprint(of: table, sets: Ruleset.sets)
-    if let before, before.ruleset == wanted, present == before.fingerprint { return nil }
+    if let before, before.ruleset == wanted, present == before.fingerprint {
+      return changes.isEmpty ? nil : FirewallUpdate(steps: changes, ruleset: wanted)
+    }
     let reverse: FirewallChange?
     if let before, present == before.fingerprint {
       reverse = before.ruleset.change(table: table)
@@ -87,12 +118,15 @@ extension NetworkStore {
       reverse = present == nil ? FirewallChange(table: table, [.deleteTable]) : nil
     }
     if wanted.members.isEmpty && wanted.uplinks.isEmpty && wanted.uplinks6.isEmpty {
-      guard present != nil else { return nil }
-      return FirewallUpdate(
-        step: .applyFirewall(FirewallChange(table: table, [.addTable, .deleteTable]), reverse: reverse), ruleset: wanted
-      )
+      guard present != nil else {
+        return changes.isEmpty ? nil : FirewallUpdate(steps: changes, ruleset: wanted)
+      }
+      let end = FirewallChange(table: table, [.addTable, .deleteTable])
+      return FirewallUpdate(steps: changes + [.applyFirewall(end, reverse: reverse)], ruleset: wanted)
     }
-    return FirewallUpdate(step: .applyFirewall(wanted.change(table: table), reverse: reverse), ruleset: wanted)
+    // Ours first: what the host's firewall lets out then is what ours has already looked at.
+    return FirewallUpdate(
+      steps: [.applyFirewall(wanted.change(table: table), reverse: reverse)] + changes, ruleset: wanted)
   }
 
   /// Before the step is performed: what the rules are meant to be, with a description that no table has.
@@ -114,7 +148,7 @@ extension NetworkStore {
     }
     var state = FirewallState(
       namespace: try currentNamespace(), generation: generation, fingerprint: fingerprint, ruleset: ruleset)
-    note(try obstacles(&socket), in: &state)
+    note(try readHost(&socket), in: &state)
     try write(state)
   }
 
@@ -134,26 +168,12 @@ extension NetworkStore {
 }
 
 /// Whether some store of Skiff, not this one alone, named the link: `skiff0`, `skXXXX-…` or `skXXXX…`.
-private func isLinkOfSkiff(_ name: String) -> Bool {
+func isLinkOfSkiff(_ name: String) -> Bool {
   let digits = name.utf8.dropFirst(2).prefix(4)
   return name == "skiff0"
     || (name.hasPrefix("sk") && digits.count == 4
       && digits.allSatisfy { (48...57).contains($0) || (97...102).contains($0) })
 }
 
-extension ForwardObstacle {
-  fileprivate func warning(for network: Network) -> String {
-    let cure =
-      if table == "firewalld" {
-        "firewall-cmd --permanent --zone=trusted --add-interface=\(network.bridge) && firewall-cmd --reload"
-      } else if table == "filter" && family == "ip" {
-        "iptables -I \(chain) -i \(network.bridge) -j ACCEPT && iptables -I \(chain) -o \(network.bridge) -j ACCEPT"
-      } else {
-        "nft insert rule \(family) \(table) \(chain) iifname \(network.bridge) accept && "
-          + "nft insert rule \(family) \(table) \(chain) oifname \(network.bridge) accept"
-      }
-    return
-      "the host's firewall (table \(family) \(table), chain \(chain)) drops what it does not know, so containers on "
-      + "network \(network.name) may reach nothing outside; to let them: \(cure)"
-  }
-}
+/// A table of any store of Skiff.
+private func isTableOfSkiff(_ name: String) -> Bool { name == "skiff" || name.hasPrefix("skiff_") }

@@ -186,7 +186,7 @@ extension NetworkStore {
     let others = try all().filter { $0.name != network.name }
     do throws(Fault) {
       if let update = try firewallUpdate(for: others, adding: network, claiming: wanted) {
-        steps.append(.network(update.step))
+        steps += update.steps.map(Step.network)
       }
     } catch { throw NetworkError("cannot look at the firewall", error) }
     return (wanted.map(\.port), steps)
@@ -202,7 +202,7 @@ extension NetworkStore {
     if let update {
       try describing("cannot keep the state of the firewall") { () throws(Fault) in try intend(update.ruleset) }
     }
-    try performAll(steps + (update.map { [.network($0.step)] } ?? []), on: "the published ports", observe: observe)
+    try performAll(steps + (update?.steps ?? []).map(Step.network), on: "the published ports", observe: observe)
     passKillSwitch("publishing", 1)
     if let update { remember(update.ruleset) }
   }

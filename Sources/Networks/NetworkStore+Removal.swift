@@ -44,7 +44,7 @@ extension NetworkStore {
       case .macvlan: network.isParentMade ? network.parent : nil
       }
     if let name = link, try self.link(name) != nil { steps.append(.network(.deleteLink(name))) }
-    if let update { steps.append(.network(update.step)) }
+    if let update { steps += update.steps.map(Step.network) }
     steps.append(.file(.removeFile(record(network.name))))
     steps.append(.file(.removeTree(runDirectory(network.name))))
     try performAll(steps, on: "an end of network \(network.name)", observe: observe)
@@ -168,7 +168,7 @@ extension NetworkStore {
         healed.append("the remains of network \(name)")
       }
       if let update = try firewallUpdate(for: networks) {
-        try Firewall.perform(update.step)
+        for step in update.steps { try Firewall.perform(step) }
         remember(update.ruleset)
       }
       return healed

@@ -6,7 +6,8 @@ internal import Steps
 ///
 /// ```
 /// arrival      what is for the loopback comes from nowhere else
-/// prerouting   published ports lead to their containers, those of one address first
+/// prerouting   what the host's own firewall would not let in goes on to it · published ports lead to their containers,
+///              those of one address first
 /// output       so they do for what this host itself sends
 /// forward      one network's own traffic passes · an internal network's does not leave · published ports pass ·
 ///              networks are apart · answers pass · nothing comes in unasked · the host's own links stay apart
@@ -34,11 +35,13 @@ struct Ruleset: Hashable, Sendable {
   var uplinks6: [String] = []
   /// Published ports; the chains for them are there when there are any.
   var ports: [PortEntry] = []
+  /// Who may call published ports from outside, where the host's own firewall decides about what comes in; nil where it
+  /// lets everything.
+  var gate: [Caller]?
 
   static let sets = [
     "bridges", "within", "internal", "subnets", "subnets6", "open", "open6", "uplinks", "uplinks6", "ports",
-    "addressed",
-    "ports6", "addressed6",
+    "addressed", "ports6", "addressed6", "callers", "callers_by_link",
   ]
 
   func change(table: String) -> FirewallChange {
@@ -63,6 +66,8 @@ struct Ruleset: Hashable, Sendable {
         .addMap(PortMap("addressed", isByAddress: true, ports4.filter { $0.address != nil })),
         .addMap(PortMap("ports6", isByAddress: false, isIPv6: true, ports6.filter { $0.address == nil })),
         .addMap(PortMap("addressed6", isByAddress: true, isIPv6: true, ports6.filter { $0.address != nil })),
+        .addSet(FirewallSet("callers", .callers((gate ?? []).filter { $0.link == nil }))),
+        .addSet(FirewallSet("callers_by_link", .callersByLink((gate ?? []).filter { $0.link != nil }))),
         // Also without a port: a bridge that once had one keeps route_localnet, and with it a container could reach what
         // listens on this host's loopback alone (CVE-2020-8558).
         .addChain(FirewallChain("arrival", .arrival)),
@@ -107,11 +112,17 @@ struct Ruleset: Hashable, Sendable {
             [.notToLoopback6, .toThisHost], .destination6(inMap: "ports6", isByAddress: false),
             comment: "published on all addresses of IPv6"),
         ])
-    return [
-      .addChain(FirewallChain("prerouting", .prerouting))
-    ] + translations.map { .addRule(chain: "prerouting", $0) } + [
-      .addChain(FirewallChain("output", .output))
-    ] + translations.map { .addRule(chain: "output", $0) }
+    // Left to where it would go without us, it meets the host's own rules, and their answer.
+    let closed = FirewallRule(
+      [
+        .inputNot(inSet: "bridges"), .toThisHost, .callerNot(inSet: "callers"),
+        .callerByLinkNot(inSet: "callers_by_link"),
+      ], .accept, comment: "what the host's own firewall does not let in is not led to a container")
+    var operations: [FirewallOperation] = [.addChain(FirewallChain("prerouting", .prerouting))]
+    if gate != nil { operations.append(.addRule(chain: "prerouting", closed)) }
+    operations += translations.map { .addRule(chain: "prerouting", $0) }
+    operations.append(.addChain(FirewallChain("output", .output)))
+    return operations + translations.map { .addRule(chain: "output", $0) }
   }
 
   private var returning: [FirewallRule] {
@@ -196,19 +207,23 @@ struct FirewallState: Hashable, Sendable {
   var fingerprint: UInt64
   var ruleset: Ruleset
   /// Others' chains that drop what is forwarded, and whether somebody is still to be told.
-  var obstacles: [ForwardObstacle] = []
+  var obstacles: [HostObstacle] = []
   var isUntold = false
 
   var text: String {
     var lines = [
       "skiff-firewall 2", "namespace \(namespace)", "generation \(generation)", "fingerprint \(fingerprint)",
     ]
-    lines += obstacles.map { "obstacle \($0.family) \($0.table) \($0.chain)" }
+    lines += obstacles.map { "obstacle \($0.text)" }
     if isUntold { lines.append("untold") }
     lines += ruleset.uplinks.map { "uplink \($0)" }
     lines += ruleset.uplinks6.map { "uplink6 \($0)" }
     lines += ruleset.ports.map {
       "port \($0.transport) \($0.address?.description ?? "any") \($0.port) \($0.container) \($0.containerPort)"
+    }
+    if let gate = ruleset.gate {
+      lines.append("gate")
+      lines += gate.map { "open \($0.link ?? "*") \($0.first) \($0.last) \($0.transport) \($0.port)" }
     }
     lines += ruleset.members.map(\.line)
     return lines.joined(separator: "\n") + "\n"
@@ -225,15 +240,22 @@ struct FirewallState: Hashable, Sendable {
       let generation: UInt32 = value(2, "generation"), let fingerprint: UInt64 = value(3, "fingerprint")
     else { return nil }
     var ruleset = Ruleset(members: [], uplinks: [])
-    var obstacles: [ForwardObstacle] = []
+    var obstacles: [HostObstacle] = []
     var isUntold = false
     for line in lines.dropFirst(4) {
       let words = line.split(separator: " ")
       switch words.first {
       case "untold" where words.count == 1: isUntold = true
-      case "obstacle" where words.count == 4:
-        obstacles.append(
-          ForwardObstacle(family: String(words[1]), table: String(words[2]), chain: String(words[3])))
+      case "obstacle":
+        guard let obstacle = HostObstacle(words.dropFirst()) else { return nil }
+        obstacles.append(obstacle)
+      case "gate" where words.count == 1: ruleset.gate = []
+      case "open" where words.count == 6:
+        guard let first = IPv4Address(words[2]), let last = IPv4Address(words[3]), let port = UInt16(words[5]),
+          let transport = PortEntry.Transport(rawValue: String(words[4]))
+        else { return nil }
+        ruleset.gate?.append(
+          Caller(link: words[1] == "*" ? nil : String(words[1]), first, last, transport, port: port))
       case "uplink" where words.count == 2: ruleset.uplinks.append(String(words[1]))
       case "uplink6" where words.count == 2: ruleset.uplinks6.append(String(words[1]))
       case "port" where words.count == 6:

@@ -7,7 +7,7 @@ internal import Networks
 internal import Resolving
 
 extension NetCommand {
-  static let entry = entry(trace: NetTrace.perform)
+  static let entry = entry(explain: NetExplain.perform, verify: NetVerify.perform, trace: NetTrace.perform)
 }
 
 /// `skiff net trace`

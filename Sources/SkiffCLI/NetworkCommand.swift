@@ -6,7 +6,7 @@ extension NetworkCommand {
   static let entry = entry(
     create: NetworkCreate.perform, list: NetworkList.perform, inspect: NetworkInspect.perform,
     remove: NetworkRemove.perform, connect: NetworkConnect.connect, disconnect: NetworkConnect.disconnect,
-    prune: NetworkPrune.perform)
+    prune: NetworkPrune.perform, map: NetworkMap.perform)
 }
 
 /// What the commands of networks work on: the store, and who is there to use it.

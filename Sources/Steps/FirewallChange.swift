@@ -1,7 +1,10 @@
 package import Kernel
 
-/// What one transaction of nf_tables does to a table of family inet. It happens as a whole or not at all.
+/// What one transaction of nf_tables does to a table. It happens as a whole or not at all.
 package struct FirewallChange: Hashable, Sendable {
+  package enum Family: String, Hashable, Sendable { case inet, ip }
+  /// Ours are of family inet.
+  package var family = Family.inet
   package var table: String
   package var operations: [FirewallOperation]
   package init(table: String, _ operations: [FirewallOperation]) {
@@ -19,6 +22,9 @@ package enum FirewallOperation: Hashable, Sendable {
   case addChain(FirewallChain)
   /// To the end of the chain.
   case addRule(chain: String, FirewallRule)
+  /// Right before the rule with that handle.
+  case insertRule(chain: String, before: UInt64, FirewallRule)
+  case deleteRule(chain: String, handle: UInt64)
 }
 
 /// A set that rules look into: the cost of a rule does not grow with the number of networks.
@@ -30,6 +36,10 @@ package struct FirewallSet: Hashable, Sendable {
     /// Must not overlap.
     case prefixes([IPv4Prefix])
     case prefixes6([IPv6Prefix])
+    /// Who may call which port, by any link.
+    case callers([Caller])
+    /// The same, each by a link of its own.
+    case callersByLink([Caller])
   }
   package var name: String
   package var elements: Elements
@@ -94,6 +104,25 @@ package struct PortEntry: Hashable, Sendable {
   }
 }
 
+/// Addresses that may call a port of this host.
+package struct Caller: Hashable, Sendable {
+  /// Nil for every link.
+  package var link: String?
+  package var first: IPv4Address
+  package var last: IPv4Address
+  package var transport: PortEntry.Transport
+  package var port: UInt16
+  package init(
+    link: String? = nil, _ first: IPv4Address, _ last: IPv4Address, _ transport: PortEntry.Transport, port: UInt16
+  ) {
+    self.link = link
+    self.first = first
+    self.last = last
+    self.transport = transport
+    self.port = port
+  }
+}
+
 package struct InterfacePair: Hashable, Sendable {
   package var input: String
   package var output: String
@@ -132,7 +161,10 @@ package struct FirewallChain: Hashable, Sendable {
 package struct FirewallRule: Hashable, Sendable {
   package enum Match: Hashable, Sendable {
     case input(inSet: String)
+    case inputNot(inSet: String)
+    case inputIs(String)
     case output(inSet: String)
+    case outputIs(String)
     case outputNot(inSet: String)
     /// Input and output together.
     case path(inSet: String)
@@ -155,6 +187,12 @@ package struct FirewallRule: Hashable, Sendable {
     case destination(PortEntry.Transport, IPv4Address, port: UInt16)
     /// From one.
     case sender(PortEntry.Transport, IPv4Address, port: UInt16)
+    /// Source address, protocol and destination port are none of the set's.
+    case callerNot(inSet: String)
+    /// The same with the link that it comes in by, which leads.
+    case callerByLinkNot(inSet: String)
+    /// `establishedOrRelated` as iptables has it, whose tables hold nothing that it cannot read.
+    case answersByExtension
   }
   package enum Verdict: Hashable, Sendable {
     case accept, drop, masquerade
@@ -182,7 +220,9 @@ package struct FirewallRule: Hashable, Sendable {
 
 extension FirewallChange {
   /// A script for `nft -f`.
-  package var script: String { operations.map { $0.script(table: "inet \(table)") }.joined(separator: "\n") + "\n" }
+  package var script: String {
+    operations.map { $0.script(table: "\(family) \(table)") }.joined(separator: "\n") + "\n"
+  }
 }
 
 extension FirewallOperation {
@@ -194,6 +234,9 @@ extension FirewallOperation {
     case .addMap(let map): map.script(table: table)
     case .addChain(let chain): "add chain \(table) \(chain.name) { \(chain.hook.script) policy accept; }"
     case .addRule(let chain, let rule): "add rule \(table) \(chain) \(rule.script)"
+    case .insertRule(let chain, let handle, let rule):
+      "insert rule \(table) \(chain) position \(handle) \(rule.script)"
+    case .deleteRule(let chain, let handle): "delete rule \(table) \(chain) handle \(handle)"
     }
   }
 }
@@ -206,9 +249,22 @@ extension FirewallSet {
       case .interfacePairs(let pairs): ("type ifname . ifname;", pairs.map { "\"\($0.input)\" . \"\($0.output)\"" })
       case .prefixes(let prefixes): ("type ipv4_addr; flags interval;", prefixes.map(\.description))
       case .prefixes6(let prefixes): ("type ipv6_addr; flags interval;", prefixes.map(\.description))
+      case .callers(let callers):
+        ("type ipv4_addr . inet_proto . inet_service; flags interval;", callers.map(\.script))
+      case .callersByLink(let callers):
+        (
+          "type ifname . ipv4_addr . inet_proto . inet_service; flags interval;",
+          callers.map { "\"\($0.link ?? "")\" . \($0.script)" }
+        )
       }
     let contents = list.isEmpty ? "" : " elements = { \(list.joined(separator: ", ")) }"
     return "add set \(table) \(name) { \(type)\(contents) }"
+  }
+}
+
+extension Caller {
+  fileprivate var script: String {
+    "\(first == last ? "\(first)" : "\(first)-\(last)") . \(transport) . \(port)"
   }
 }
 
@@ -258,6 +314,11 @@ extension FirewallRule {
     let matches = matches.map { match in
       switch match {
       case .input(let set): "iifname @\(set)"
+      case .inputNot(let set): "iifname != @\(set)"
+      case .inputIs(let name): "iifname \"\(name)\""
+      case .outputIs(let name): "oifname \"\(name)\""
+      case .callerNot(let set): "ip saddr . meta l4proto . th dport != @\(set)"
+      case .callerByLinkNot(let set): "iifname . ip saddr . meta l4proto . th dport != @\(set)"
       case .output(let set): "oifname @\(set)"
       case .outputNot(let set): "oifname != @\(set)"
       case .path(let set): "iifname . oifname @\(set)"
@@ -266,7 +327,7 @@ extension FirewallRule {
       case .isIPv4: "meta nfproto ipv4"
       case .isIPv6: "meta nfproto ipv6"
       case .notToLoopback6: "ip6 daddr != ::1"
-      case .establishedOrRelated: "ct state established,related"
+      case .establishedOrRelated, .answersByExtension: "ct state established,related"
       case .toThisHost: "fib daddr type local"
       case .toLoopbackFromOutside: "iifname != \"lo\" ip daddr 127.0.0.0/8"
       case .fromLoopback: "ip saddr 127.0.0.0/8"

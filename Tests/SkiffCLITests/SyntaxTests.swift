@@ -15,7 +15,8 @@ private let entries: [CommandEntry] = [
   CommitCommand.entry(nothing), StageCommand.entry(nothing), ChrootCommand.entry(nothing),
   NetworkCommand.entry(
     create: nothing, list: nothing, inspect: nothing, remove: nothing, connect: nothing, disconnect: nothing,
-    prune: nothing),
+    prune: nothing, map: nothing),
+  NetCommand.entry(explain: nothing, verify: nothing, trace: nothing),
   VersionCommand.entry, CompletionCommand.entry, ManCommand.entry, HelpCommand.entry,
 ]
 

@@ -5,7 +5,8 @@ enum NetworkCommand {
 
   static func entry(
     create: @escaping Perform, list: @escaping Perform, inspect: @escaping Perform, remove: @escaping Perform,
-    connect: @escaping Perform, disconnect: @escaping Perform, prune: @escaping Perform
+    connect: @escaping Perform, disconnect: @escaping Perform, prune: @escaping Perform,
+    map: @escaping Perform
   ) -> CommandEntry {
     CommandEntry(
       "network", summary: summary, group: CommandGroup.networks,
@@ -24,6 +25,8 @@ enum NetworkCommand {
             "disconnect", summary: "Disconnect a container from a network",
             .run(syntax: disconnectSyntax, disconnect)),
           CommandEntry("prune", summary: "Remove all unused networks", .run(syntax: pruneSyntax, prune)),
+          CommandEntry(
+            "map", summary: "Draw this host, its networks, containers and ports", .run(syntax: mapSyntax, map)),
         ]
       })
   }
@@ -108,6 +111,16 @@ enum NetworkCommand {
           "format", short: "f", .value,
           help: "Format output using a template: 'json', or text with {{.Field}} and {{json .}}")
       ], positionals: .atLeast(1, .networks))
+  }
+
+  static func mapSyntax() -> Command {
+    Command(
+      "network map", summary: "Draw this host, its networks, containers and ports", usage: ["[OPTIONS]"],
+      options: [
+        Option(
+          "svg", .value, value: "file", help: "Draw an SVG picture into the file; - is standard output",
+          completion: .files)
+      ])
   }
 
   static func removeSyntax() -> Command {
