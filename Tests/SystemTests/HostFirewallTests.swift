@@ -18,7 +18,8 @@ struct HostFirewallTests {
     ip addr add 192.0.2.1/24 dev lan0; ip link set lan0 up
     lan ip link set lo up; lan ip addr add 192.0.2.2/24 dev eth0; lan ip link set eth0 up
     lan ip route add default via 192.0.2.1
-    lan python3 -c 'import socket
+    # Without a shell between, which would be killed in its place.
+    nsenter --net=/proc/$far/ns/net python3 -c 'import socket
     server = socket.create_server(("0.0.0.0", 98))
     while True:
       with server.accept()[0] as caller: caller.sendall(b"outside")' & started="$started $!"
@@ -95,7 +96,7 @@ struct HostFirewallTests {
       echo "out $(becomes outside out)"
       eval "$(hint)"; echo "opened $(becomes web from_lan)"
       # iptables still reads its own table.
-      $fw -S FORWARD 2>&1 | grep -c 'ACCEPT$'
+      $fw -S FORWARD | grep -c '^-P FORWARD DROP'
       $fw -P FORWARD ACCEPT; $fw -F; $fw -A INPUT -i lo -j ACCEPT
       $fw -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT; $fw -A INPUT -p tcp -m multiport --dports 22,443 -j ACCEPT
       $fw -P INPUT DROP
@@ -104,7 +105,7 @@ struct HostFirewallTests {
       eval "$(hint)"; nft delete table ip heard; echo "opened $(becomes web from_lan)"
       """#)
     #expect(
-      lines == ["forward closed web", "out outside", "opened web", "3", "input closed web", "opened web"], "\(lines)")
+      lines == ["forward closed web", "out outside", "opened web", "1", "input closed web", "opened web"], "\(lines)")
   }
 
   /// Words, what really is, and the picture of it; and nothing is left of the trial.
@@ -117,7 +118,7 @@ struct HostFirewallTests {
       listing >"$TMPDIR/before"
       "$skiff" net verify | tail -n 1
       listing >"$TMPDIR/after"; cmp "$TMPDIR/before" "$TMPDIR/after" && echo "nothing left"
-      "$skiff" net explain 9090 | grep -A 1 'other machines' | head -n 1 | tr -s ' '
+      "$skiff" net explain 9090 | grep -o 'other machines  *no  *the loopback' | tr -s ' '
       "$skiff" net explain 4444
       printf '%s\n' 'table inet filter {' 'chain input {' 'type filter hook input priority 0; policy drop;'         'ct state established accept' 'iifname lo accept' '}' '}' | nft -f -
       becomes closed from_lan >/dev/null
@@ -141,7 +142,7 @@ struct HostFirewallTests {
         " its network yes", " other networks yes", " every other port: not pu", " this host yes", " its network yes",
         " other networks no", " other machines no", " its own calls yes",
         "22 calls, each as explained", "nothing left",
-        " other machines no the loopback is this host's alone: what comes for it from",
+        "other machines no the loopback",
         "port 4444 of this host is nobody's: no container publishes it and no program listens there",
         " other machine HERE does not get in", "code 1", "some",
         "`-- bridge 172.17.0.1/24",
@@ -156,7 +157,7 @@ struct HostFirewallTests {
     let lines = try run(
       #"""
       "$skiff" network create --internal hidden >/dev/null
-      lan tcpdump -n -i eth0 -w "$TMPDIR/capture" 2>"$TMPDIR/heard" & started="$started $!"; watcher=$!
+      nsenter --net=/proc/$far/ns/net tcpdump -n -i eth0 -w "$TMPDIR/capture" 2>"$TMPDIR/heard" & started="$started $!"; watcher=$!
       for attempt in $(seq 300); do grep -q listening "$TMPDIR/heard" && break; sleep 0.1; done
       # What a container of an internal network tries: names, addresses, a route that it makes itself, and IPv6.
       "$skiff" run --rm --network hidden --cap-add NET_ADMIN --rootfs "$rootfs" sh -c 'gate=$(ip route | cut -d . -f 1-3).1
@@ -168,7 +169,8 @@ struct HostFirewallTests {
       echo "seen $(becomes web from_lan)"
       attack() { lan busybox nc -w 2 "$1" "$2" </dev/null 2>/dev/null || echo closed; }
       echo "attacks $(attack 127.0.0.1 9090) $(attack 172.17.0.2 80) $(attack 172.17.0.3 80)"
-      kill -INT $watcher; wait $watcher
+      # What a script starts in the background ignores SIGINT.
+      kill $watcher; wait $watcher
       tcpdump -n -r "$TMPDIR/capture" 2>/dev/null >"$TMPDIR/packets"
       # The call that was answered is there, so the capture works; and no packet has a container's address as its source.
       echo "capture $(grep -c '192.0.2.1.8080 > 192.0.2.2' "$TMPDIR/packets" | sed 's/[1-9][0-9]*/some/') $(grep -c '172\.17\.[0-9.]* >' "$TMPDIR/packets")"
