@@ -7,7 +7,25 @@ package struct FirewallSocket: ~Copyable {
   private var socket: NetlinkSocket
 
   /// Of the namespace that the caller is in now; the socket stays there.
-  package init() throws(Fault) { socket = try NetlinkSocket(.netfilter) }
+  package init() throws(Fault) {
+    socket = try NetlinkSocket(.netfilter)
+    if Self.lingering.update({ $0 > 0 }) { linger() }
+  }
+
+  /// Sockets of this process that stay open until its end.
+  private static let lingering = Monitor(0)
+
+  /// The last close of any socket like this waits until the kernel is rid of what a transaction took away: an RCU grace period,
+  /// some 10 ms (nft_rcv_nl_event in nf_tables_api.c). Nobody waits for the end of a process, so after such a transaction they
+  /// are left to it; the first few, of a process that goes on and on.
+  private func linger() {
+    if Self.lingering.update({ (count: inout Int) -> Int in
+      count += 1
+      return count
+    }) <= 8 {
+      socket.lingerUntilExit()
+    }
+  }
 
   /// All of the change or nothing of it. A transaction that another one overtook is sent again.
   package mutating func apply(_ change: FirewallChange) throws(Fault) {
@@ -19,6 +37,7 @@ package struct FirewallSocket: ~Copyable {
         {
           $0.transaction(change, first: $1)
         }
+        if change.takesAway { linger() }
         return
       } catch {
         // EAGAIN, ERESTART: modules were loaded, or another table's transaction came in between; nothing was applied.
@@ -116,4 +135,15 @@ package func perform(_ step: NetworkStep, container: BorrowedDescriptor? = nil) 
   guard case .applyFirewall(let change, _) = step else { return try Netlink.perform(step, container: container) }
   var socket = try FirewallSocket()
   try socket.apply(change)
+}
+
+extension FirewallChange {
+  fileprivate var takesAway: Bool {
+    operations.contains {
+      switch $0 {
+      case .deleteTable, .deleteRule: true
+      default: false
+      }
+    }
+  }
 }

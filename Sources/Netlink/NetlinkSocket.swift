@@ -37,6 +37,9 @@ package struct NetlinkSocket: ~Copyable {
     try? descriptor.borrowed.setReceiveTimeout(seconds: 10)
   }
 
+  /// A second descriptor of it stays open until this process ends.
+  package func lingerUntilExit() { if let copy = try? descriptor.borrowed.duplicate() { _ = copy.release() } }
+
   /// Sends one request and waits until the kernel has done it. Returns the objects that it answered with, if any.
   @discardableResult
   package mutating func request(

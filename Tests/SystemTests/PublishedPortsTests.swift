@@ -115,7 +115,7 @@ struct PublishedPortsTests {
       led() { nft list ruleset | grep -q "tcp . 8080 : "; }
       bridge() { ip -o link show type bridge | cut -d ' ' -f 2 | tr -d : | grep .; }
       watched() { grep -l skiff-monitor /proc/[0-9]*/comm 2>/dev/null | while read file; do
-        ls -l ${file%/comm}/fd 2>/dev/null | grep -q "l-wx.*/networks/.watch" && echo ${file//[!0-9]/}; done | grep .; }
+        ls -l ${file%/comm}/fd 2>/dev/null | grep -q "l-wx.* $SKIFF_STATE/networks/.watch" && echo ${file//[!0-9]/}; done | grep .; }
       serve web -p 8080:80 -p 5353:53/udp
       serve other
       echo "port $(listens 8080 tcp) $(listens 5353 udp) $(listens 8081 tcp)"
@@ -168,7 +168,7 @@ struct PublishedPortsTests {
     #expect(
       lines == [
         "80/tcp -> 127.0.0.1:8080", "80/tcp -> 0.0.0.0:8081", "70/tcp -> 127.0.0.1:ANY", "web closed web",
-        "skiff: run: SKIFF_PUBLISH_ADDRESS=here is no IPv4 address",
+        "skiff: run: SKIFF_PUBLISH_ADDRESS=here is no address",
         "hint: 127.0.0.1 is this host alone; see 'skiff run --help'",
       ])
   }
