@@ -15,18 +15,7 @@ struct PublishedPortsTests {
     ip link add lan0 type veth peer name eth0 netns /proc/$far/ns/net
     ip addr add 192.0.2.1/24 dev lan0; ip link set lan0 up
     lan ip addr add 192.0.2.2/24 dev eth0; lan ip link set eth0 up; lan ip route add default via 192.0.2.1
-    # The server takes one caller after another: who comes in between asks again.
-    until_answered() {
-      for attempt in 1 2 3 4 5 6; do
-        answer=$("$@" 2>/dev/null) && [ -n "$answer" ] && break
-        answer=closed
-        sleep 0.2
-      done
-      echo "$answer"
-    }
-    once() { echo | timeout 3 busybox nc -w 2 "$1" "$2"; }
-    ask() { until_answered once "$@"; }
-    from_lan() { until_answered lan busybox sh -c "echo | busybox nc -w 2 $1 $2"; }
+    \#(LanCalls.script)
     from() { until_answered "$skiff" exec "$1" sh -c "echo | nc -w 2 $2 $3" </dev/null; }
     serve() { name=$1; shift; "$skiff" run -d --name "$name" "$@" --rootfs "$rootfs" sh -c \
       "while :; do echo $name | nc -l -p 80 2>/dev/null; done" </dev/null >/dev/null; }
