@@ -58,7 +58,7 @@ struct IPv6Tests {
       start=$(date +%s); echo | timeout 20 busybox nc -w 15 ::1 8080 >/dev/null 2>&1; [ $(($(date +%s) - start)) -lt 10 ] && echo "refused at once"
       skiff port web | sort
       skiff ps --filter name=web --format '{{.Ports}}'
-      lan python3 -c '
+      nsenter --net=/proc/$far/ns/net python3 -c '
       import socket
       server = socket.create_server(("::", 7), family=socket.AF_INET6)
       while True:
