@@ -59,6 +59,8 @@ package struct CommandEntry: Sendable {
     case run(syntax: @Sendable () -> Command, @Sendable (ParsedArguments) throws -> Int32)
     /// Words of the next level: `network` → `create`, `ls`, …
     case commands(@Sendable () -> [CommandEntry])
+    /// One of docker's that is not done: naming it is an error that says why.
+    case refused(Refusal)
   }
 
   /// One word.
@@ -83,6 +85,11 @@ package struct CommandEntry: Sendable {
     self.isHidden = isHidden
     self.failureCode = failureCode
     self.action = action
+  }
+
+  /// A command that people know from docker and that is refused by name.
+  package static func refused(_ name: String, because reason: String, instead cure: String? = nil) -> CommandEntry {
+    CommandEntry(name, summary: "", isHidden: true, .refused(Refusal(reason, instead: cure)))
   }
 
   package func answers(to word: String) -> Bool { name == word || aliases.contains(word) }

@@ -33,6 +33,7 @@ private func flattened(_ entries: [CommandEntry], below path: [String] = []) -> 
       let children = make().filter { !$0.isHidden }
       return [Row(path: path + [entry.name], summary: entry.summary, command: nil, children: children)]
         + flattened(children, below: path + [entry.name])
+    case .refused: return []
     }
   }
 }

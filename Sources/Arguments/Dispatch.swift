@@ -20,6 +20,7 @@ package func dispatch(_ words: [String], in entries: [CommandEntry], below path:
   }
   let rest = Array(words.dropFirst())
   switch entry.action {
+  case .refused(let refusal): throw refusal.error(of: "'\(word)'", in: path)
   case .run(let syntax, let run): return .command(entry, syntax(), words: rest, run: run)
   case .commands(let make):
     let name = path.isEmpty ? entry.name : "\(path) \(entry.name)"

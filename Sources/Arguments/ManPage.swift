@@ -57,6 +57,7 @@ package func pages(_ entries: [CommandEntry], below parent: String = "") -> [(pa
     switch entry.action {
     case .run: [(parent + entry.name, entry)]
     case .commands(let make): pages(make(), below: parent + entry.name + "-")
+    case .refused: []
     }
   }
 }

@@ -33,6 +33,8 @@ package struct Option: Sendable {
   package var completion: Completion
   /// Works, but help and completions are silent about it.
   package var isHidden: Bool
+  /// Known and not done: giving it is an error that says why.
+  package var refusal: Refusal?
 
   package init(
     _ name: String, short: Character? = nil, _ kind: Kind = .flag, value valueName: String = "string",
@@ -53,6 +55,32 @@ package struct Option: Sendable {
   package var shown: String { short.map { "-\($0), --\(name)" } ?? "--\(name)" }
 
   package var takesValue: Bool { kind == .value || kind == .repeated }
+}
+
+extension Option {
+  /// A flag that people know from docker and that is refused by name, which an unknown one is not.
+  package static func refused(
+    _ name: String, short: Character? = nil, _ kind: Kind = .value, because reason: String, instead cure: String? = nil
+  ) -> Option {
+    var option = Option(name, short: short, kind, help: "", isHidden: true)
+    option.refusal = Refusal(reason, instead: cure)
+    return option
+  }
+}
+
+/// Why a word that people know from docker is not taken, and what to do instead.
+package struct Refusal: Hashable, Sendable {
+  package var reason: String
+  package var cure: String?
+
+  package init(_ reason: String, instead cure: String? = nil) {
+    self.reason = reason
+    self.cure = cure
+  }
+
+  func error(of word: String, in command: String) -> UsageError {
+    UsageError(command: command, "\(word) is refused: \(reason)", suggestion: cure)
+  }
 }
 
 /// The words of a command that are no options.

@@ -102,11 +102,22 @@ private struct Reader {
       guard let on = parseBoolean(value ?? "true") else {
         throw fail("invalid argument \"\(value ?? "")\" for \"\(option.shown)\": expected true or false")
       }
+      // Taken back, it asks for what happens anyway.
+      if let refusal = option.refusal, on { throw refusal.error(of: shown, in: command.name) }
       if option.name == "help" {
         parsed.wantsHelp = on
       } else {
         parsed.set(option, on ? "true" : "false")
       }
+    case .optionalValue, .value, .repeated:
+      if let refusal = option.refusal { throw refusal.error(of: shown, in: command.name) }
+      try takeValue(of: option, value, shown: shown)
+    }
+  }
+
+  private mutating func takeValue(of option: Option, _ value: String?, shown: String) throws(UsageError) {
+    switch option.kind {
+    case .flag: break
     case .optionalValue(let given):
       parsed.set(option, value ?? given)
     case .value, .repeated:

@@ -65,5 +65,5 @@ func commandTable() -> [CommandEntry] {
     CompletionCommand.entry,
     ManCommand.entry,
     HelpCommand.entry,
-  ]
+  ] + refusedCommands
 }

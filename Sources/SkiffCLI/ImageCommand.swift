@@ -10,6 +10,8 @@ extension ImageCommand {
     .init("inspect", inspectEntry(inspect)),
     .init("tag", TagCommand.entry(TagCommand.perform)),
     .init("history", HistoryCommand.entry(HistoryCommand.perform)),
+    .init("pull", PullCommand.entry(PullCommand.perform)),
+    .init("push", PushCommand.entry(PushCommand.perform)),
     .init("load", LoadCommand.entry(LoadCommand.perform)),
     .init("save", SaveCommand.entry(SaveCommand.perform)),
     .init("import", ImportCommand.entry(ImportCommand.perform)),

@@ -20,6 +20,7 @@ extension RunRequest {
   ///
   /// - Returns: the exit code of a pull that failed; nil when the container may start.
   func pullsImage(_ words: ParsedArguments, _ engine: Engine) throws -> Int32? {
+    try words.refuseContentTrust()
     guard case .image(let name) = root else { return nil }
     let policy = try words.choice("pull", of: PullPolicy.allCases.map(\.rawValue)).flatMap { PullPolicy(rawValue: $0) }
     if policy == .never { return nil }

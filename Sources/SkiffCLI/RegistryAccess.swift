@@ -8,6 +8,7 @@ extension ParsedArguments {
   /// A request for the helper with what the option table of the command has of it.
   func registryRequest(_ action: RegistryRequest.Action, _ name: String) throws(UsageError) -> RegistryRequest {
     var request = RegistryRequest(action, name)
+    if action == .pull || action == .push { try refuseContentTrust() }
     let has = { (option: String) in self.command.options.contains { $0.name == option } }
     if has("platform") { request.platform = string("platform") }
     if has("all-tags") { request.allTags = flag("all-tags") }
@@ -18,6 +19,14 @@ extension ParsedArguments {
       request.progress = RegistryRequest.Progress(rawValue: word) ?? .auto
     }
     return request
+  }
+
+  /// `--disable-content-trust=false` asks for signatures of Notary, which nobody here looks at.
+  func refuseContentTrust() throws(UsageError) {
+    guard optionalFlag("disable-content-trust") == false else { return }
+    throw bad(
+      "disable-content-trust", "false", "the signatures of Notary v1 have been given up by their makers",
+      suggestion: "name the image by its digest, NAME@sha256:…, which is checked")
   }
 }
 

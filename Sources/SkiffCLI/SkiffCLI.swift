@@ -26,16 +26,17 @@ private func fillStandardStreams() {
 let about = "Containers for Linux, without a daemon, that show how they are made"
 
 /// The options that stand before the command.
-let globalOptions = [
-  Option(
-    "root", .value, value: "dir", help: "Where images and containers are kept",
-    initial: "$SKIFF_ROOT or /var/lib/skiff",
-    completion: .directories),
-  Option(
-    "state", .value, value: "dir", help: "What dies with a boot", initial: "$SKIFF_STATE or /run/skiff",
-    completion: .directories),
-  Option("version", short: "v", help: "Print the version and exit"),
-]
+let globalOptions =
+  [
+    Option(
+      "root", .value, value: "dir", help: "Where images and containers are kept",
+      initial: "$SKIFF_ROOT or /var/lib/skiff",
+      completion: .directories),
+    Option(
+      "state", .value, value: "dir", help: "What dies with a boot", initial: "$SKIFF_STATE or /run/skiff",
+      completion: .directories),
+    Option("version", short: "v", help: "Print the version and exit"),
+  ] + refusedGlobalOptions
 
 private let programSyntax = Command(
   "", summary: "", usage: ["[OPTIONS] COMMAND"], options: globalOptions, positionals: .atLeast(0),

@@ -25,6 +25,7 @@ private func commands(_ entries: [CommandEntry]) -> [Command] {
     switch entry.action {
     case .run(let syntax, _): [syntax()]
     case .commands(let make): commands(make())
+    case .refused: []
     }
   }
 }

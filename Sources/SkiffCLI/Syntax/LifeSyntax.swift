@@ -112,6 +112,7 @@ enum RmCommand {
       options: [
         Option("force", short: "f", help: "Force the removal of a running container (uses SIGKILL)"),
         Option("volumes", short: "v", help: "Remove anonymous volumes associated with the container"),
+        RefusedOptions.removedLink,
       ], positionals: .atLeast(1, .containers))
   }
 }

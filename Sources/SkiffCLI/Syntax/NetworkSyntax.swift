@@ -53,7 +53,7 @@ enum NetworkCommand {
           help: "Set driver specific options: com.docker.network.*, parent, macvlan_mode"),
         Option("ipam-driver", .value, help: "IP Address Management Driver", initial: "default"),
         Option("scope", .value, help: "Control the network's scope: local"),
-      ] + GlassBox.options, positionals: .exactly(1),
+      ] + GlassBox.options + RefusedOptions.networkCreation, positionals: .exactly(1),
       examples: [.init("skiff network create --subnet 10.90.0.0/24 back", "A bridge with a subnet of its own")])
   }
 
@@ -69,7 +69,7 @@ enum NetworkCommand {
         Option(
           "gw-priority", .value, value: "int",
           help: "Highest gw-priority provides the default gateway. Accepts positive and negative values"),
-      ] + [GlassBox.explain, GlassBox.dryRun],
+      ] + [GlassBox.explain, GlassBox.dryRun, RefusedOptions.networkLink],
       positionals: Positionals(2, 2, first: .networks, rest: .containers),
       examples: [.init("skiff network connect --alias db back web", "While it runs, or for its next start")])
   }
@@ -109,7 +109,8 @@ enum NetworkCommand {
       options: [
         Option(
           "format", short: "f", .value,
-          help: "Format output using a template: 'json', or text with {{.Field}} and {{json .}}")
+          help: "Format output using a template: 'json', or text with {{.Field}} and {{json .}}"),
+        RefusedOptions.networkVerbose,
       ], positionals: .atLeast(1, .networks))
   }
 

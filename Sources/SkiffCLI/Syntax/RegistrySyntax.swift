@@ -12,6 +12,9 @@ enum RegistryOptions {
   static let platform = Option(
     "platform", .value, value: "platform", help: "Set platform if server is multi-platform capable")
 
+  /// Images are known by their digests; Notary's signatures are looked at by nobody, so only asking for them is an error.
+  static let contentTrust = Option("disable-content-trust", help: "Skip image verification (default true)")
+
   static let whereCredentialsAre =
     "Credentials are kept where docker keeps them, in config.json below $DOCKER_CONFIG or ~/.docker, or in the helper"
     + " program that it names; podman's auth.json is read too."
@@ -40,6 +43,7 @@ enum PullCommand {
         Option("all-tags", short: "a", help: "Download all tagged images in the repository"),
         RegistryOptions.platform, RegistryOptions.progress, RegistryOptions.quiet,
         Option("referrers", help: "Download what is attached to the image, too"), RegistryOptions.tlsVerify,
+        RegistryOptions.contentTrust,
       ], positionals: .exactly(1, .images),
       examples: [
         .init("skiff pull debian:12", "From docker.io"),
@@ -70,7 +74,7 @@ enum PushCommand {
           help: "Push a platform-specific manifest as a single-platform image to the registry"),
         RegistryOptions.progress, RegistryOptions.quiet,
         Option("referrers", help: "Upload what is attached to the image, too (default true)"),
-        RegistryOptions.tlsVerify,
+        RegistryOptions.tlsVerify, RegistryOptions.contentTrust,
       ], positionals: .exactly(1, .images))
   }
 }

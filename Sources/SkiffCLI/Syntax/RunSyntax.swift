@@ -17,7 +17,7 @@ enum RunCommand {
           + " changes goes to a layer of its own. The exit code is the command's; 125 is Skiff's own failure, 126 a command"
           + " that cannot be executed, 127 one that was not found, 128+n a signal."
       ],
-      options: life + process + files + limits + privileges + network + GlassBox.options,
+      options: life + process + files + limits + privileges + network + GlassBox.options + RefusedRunOptions.all,
       // With --rootfs the command may be left out, and without it the image may not: run itself checks.
       positionals: Positionals(0, nil, first: .images, rest: .nothing), stopsAtFirstPositional: true,
       examples: [
@@ -37,7 +37,7 @@ enum RunCommand {
       initial: "missing",
       completion: .words(PullPolicy.allCases.map(\.rawValue))),
     Option("quiet", short: "q", help: "Suppress the pull output"),
-    RegistryOptions.platform,
+    RegistryOptions.platform, RegistryOptions.contentTrust,
     Option("rm", help: "Automatically remove the container and its anonymous volumes when it exits"),
     Option("init", help: "Run an init inside the container that forwards signals and reaps processes"),
     Option("cidfile", .value, value: "file", help: "Write the container ID to the file", completion: .files),
