@@ -108,6 +108,13 @@ extension Cgroup {
     }
   }
 
+  /// The most memory that it had so far, in bytes. Nil where the kernel does not keep it.
+  package func memoryPeak() -> UInt64? {
+    guard let (directory, version) = directory(of: MemoryController.self) else { return nil }
+    let file = version == .v1 ? "memory.max_usage_in_bytes" : "memory.peak"
+    return contents(directory, file).flatMap(onlyNumber)
+  }
+
   private func processStatistics() -> CgroupStatistics.Processes? {
     guard let (directory, _) = directory(of: PidsController.self) else { return nil }
     return contents(directory, "pids.current").flatMap(onlyNumber).map { count in

@@ -33,6 +33,8 @@ package struct ContainerRecord: Hashable, Sendable {
   package var asksSupervisor = false
   /// `--dns`: whom it is to ask.
   package var nameServers: [String] = []
+  package var wishes = NetworkWishes()
+  package var restart = RestartPolicy()
   package var stopSignal: Int32 = 15
   package var stopTimeout = 10
   /// `default`, `unconfined`, or the path of a profile.
@@ -85,6 +87,8 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       case "ports": ports = try reader.list()
       case "asksSupervisor": asksSupervisor = try reader.bool()
       case "nameServers": nameServers = try reader.strings()
+      case "wishes": wishes = try reader.value()
+      case "restart": restart = RestartPolicy(try reader.string()) ?? RestartPolicy()
       case "stopSignal": stopSignal = try reader.integer()
       case "stopTimeout": stopTimeout = try reader.integer()
       case "seccomp": seccomp = try reader.string()
@@ -127,6 +131,8 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       writer.member("ports", ports.isEmpty ? nil : ports)
       writer.member("asksSupervisor", asksSupervisor ? true : nil)
       writer.member("nameServers", nameServers.isEmpty ? nil : nameServers)
+      writer.member("wishes", wishes)
+      writer.member("restart", restart.kind == .no ? nil : restart.description)
       writer.member("stopSignal", stopSignal)
       writer.member("stopTimeout", stopTimeout)
       writer.member("seccomp", seccomp)

@@ -52,6 +52,9 @@ package struct CreatedContainer: ~Copyable {
   package var identifier: ContainerIdentifier
   package var record: ContainerRecord
   package var lock: ContainerLock
+
+  /// Nobody starts it now.
+  package consuming func rest() { try? lock.remove() }
 }
 
 extension Engine {
@@ -69,8 +72,10 @@ extension Engine {
 
   /// Thinks the whole request through: everything that can be refused is refused here, and nothing is made but, unless it
   /// is only a rehearsal, the address lease.
+  ///
+  /// - Parameter starts: false where somebody will start it later, who leases the address then.
   package func prepare(
-    _ request: RunRequest, as identifier: ContainerIdentifier, rehearsal: Bool
+    _ request: RunRequest, as identifier: ContainerIdentifier, rehearsal: Bool, starts: Bool = true
   ) throws(Failure) -> PreparedContainer {
     let name: String
     do throws(Fault) {
@@ -90,9 +95,12 @@ extension Engine {
     do throws(Failure) {
       let anonymous = try resolveMounts(&request, image, for: identifier, rehearsal: rehearsal)
       passKillSwitch("preparing", 0)
-      let network = try prepareNetwork(
-        request.network, request.endpoints, identifier, hostname: hostname, ports: try ports(of: request, image.config),
-        rehearsal: rehearsal)
+      let ports = try ports(of: request, image.config)
+      let network =
+        starts
+        ? try prepareNetwork(
+          request.network, request.endpoints, identifier, hostname: hostname, ports: ports, rehearsal: rehearsal)
+        : try checkNetwork(request.network, request.endpoints, hostname: hostname, ports: ports)
       passKillSwitch("preparing", 1)
       let builder = SpecBuilder(
         request: request, config: image.config,
@@ -103,7 +111,9 @@ extension Engine {
       let spec = try builder.build()
       var record = record(identifier, name, request, image, spec, network)
       record.anonymousVolumes = anonymous
-      let steps = preparationSteps(files, record, spec, request, image, hostname: hostname, network: network)
+      record.wishes = NetworkWishes(request, ports: ports)
+      var steps = preparationSteps(files, record, spec, request, image, hostname: hostname)
+      steps += starts ? startSteps(files, network, record) : [restingStep(files)]
       return PreparedContainer(
         identifier: identifier, record: record, steps: steps,
         warnings: warnings + network.warnings, spec: spec, network: network,
@@ -200,6 +210,7 @@ extension Engine {
     record.nameServers = request.resolving.servers
     record.stopSignal = SignalName.number(image.config.stopSignal) ?? Signal.terminate
     record.stopTimeout = request.stopTimeout ?? 10
+    record.restart = request.restart
     record.seccomp = seccompWord(request)
     record.memory = request.resources.memory
     record.memorySwap = request.resources.memorySwap
@@ -224,7 +235,7 @@ extension Engine {
 
   private func preparationSteps(
     _ files: ContainerFiles, _ record: ContainerRecord, _ spec: Spec, _ request: RunRequest, _ image: ImageDefaults,
-    hostname: String, network: NetworkUse
+    hostname: String
   ) -> [Step] {
     var steps: [FileStep] = [
       .makeDirectory(files.directory, mode: 0o700),
@@ -238,15 +249,25 @@ extension Engine {
     }
     steps += [
       .writeFile(files.hostname, contents: Array((hostname + "\n").utf8), mode: 0o644),
-      .writeFile(
-        files.hosts,
-        contents: network.hosts(request.extraHosts, domain: request.domainName), mode: 0o644),
-      .writeFile(files.resolvConf, contents: network.resolvConf(request.resolving), mode: 0o644),
       .writeFile(files.record, contents: record.jsonBytes(.pretty), mode: 0o600),
       .writeFile(files.configuration, contents: spec.jsonBytes(), mode: 0o600),
+    ]
+    return steps.map(Step.file)
+  }
+
+  /// What is made anew for each life of the container.
+  func startSteps(_ files: ContainerFiles, _ network: NetworkUse, _ record: ContainerRecord) -> [Step] {
+    let steps: [FileStep] = [
+      .writeFile(files.hosts, contents: network.hosts(record.wishes), mode: 0o644),
+      .writeFile(files.resolvConf, contents: network.resolvConf(record.resolving), mode: 0o644),
       .makeDirectory(files.runDirectory, mode: 0o700),
     ]
     return steps.map(Step.file)
+  }
+
+  /// The last of a container that nobody starts yet: from here on it is there, whoever is killed.
+  private func restingStep(_ files: ContainerFiles) -> Step {
+    .file(.writeFile(files.state, contents: ContainerState(status: .created).jsonBytes(), mode: 0o600))
   }
 
   // MARK: - Users

@@ -50,7 +50,8 @@ extension Engine {
   /// A container that has ended and has nothing in /run: no lock, no directory.
   private func isAtRest(_ identifier: ContainerIdentifier, _ traces: Set<String>) -> Bool {
     guard !traces.contains(identifier.description) else { return false }
-    return (try? store.state(of: identifier))?.status == .exited
+    let status = (try? store.state(of: identifier))?.status
+    return status == .exited || status == .created
   }
 
   /// True when somebody holds the container: its supervisor, or a command that is making or removing it.
@@ -68,6 +69,10 @@ extension Engine {
     }
     if lock.marksRemoval {
       remove(identifier, record: record, consume lock)
+      return false
+    }
+    if (try? store.state(of: identifier))?.status == .created {
+      try? lock.remove()
       return false
     }
     guard let record, exists(files.state) else {
@@ -99,27 +104,33 @@ extension Engine {
   }
 
   /// A container without a supervisor has ended, whatever its state says; what it was is kept.
-  private func end(_ identifier: ContainerIdentifier, record: ContainerRecord?) {
+  func end(_ identifier: ContainerIdentifier, record: ContainerRecord?) {
     var state: ContainerState
     var isDamaged = false
     do throws(Fault) { state = try store.state(of: identifier) ?? ContainerState(status: .running) } catch {
       state = ContainerState(status: .running)
       isDamaged = true
     }
-    if state.status != .exited {
+    if state.status != .exited && state.status != .created {
       killRemains(of: state)
       passKillSwitch("healing", 4)
+      let before = state.status
       state.status = .exited
       state.process = nil
       state.finished = now()
       state.exitCode = 137
-      state.message =
-        isDamaged
-        ? "how it ended is not known: its state file was damaged"
-        : "its supervisor was killed, so it was killed too"
+      state.message = isDamaged ? "how it ended is not known: its state file was damaged" : interruption(of: before)
       try? store.write(state, of: identifier)
     }
     releaseHostResources(identifier, record: record)
+  }
+
+  private func interruption(of status: ContainerState.Status) -> String {
+    switch status {
+    case .starting: "who started it was killed before it ran"
+    case .restarting: "its supervisor was killed while it waited to start it again"
+    case .running, .created, .exited: "its supervisor was killed, so it was killed too"
+    }
   }
 
   /// Kills what still runs of a container without a supervisor: its streams lead nowhere and nobody would see its end.

@@ -42,7 +42,7 @@ extension Engine {
   package func users(of image: Digest) -> [ImageUser] {
     let containers = ((try? summaries(includingEnded: true)) ?? []).filter {
       $0.record.imageIdentifier == image.description
-    }.map { ImageUser(container: $0.record.name, isRunning: $0.state.status == .running) }
+    }.map { ImageUser(container: $0.record.name, isRunning: $0.state.status.isLive) }
     return containers + imageMounts.all().filter { $0.image == image }.map { ImageUser(mountedAt: $0.path) }
   }
 

@@ -22,7 +22,7 @@ extension Engine {
     request.busyLayers = Set(imageMounts.all().flatMap(\.layers))
     request.keptLayers = layersInUse()
     for summary in try summaries(includingEnded: true) {
-      if summary.state.status == .running { request.busyLayers.formUnion(summary.record.layers) }
+      if summary.state.status.isLive { request.busyLayers.formUnion(summary.record.layers) }
       guard let image = try? Digest(summary.record.imageIdentifier) else { continue }
       request.containers[image] = summary.record.name
       if let name = try? Reference(summary.record.image), name.digest == nil {

@@ -15,7 +15,8 @@ extension Engine {
       "Created": .string(record.created.rfc3339),
       "Path": .string(record.command.first ?? ""),
       "Args": .array(record.command.dropFirst().map(JSONValue.string)),
-      "State": description(of: state),
+      "State": description(of: state, isPaused: state.status == .running && isPaused(identifier)),
+      "RestartCount": .number(.integer(Int64(state.restartCount))),
       "Image": .string(record.imageIdentifier),
       "ResolvConfPath": .string(files.resolvConf.string),
       "HostnamePath": .string(files.hostname.string),
@@ -46,10 +47,13 @@ extension Engine {
     ]
   }
 
-  private func description(of state: ContainerState) -> JSONValue {
+  private func description(of state: ContainerState, isPaused: Bool) -> JSONValue {
     let zero = "0001-01-01T00:00:00Z"
     return [
-      "Status": .string(state.status.rawValue), "Running": .bool(state.status == .running),
+      "Status": .string(isPaused ? "paused" : state.status == .starting ? "created" : state.status.rawValue),
+      // Docker's words: one that is to be started again runs.
+      "Running": .bool(state.status.isLive), "Paused": .bool(isPaused),
+      "Restarting": .bool(state.status == .restarting), "Dead": false,
       "OOMKilled": .bool(state.wasKilledForMemory),
       "Pid": .number(.integer(Int64(state.process?.process ?? 0))),
       "ExitCode": .number(.integer(Int64(state.exitCode))), "Error": .string(state.message),
@@ -60,6 +64,10 @@ extension Engine {
   private func hostConfiguration(of record: ContainerRecord) -> JSONValue {
     func number(_ value: (some BinaryInteger)?) -> JSONValue { .number(.integer(Int64(clamping: value ?? 0))) }
     return [
+      "RestartPolicy": [
+        "Name": .string(record.restart.kind.rawValue),
+        "MaximumRetryCount": .number(.integer(Int64(record.restart.maximumRetries))),
+      ],
       "NetworkMode": .string(record.networkMode), "AutoRemove": .bool(record.removesItself),
       "Privileged": .bool(record.isPrivileged), "Init": .bool(record.hasInit),
       "Memory": number(record.memory), "MemorySwap": number(record.memorySwap), "CpuShares": number(record.cpuShares),

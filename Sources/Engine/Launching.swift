@@ -28,6 +28,10 @@ extension Engine {
     try launchPlan(of: prepared.record, prepared.spec, store.files(of: prepared.identifier), on: HostView())
   }
 
+  package func launchPlan(of prepared: PreparedStart) throws(Failure) -> LaunchPlan {
+    try launchPlan(of: prepared.record, prepared.spec, store.files(of: prepared.identifier), on: HostView())
+  }
+
   private func launchPlan(
     of record: ContainerRecord, _ spec: Spec, _ files: ContainerFiles, on host: HostView
   ) throws(Failure) -> LaunchPlan {

@@ -1,4 +1,4 @@
-internal import Containers
+package import Containers
 internal import Kernel
 
 // stop, kill, wait, rm: what happens to a container after `run`.
@@ -6,35 +6,72 @@ internal import Kernel
 extension Engine {
   /// Sends a signal to the first process.
   package func kill(_ word: String, signal: Int32) throws(Failure) {
-    let running = try runningProcess(of: try find(word), named: word)
+    let identifier = try find(word)
+    let record = try? record(of: identifier)
+    // Docker's rule: what is meant to end it is not answered by starting it again.
+    let isEnding = signal == Signal.kill || signal == record?.stopSignal
+    if isEnding, try endWaiting(identifier, cause: .kill, named: word) { return }
+    let running = try runningProcess(of: identifier, named: word)
+    if isEnding { announceEnd(.kill, of: identifier) }
     do throws(Fault) { try sendSignal(signal, to: running.pidfd.borrowed) } catch {
       throw Failure("cannot signal container \(word)", error)
     }
+    thawPaused(identifier)
   }
 
   /// The stop signal, then, after the timeout, SIGKILL; returns when its supervisor has tidied up. A container that does
   /// not run is fine, as with docker.
   ///
-  /// - Parameter timeout: in seconds; nil is the container's own, a negative one waits for ever.
-  package func stop(_ word: String, signal: Int32?, timeout: Int?) throws(Failure) {
+  /// - Parameters:
+  ///   - timeout: in seconds; nil is the container's own, a negative one waits for ever.
+  ///   - cause: what is to follow.
+  /// - Returns: what a person should know of how it went.
+  @discardableResult
+  package func stop(
+    _ word: String, signal: Int32?, timeout: Int?, cause: ContainerState.Cause = .stop
+  ) throws(Failure) -> String? {
     let identifier = try find(word)
     // Its record may not be written yet.
     try waitForStart(of: identifier, named: word)
     let record = try record(of: identifier)
+    if try endWaiting(identifier, cause: cause, named: word) { return nil }
     let state = try containerState(of: identifier)
-    guard state.status == .running, let pidfd = state.process?.open() else { return }
+    guard state.status == .running, let process = state.process, let pidfd = process.open() else { return nil }
     let timeout = timeout ?? record.stopTimeout
+    let signal = signal ?? record.stopSignal
+    announceEnd(cause, of: identifier)
+    var note: String?
     do throws(Fault) {
-      try sendSignal(signal ?? record.stopSignal, to: pidfd.borrowed)
+      try sendSignal(signal, to: pidfd.borrowed)
+      // A process that stands still takes no signal.
+      thawPaused(identifier)
       let milliseconds = timeout < 0 ? nil : min(timeout, Int(Int32.max) / 1000) * 1000
       if try poll(pidfd.borrowed, .readable, milliseconds: milliseconds).isEmpty {
+        note = deafness(of: process, to: signal, record, timeout)
         try sendSignal(Signal.kill, to: pidfd.borrowed)
       }
       try ContainerLock.waitUntilFree(store.files(of: identifier))
+      return note
     } catch {
       // It ended on its own between the look and the signal.
       if error.errno != .noSuchProcess { throw Failure("cannot stop container \(word)", error) }
+      return nil
     }
+  }
+
+  /// Why a first process did not end at the signal: it has a default action for every other process, and none for the
+  /// first of a pid namespace (pid_namespaces(7)).
+  private func deafness(
+    of process: ProcessIdentity, to signal: Int32, _ record: ContainerRecord, _ timeout: Int
+  ) -> String? {
+    let name = SignalName.name(of: signal)
+    guard !record.hasInit, let status = try? readText("/proc/\(process.process)/status", limit: 65_536),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigCgt:") }),
+      let caught = UInt64(line.dropFirst(7).trimmingPrefix { $0 == "\t" || $0 == " " }, radix: 16),
+      caught & 1 << UInt64(signal - 1) == 0
+    else { return "it did not end within \(timeout) s of \(name), so it was killed" }
+    return "its first process has no handler for \(name), which the kernel therefore never gives it:"
+      + " it was killed after \(timeout) s (--init or --stop-signal helps)"
   }
 
   /// Removes a container that does not run; with `force`, kills it first.
@@ -42,14 +79,17 @@ extension Engine {
     let identifier = try find(word)
     let files = store.files(of: identifier)
     try waitForStart(of: identifier, named: word)
+    if force, try endWaiting(identifier, cause: .removal, named: word) {}
     if isRunning(identifier) {
       guard force else {
         throw Failure(
           .conflict, "container \(word) is running", hint: "stop it first (skiff stop \(word)), or use skiff rm -f")
       }
+      announceEnd(.removal, of: identifier)
       // By its group where its state is damaged, so that nobody knows its first process.
       if let running = try? runningProcess(of: identifier, named: word) {
         try? sendSignal(Signal.kill, to: running.pidfd.borrowed)
+        thawPaused(identifier)
       } else {
         killAll(of: identifier)
       }
@@ -75,6 +115,7 @@ extension Engine {
   private func isRunning(_ identifier: ContainerIdentifier) -> Bool {
     do throws(Fault) {
       guard let state = try store.state(of: identifier) else { return false }
+      if state.status == .restarting { return try ContainerLock.isHeld(store.files(of: identifier)) }
       return state.status == .running && state.process?.isAlive == true
     } catch {
       return (try? ContainerLock.isHeld(store.files(of: identifier))) ?? false
@@ -83,10 +124,13 @@ extension Engine {
 
   /// Returns when nobody is just starting the container: it runs, has ended, or its start has failed. Between its record
   /// and its first process there is nobody yet whom a signal could reach.
-  private func waitForStart(of identifier: ContainerIdentifier, named word: String) throws(Failure) {
+  func waitForStart(of identifier: ContainerIdentifier, named word: String) throws(Failure) {
     let files = store.files(of: identifier)
     func isStarting() -> Bool {
-      exists(files.directory) && !exists(files.state) && ((try? ContainerLock.isHeld(files)) ?? false)
+      guard exists(files.directory) else { return false }
+      let state = (try? store.state(of: identifier)) ?? nil
+      guard state == nil || state?.status == .starting else { return false }
+      return !(state == nil && exists(files.state)) && ((try? ContainerLock.isHeld(files)) ?? false)
     }
     guard isStarting() else { return }
     do throws(Fault) {

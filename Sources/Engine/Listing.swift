@@ -1,3 +1,4 @@
+internal import Cgroups
 package import Containers
 internal import Kernel
 internal import Layers
@@ -7,17 +8,30 @@ package struct ContainerSummary: Sendable {
   package var identifier: ContainerIdentifier
   package var record: ContainerRecord
   package var state: ContainerState
+  package var isPaused = false
+
+  /// As docker has it.
+  package var stateWord: String {
+    switch state.status {
+    case .running: isPaused ? "paused" : "running"
+    case .starting: "created"
+    case .created, .restarting, .exited: state.status.rawValue
+    }
+  }
 }
 
 extension Engine {
   /// All containers, the newest first. What another command is just removing is left out.
   package func summaries(includingEnded: Bool) throws(Failure) -> [ContainerSummary] {
     var found: [ContainerSummary] = []
+    let layout = try? CgroupLayout.detect()
     for identifier in try containers() {
-      guard let state = readableState(of: identifier), includingEnded || state.status == .running,
+      guard let state = readableState(of: identifier), includingEnded || state.status.isLive,
         let record = readableRecord(of: identifier)
       else { continue }
-      found.append(ContainerSummary(identifier: identifier, record: record, state: state))
+      var summary = ContainerSummary(identifier: identifier, record: record, state: state)
+      summary.isPaused = state.status == .running && isPaused(identifier, on: layout)
+      found.append(summary)
     }
     return found.sorted { $0.record.created > $1.record.created }
   }

@@ -114,12 +114,12 @@ extension NetworkUse {
   var asksSupervisor: Bool { records.contains { $0.network != Network.defaultName } }
 
   /// As docker has it, the container's own names and no others.
-  func hosts(_ extra: [Label], domain: String?) -> [UInt8] {
-    let extra = extra.flatMap(resolved)
+  func hosts(_ wishes: NetworkWishes) -> [UInt8] {
+    let extra = wishes.extraHosts.flatMap(resolved)
     if mode == "host", extra.isEmpty { return (try? readFile("/etc/hosts", limit: 1 << 20)) ?? [] }
     if let sharedFiles { return (try? readFile(sharedFiles.hosts, limit: 1 << 20)) ?? [] }
     var names = [hostname]
-    if let domain, !domain.isEmpty { names.insert("\(hostname).\(domain)", at: 0) }
+    if !wishes.domainName.isEmpty { names.insert("\(hostname).\(wishes.domainName)", at: 0) }
     let own = records.flatMap { [$0.address, $0.address6] }.filter { !$0.isEmpty }
       .map { HostsEntry(address: $0, names: names) }
     let others = extra.map { HostsEntry(address: $0.value, names: [$0.name]) }

@@ -82,6 +82,8 @@ extension NetworkRecord {
     request.aliases = aliases
     request.linkLocal = linkLocal.compactMap { IPAddress($0) }
     request.gatewayPriority = gatewayPriority
+    // The usual names are given anew, so that they are without a gap.
+    if interfaceName != "eth\(interface)" { request.interfaceName = interfaceName }
     return request
   }
 }

@@ -51,7 +51,7 @@ extension Engine {
     }
   }
 
-  private func refusePorts(_ ports: [PortRequest], on request: NetworkRequest) throws(Failure) {
+  func refusePorts(_ ports: [PortRequest], on request: NetworkRequest) throws(Failure) {
     guard !ports.isEmpty else { return }
     switch request {
     case .bridge, .named, .plugins: return
@@ -143,7 +143,12 @@ extension Engine {
   func isAlive(_ identifier: String) -> Bool {
     guard let identifier = ContainerIdentifier(identifier) else { return false }
     let files = store.files(of: identifier)
-    if exists(files.directory) { return (try? store.state(of: identifier))??.status != .exited }
+    if exists(files.directory) {
+      switch (try? store.state(of: identifier))??.status {
+      case .created, .exited: return false
+      case .starting, .running, .restarting, nil: return true
+      }
+    }
     return ((try? ContainerLock.isHeld(files)) ?? true)
   }
 
@@ -183,7 +188,10 @@ extension Engine {
   func networkSteps(of record: ContainerRecord) throws(Failure) -> (wiring: [NetworkStep], inside: [NetworkStep]) {
     if let network = try pluginNetwork(of: record) { return ([.joinPlugins(network)], [.setUp(.loopback)]) }
     // With none there is loopback still; a shared namespace is somebody else's to set up.
-    guard !record.networks.isEmpty else { return ([], record.networkMode == "none" ? [.setUp(.loopback)] : []) }
+    guard !record.networks.isEmpty else {
+      let isShared = record.networkMode == "host" || record.networkMode.hasPrefix("container:")
+      return ([], isShared ? [] : [.setUp(.loopback)])
+    }
     var wiring: [NetworkStep] = []
     var inside: [NetworkStep] = [.setUp(.loopback)]
     for network in record.networks {

@@ -1,5 +1,5 @@
-internal import Cgroups
-internal import Containers
+package import Cgroups
+package import Containers
 internal import Kernel
 
 // A container stands still while its files are read. Whoever is killed meanwhile would leave it frozen for ever, so it
@@ -44,5 +44,46 @@ extension Engine {
   private static let pauseSuffix = ".paused"
   private func pauseLock(_ identifier: ContainerIdentifier) -> Path {
     state.locks.appending(identifier.description + Self.pauseSuffix)
+  }
+}
+
+// MARK: - pause and unpause
+
+extension Engine {
+  /// Freezes all of a container's processes until `unpause`.
+  package func pause(_ word: String) throws(Failure) {
+    let (identifier, group) = try runningGroup(of: word)
+    if group.isFrozen { throw Failure(.conflict, "container \(word) is paused already") }
+    let lock = try lockUpdates(store.files(of: identifier), word)
+    defer { try? lock.borrowed.unlock() }
+    do throws(Fault) { try group.freeze() } catch { throw Failure("cannot pause container \(word)", error) }
+  }
+
+  package func unpause(_ word: String) throws(Failure) {
+    let (identifier, group) = try runningGroup(of: word)
+    guard group.isFrozen else { throw Failure(.conflict, "container \(word) is not paused") }
+    let lock = try lockUpdates(store.files(of: identifier), word)
+    defer { try? lock.borrowed.unlock() }
+    do throws(Fault) { try group.thaw() } catch { throw Failure("cannot unpause container \(word)", error) }
+  }
+
+  /// Whether a running container stands still. The kernel knows; nobody writes it down.
+  package func isPaused(_ identifier: ContainerIdentifier, on layout: CgroupLayout? = nil) -> Bool {
+    guard let layout = layout ?? (try? CgroupLayout.detect()) else { return false }
+    return Cgroup(group: cgroupName(of: identifier), layout: layout).isFrozen
+  }
+
+  /// After a signal that is to end it: a frozen process takes none.
+  func thawPaused(_ identifier: ContainerIdentifier) {
+    guard let layout = try? CgroupLayout.detect() else { return }
+    let group = Cgroup(group: cgroupName(of: identifier), layout: layout)
+    if group.isFrozen { try? group.thaw() }
+  }
+
+  private func runningGroup(of word: String) throws(Failure) -> (ContainerIdentifier, Cgroup) {
+    let identifier = try find(word)
+    try waitForStart(of: identifier, named: word)
+    _ = try runningProcess(of: identifier, named: word)
+    return (identifier, Cgroup(group: cgroupName(of: identifier), layout: try layout()))
   }
 }

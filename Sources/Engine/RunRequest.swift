@@ -1,4 +1,5 @@
 internal import ImageSpec
+package import Containers
 package import Kernel
 package import Networks
 package import Steps
@@ -46,6 +47,7 @@ package struct RunRequest: Sendable {
   package var labels: [Label] = []
   package var stopSignal: Int32?
   package var stopTimeout: Int?
+  package var restart = RestartPolicy()
   package var sysctls: [Label] = []
   package var extraHosts: [Label] = []
   package var resolving = ResolvRequest()

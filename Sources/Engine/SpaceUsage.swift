@@ -132,13 +132,13 @@ extension Engine {
         SpaceUsage.ContainerSpace(
           summary: summary, volumes: volumeUsers.values.count { $0.contains(summary.identifier) }, size: size))
       usage.containers.size += size
-      usage.containers.reclaimable += summary.state.status == .running ? 0 : size
+      usage.containers.reclaimable += summary.state.status.isLive ? 0 : size
     }
     let measured = Set(summaries.map(\.identifier.description))
     usage.containers.size += meter.add(state.containers, leavingOut: { measured.contains($0.string) })
     usage.containers.size += meter.add(state.names)
     usage.containers.total = summaries.count
-    usage.containers.active = summaries.count { $0.state.status == .running }
+    usage.containers.active = summaries.count { $0.state.status.isLive }
   }
 
   private func measureVolumes(

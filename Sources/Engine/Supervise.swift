@@ -26,6 +26,30 @@ extension Engine {
     } catch { return report(error, to: client.borrowed) }
   }
 
+  /// Starts the container once more, in the process that watched over its last life and has executed itself since.
+  ///
+  /// - Parameter inherited: the descriptors of the lock and of the ports.
+  package func superviseAgain(_ identifier: ContainerIdentifier, inherited: [Int32]) -> Int32 {
+    setProcessName("skiff-monitor")
+    let files = store.files(of: identifier)
+    guard let first = inherited.first else { return 125 }
+    for number in inherited { try? BorrowedDescriptor(rawValue: number).setCloseOnExecute() }
+    let lock = ContainerLock(handedOver: Descriptor(owning: first), files)
+    let ports = PortHold(resuming: Array(inherited.dropFirst()))
+    do {
+      let record = try record(of: identifier)
+      if let end = try waitBeforeRestart(files) {
+        ports.release()
+        tidyUp(record, files, end, undo: nil, lock: lock)
+        return end.exitCode
+      }
+      return supervise(record, files, on: try HostView(foreseeing: true), client: nil, ports: ports, lock: lock)
+    } catch {
+      // The lock ends with this process; the next command finds the container without a supervisor.
+      return 125
+    }
+  }
+
   private func awaitContainer(
     _ files: ContainerFiles, client: BorrowedDescriptor
   ) throws(Failure) -> ContainerLock? {
@@ -39,24 +63,41 @@ extension Engine {
     _ files: ContainerFiles, on host: HostView, client: consuming Descriptor, lock: consuming ContainerLock,
     isTimed: Bool
   ) -> Int32 {
+    let record: ContainerRecord
+    let ports: PortHold
     do throws(Failure) {
-      let record = try record(of: files.identifier)
-      // A copy for the one message that a failed start sends; a started container's supervisor owns the socket.
-      let ports = try holdPorts(of: record)
-      var watched = try start(record, files, on: host, client: try copy(of: client.borrowed), isTimed: isTimed)
-      try? client.close()
-      // From here on it mostly sleeps, perhaps for months, beside hundreds of others.
-      let renewal = Renewal(
-        arguments: supervisorArguments(of: files.identifier), lock: lock.descriptor.borrowed, kept: ports.descriptors)
-      let end = watch(&watched.supervisor, watched.state, record, files, in: host.layout, renewal: renewal)
-      ports.release()
-      tidyUp(record, files, end, undo: watched.undo, lock: lock)
-      watched.supervisor.report(.exited(code: end.exitCode, message: end.message))
-      return end.exitCode
+      record = try self.record(of: files.identifier)
+      ports = try holdPorts(of: record)
     } catch {
-      abandon(files, lock: lock)
+      abandon(files, error, lock: lock)
       return report(error, to: client.borrowed)
     }
+    return supervise(record, files, on: host, client: client, ports: ports, lock: lock, isTimed: isTimed)
+  }
+
+  /// One life of a container.
+  ///
+  /// - Parameter client: the command that started it; nil when it is started again, and nobody waits for that.
+  private func supervise(
+    _ record: ContainerRecord, _ files: ContainerFiles, on host: HostView, client: consuming Descriptor?,
+    ports: consuming PortHold, lock: consuming ContainerLock, isTimed: Bool = false
+  ) -> Int32 {
+    // A copy for the one message that a failed start sends; a started container's supervisor owns the socket.
+    var spare = client.view.flatMap { try? $0.duplicate().release() }.map { Descriptor(owning: $0) }
+    var watched: Watched
+    do throws(Failure) {
+      watched = try start(record, files, on: host, client: client, isTimed: isTimed)
+    } catch {
+      ports.release()
+      abandon(files, error, lock: lock)
+      return spare.view.map { report(error, to: $0) } ?? error.exitCode
+    }
+    spare = nil
+    // From here on it mostly sleeps, perhaps for months, beside hundreds of others.
+    let renewal = Renewal(
+      arguments: supervisorArguments(of: files.identifier), lock: lock.descriptor.borrowed, kept: ports.descriptors)
+    let end = watch(&watched.supervisor, watched.state, record, files, in: host.layout, renewal: renewal)
+    return finish(&watched.supervisor, record, files, end, undo: watched.undo, ports: ports, lock: lock)
   }
 
   /// Goes on where this process was before it executed itself again (Supervisor+Renewal.swift).
@@ -74,17 +115,14 @@ extension Engine {
         try resumed.supervisor.answerNames(at: sockets, from: nameSource(for: identifier, record))
       }
       let end = watch(&resumed.supervisor, state, record, files, in: nil, renewal: nil)
-      ports.release()
-      tidyUp(record, files, end, undo: nil, lock: lock)
-      resumed.supervisor.report(.exited(code: end.exitCode, message: end.message))
-      return end.exitCode
+      return finish(&resumed.supervisor, record, files, end, undo: nil, ports: ports, lock: lock)
     } catch {
       // The lock and the streams end with this process; the next command finds the container without a supervisor.
       return 125
     }
   }
 
-  private func report(_ failure: Failure, to client: BorrowedDescriptor) -> Int32 {
+  func report(_ failure: Failure, to client: BorrowedDescriptor) -> Int32 {
     let frame = Frame.failed(code: failure.exitCode, message: failure.message, hint: failure.hint ?? "")
     _ = try? client.send(frame.bytes)
     return failure.exitCode
@@ -97,12 +135,9 @@ extension Engine {
     var state: ContainerState
   }
 
-  private func copy(of client: BorrowedDescriptor) throws(Failure) -> Descriptor {
-    do throws(Fault) { return try client.duplicate() } catch { throw Failure("cannot start the supervisor", error) }
-  }
-
   private func start(
-    _ record: ContainerRecord, _ files: ContainerFiles, on host: HostView, client: consuming Descriptor, isTimed: Bool
+    _ record: ContainerRecord, _ files: ContainerFiles, on host: HostView, client: consuming Descriptor?,
+    isTimed: Bool
   ) throws(Failure) -> Watched {
     let plan = try launchPlan(of: record, files, on: host)
     let ends: Ends
@@ -121,17 +156,19 @@ extension Engine {
     let nameSockets = launched.takeNameSockets()
     passKillSwitch("starting", 2)
     do throws(Fault) {
-      var state = ContainerState(status: .running)
+      var state = try nextLife(of: files.identifier)
       state.process = try ProcessIdentity(of: launched.process)
       state.started = now()
       try store.write(state, of: files.identifier)
       passKillSwitch("starting", 3)
-      for timing in launched.timings { _ = try client.borrowed.send(Frame.timing(line(timing)).bytes) }
-      _ = try client.borrowed.send(Frame.started(launched.process).bytes)
+      if let client = client.view {
+        for timing in launched.timings { _ = try client.send(Frame.timing(line(timing)).bytes) }
+        _ = try client.send(Frame.started(launched.process).bytes)
+      }
       let process = launched.process
       let watched = ends.streams.supervised(
         process, pidfd: launched.pidfd, terminal: launched.terminal, listener: ends.listener, log: ends.log)
-      var supervisor = try Supervisor.watching(watched, client: client, clientWantsOutput: true)
+      var supervisor = try Supervisor.watching(watched, client: client)
       if let nameSockets {
         try supervisor.answerNames(at: nameSockets, from: nameSource(for: files.identifier, record))
       }
@@ -167,7 +204,10 @@ extension Engine {
     do throws(Fault) {
       let status = try supervisor.run(renewal: renewal, watch: sharedWatch(record))
       end.exitCode = status.code
+      if case .killed(let signal, _) = status { end.signal = signal }
+      end.cause = endCause(in: files)
       let layout = if let layout { layout } else { try CgroupLayout.detect() }
+      end.peakMemory = peakMemory(of: files.identifier, in: layout)
       if let kill = memoryKill(of: files.identifier, in: layout) {
         end.wasKilledForMemory = true
         end.message = kill
@@ -181,40 +221,5 @@ extension Engine {
     end.process = nil
     end.finished = now()
     return end
-  }
-
-  /// The record of the end comes first: killed right after it, there is nothing left to heal but leftovers.
-  ///
-  /// - Parameter undo: of what the start made on the host; nil where that is not remembered and is found again by name.
-  private func tidyUp(
-    _ record: ContainerRecord, _ files: ContainerFiles, _ end: ContainerState, undo: [Step]?,
-    lock: consuming ContainerLock
-  ) {
-    if !record.removesItself { try? store.write(end, of: files.identifier) }
-    passKillSwitch("ending", 0)
-    if let undo { _ = performUndo(undo) } else { removeGroups(of: files.identifier) }
-    passKillSwitch("ending", 1)
-    // Written anew when it was connected to another network, or disconnected, while it ran.
-    releaseNetwork(of: files.identifier, record: (try? store.record(of: files.identifier)) ?? record)
-    passKillSwitch("ending", 2)
-    guard record.removesItself else {
-      try? removeTree(files.runDirectory)
-      passKillSwitch("ending", 3)
-      // Without a lock or a directory in /run, nothing of it is left to look at.
-      try? lock.remove()
-      return
-    }
-    for name in record.anonymousVolumes { removeAnonymousVolume(name) }
-    try? erase(files, record: record, lock)
-    try? lock.remove()
-  }
-
-  /// A start that failed leaves nothing: docker keeps a corpse in state "created", which is only in the way of its name.
-  private func abandon(_ files: ContainerFiles, lock: consuming ContainerLock) {
-    let record = try? store.record(of: files.identifier)
-    releaseNetwork(of: files.identifier, record: record)
-    for name in record?.anonymousVolumes ?? [] { removeAnonymousVolume(name) }
-    try? erase(files, record: record, lock)
-    try? lock.remove()
   }
 }

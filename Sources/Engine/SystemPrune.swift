@@ -80,7 +80,7 @@ extension Engine {
     _ request: PruneRequest, _ pruned: inout Pruned, _ meter: inout DiskMeter
   ) throws(Failure) {
     for summary in try summaries(includingEnded: true)
-    where summary.state.status != .running && request.takes(summary.record.created, summary.record.labels) {
+    where !summary.state.status.isLive && request.takes(summary.record.created, summary.record.labels) {
       let size = diskUsage(of: store.files(of: summary.identifier).directory)
       if !request.isRehearsal {
         do throws(Failure) {

@@ -18,17 +18,12 @@ extension Supervisor {
     kept += clients.map(\.descriptor) + renewal.kept + nameDescriptors
     write(to: &message, renewal)
     do throws(Fault) {
-      let executable = try open("/proc/self/exe", .path)
       let file = try makeMemoryFile("skiff-monitor")
       try file.borrowed.write(message.bytes)
       kept.append(file.borrowed)
-      for descriptor in kept { try descriptor.duplicate(asInherited: descriptor.rawValue) }
       passKillSwitch("renewal", 0)
-      _ = execute(
-        executable.borrowed, arguments: renewal.arguments + [Path(Self.resumeOption), Path("\(file.rawValue)")],
-        environment: environment())
-      // Still here: nothing that this process starts may get them.
-      for descriptor in kept { try descriptor.setCloseOnExecute() }
+      try executeThisProgram(
+        arguments: renewal.arguments + [Path(Self.resumeOption), Path("\(file.rawValue)")], keeping: kept)
     } catch {}
   }
 
@@ -61,7 +56,20 @@ extension Supervisor {
   }
 }
 
+/// Replaces this process by its own program, started anew, which has `keeping` by the same numbers. Returns when that is
+/// not possible.
+package func executeThisProgram(arguments: [Path], keeping kept: [BorrowedDescriptor]) throws(Fault) {
+  let executable = try open("/proc/self/exe", .path)
+  for descriptor in kept { try descriptor.duplicate(asInherited: descriptor.rawValue) }
+  _ = execute(executable.borrowed, arguments: arguments, environment: environment())
+  // Still here: nothing that this process starts may get them.
+  for descriptor in kept { try descriptor.setCloseOnExecute() }
+}
+
 extension Supervisor {
+  /// The word after the supervisor's own that says to start the container again, with what was kept after it.
+  package static var againOption: String { "--again" }
+
   private var nameDescriptors: [BorrowedDescriptor] {
     switch names {
     case .some(let responder): [responder.sockets.datagrams.borrowed, responder.sockets.listener.borrowed]

@@ -63,11 +63,12 @@ package struct Supervisor: ~Copyable {
     static let firstClient: UInt64 = 1 << 32
   }
 
-  /// - Parameter client: the command that started the container, already connected.
+  /// - Parameter client: the command that started the container, already connected, which gets its output.
   package static func watching(
-    _ container: consuming Supervised, client: consuming Descriptor, clientWantsOutput: Bool
+    _ container: consuming Supervised, client: consuming Descriptor?
   ) throws(Fault) -> Supervisor {
-    try watching(container, clients: [Client(taking: client, wantsOutput: clientWantsOutput)])
+    guard let client else { return try watching(container, clients: []) }
+    return try watching(container, clients: [Client(taking: client, wantsOutput: true)])
   }
 
   static func watching(_ container: consuming Supervised, clients: [Client]) throws(Fault) -> Supervisor {

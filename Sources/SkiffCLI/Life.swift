@@ -10,7 +10,7 @@ extension StopCommand {
     let signal = try arguments.signal("signal")
     let timeout = try arguments.integer("timeout") ?? arguments.integer("time")
     return forEach(arguments.positionals) { word in
-      try engine.stop(word, signal: signal, timeout: timeout)
+      if let note = try engine.stop(word, signal: signal, timeout: timeout) { complain("\(word): \(note)") }
       _ = try printing { $0.line(word) }
     }
   }

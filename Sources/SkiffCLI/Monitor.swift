@@ -4,7 +4,8 @@ internal import Kernel
 internal import Monitoring
 
 /// What this program is when it was started as `skiff-monitor ID ROOT STATE [--timings]`: a container's supervisor. It
-/// starts itself once more, with `--resume N`, when it has nothing to do.
+/// starts itself once more, with `--resume N`, when it has nothing to do, and with `--again N...` when the container is to
+/// have another life.
 ///
 /// As `skiff-monitor --repair ROOT STATE` it makes what running containers have lost of their networks, and ends.
 enum MonitorProgram {
@@ -19,6 +20,9 @@ enum MonitorProgram {
     let engine = Engine(StateDirectories(root: Path(words[1]), run: Path(words[2])))
     if words.count == 5, words[3] == Supervisor.resumeOption, let message = Int32(words[4]) {
       return engine.resumeSupervising(identifier, from: message)
+    }
+    if words.count >= 5, words[3] == Supervisor.againOption {
+      return engine.superviseAgain(identifier, inherited: words.dropFirst(4).compactMap { Int32($0) })
     }
     return engine.supervise(identifier, isTimed: words.dropFirst(3).contains("--timings"))
   }

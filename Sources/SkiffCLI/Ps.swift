@@ -57,7 +57,7 @@ extension PsCommand {
       "Command": .string(command(of: row, truncated: truncated)),
       "Size": .string(size), "CreatedAt": .string(row.record.created.rfc3339),
       "RunningFor": .string(humanAge(of: row.record.created)),
-      "Status": .string(row.statusText), "State": .string(row.state.status.rawValue), "Names": .string(row.record.name),
+      "Status": .string(row.statusText), "State": .string(row.stateWord), "Names": .string(row.record.name),
       "Labels": .string(
         row.record.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")),
       "Networks": .string(networks(of: row)), "Ports": .string(ports(of: row)),
@@ -66,7 +66,7 @@ extension PsCommand {
 
   /// `0.0.0.0:8080->80/tcp`
   private static func ports(of row: ContainerSummary) -> String {
-    guard row.state.status != .exited else { return "" }
+    guard row.state.status == .running else { return "" }
     return row.record.ports.map { "\($0.hostEnd)->\($0.containerEnd)" }.joined(separator: ", ")
   }
 
@@ -85,7 +85,7 @@ extension PsCommand {
     switch parts[0] {
     case "name": return { $0.record.name.contains(value) }
     case "id": return { $0.identifier.description.hasPrefix(value) }
-    case "status": return { $0.state.status.rawValue == value }
+    case "status": return { $0.stateWord == value }
     case "ancestor": return { $0.record.image == value || $0.record.image == value + ":latest" }
     case "network": return { $0.record.networkMode == value || $0.record.networks.contains { $0.network == value } }
     case "exited": return { $0.state.status == .exited && "\($0.state.exitCode)" == value }
@@ -105,9 +105,10 @@ extension ContainerSummary {
   /// `Up 2 minutes`, `Exited (0) 3 seconds ago`
   var statusText: String {
     switch state.status {
-    case .created: "Created"
+    case .created, .starting: "Created"
+    case .restarting: "Restarting (\(state.exitCode)) " + (state.finished.map { humanAge(of: $0) } ?? "")
     case .running:
-      "Up " + (state.started.map { humanDuration(since: $0) } ?? "")
+      "Up " + (state.started.map { humanDuration(since: $0) } ?? "") + (isPaused ? " (Paused)" : "")
     case .exited:
       "Exited (\(state.exitCode)) " + (state.finished.map { humanAge(of: $0) } ?? "")
     }

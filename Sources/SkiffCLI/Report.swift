@@ -7,6 +7,7 @@ internal import Steps
 ///
 /// - Parameter failureCode: the command's own, for a failure that is neither bad usage nor the container's program.
 func report(_ error: any Error, failureCode: Int32) -> Int32 {
+  if let said = error as? AlreadySaid { return said.code }
   if let fault = error as? Fault, fault.errno == .brokenPipe, fault.operation == "write" {
     // The reader of our output had enough (`skiff ps | head -1`): what a shell shows for SIGPIPE, without a word.
     return 128 + Signal.pipe
@@ -15,6 +16,9 @@ func report(_ error: any Error, failureCode: Int32) -> Int32 {
   complain(told.message, hint: told.hint)
   return told.code
 }
+
+/// What went wrong was said where it went wrong; this only ends what was going on.
+struct AlreadySaid: Error { var code: Int32 }
 
 /// `skiff: cannot start web: …` and a hint below it.
 func complain(_ message: String, hint: String? = nil) {

@@ -10,7 +10,8 @@ internal import Terminals
 extension RunCommand {
   static let perform: Perform = { arguments in
     let engine = try arguments.unhealedEngine
-    let request = try RunRequest(arguments)
+    var request = try RunRequest(arguments)
+    request.isDetached = arguments.flag("detach")
     let glass = try Glass(arguments)
     if request.hasTerminal && request.isInteractive && !request.isDetached { try requireTerminal() }
     if let code = try request.pullsImage(arguments, engine) { return code }
@@ -64,8 +65,9 @@ extension RunCommand {
   }
 
   /// `-d`: returns when the program runs.
-  private static func detach(
-    _ socket: consuming Descriptor, _ record: ContainerRecord, showTimings: ([String]) throws -> Void
+  static func detach(
+    _ socket: consuming Descriptor, _ record: ContainerRecord, says word: String? = nil,
+    showTimings: ([String]) throws -> Void = { _ in }
   ) throws -> Int32 {
     var timings: [String] = []
     var received: [UInt8] = []
@@ -81,17 +83,49 @@ extension RunCommand {
         case .failed(let code, let message, let hint): return fail(code, message, hint)
         case .started:
           try showTimings(timings)
-          return try printing { $0.line(record.identifier) }
+          return try printing { $0.line(word ?? record.identifier) }
         case .exited, .output, .errors, .subscribe, .input, .inputEnd, .resize, .signal: break
         }
       }
     }
   }
 
-  private static func writeIdentifier(_ identifier: String, to path: Path) throws {
+  static func writeIdentifier(_ identifier: String, to path: Path) throws {
     let file = try open(path, [.writeOnly, .create, .exclusive], mode: 0o644)
     try file.borrowed.write(identifier)
     try file.close()
+  }
+}
+
+extension CreateCommand {
+  static let perform: Perform = { arguments in
+    let engine = try arguments.engine
+    let request = try RunRequest(arguments)
+    let glass = try Glass(arguments, hasTimings: false)
+    if let code = try request.pullsImage(arguments, engine) { return code }
+    let identifier = try engine.newIdentifier()
+    let lock = try engine.reserve(identifier)
+    let prepared: PreparedContainer
+    do { prepared = try engine.prepare(request, as: identifier, rehearsal: glass.isRehearsal, starts: false) } catch {
+      try? lock.remove()
+      throw error
+    }
+    for warning in prepared.warnings { complain("warning: \(warning)") }
+    if glass.isWanted {
+      let files = engine.store.files(of: identifier)
+      try glass.show(
+        preparation: prepared.explainedSteps, plan: LaunchPlan(),
+        title: "skiff create, container \(prepared.record.name)",
+        identifier: identifier.description, ownDirectories: [files.directory, files.runDirectory])
+    }
+    if glass.isRehearsal {
+      try? lock.remove()
+      return 0
+    }
+    let created = try engine.create(prepared, lock: lock)
+    created.rest()
+    if let file = arguments.string("cidfile") { try RunCommand.writeIdentifier(identifier.description, to: Path(file)) }
+    return try printing { $0.line(identifier.description) }
   }
 }
 

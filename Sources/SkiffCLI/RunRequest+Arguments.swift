@@ -1,5 +1,6 @@
 internal import Archives
 internal import Arguments
+internal import Containers
 internal import Engine
 internal import Kernel
 internal import Networks
@@ -77,12 +78,20 @@ extension RunRequest {
   }
 
   private mutating func readLife(_ words: ParsedArguments) throws(UsageError) {
-    isDetached = words.flag("detach")
     name = try words.read("name", parseName)
     removesItself = words.flag("rm")
     hasInit = words.flag("init")
     labels = try words.readAll("label", Label.init(label:))
     stopSignal = try words.value("stop-signal", "no such signal", SignalName.number)
+    if let text = words.string("restart") {
+      guard let policy = RestartPolicy(text) else {
+        throw words.bad("restart", text, "expected no, always, unless-stopped or on-failure[:COUNT]")
+      }
+      if removesItself && policy.kind != .no {
+        throw words.fail("--rm and --restart do not go together: one removes what the other starts again")
+      }
+      restart = policy
+    }
     stopTimeout = try words.integer("stop-timeout", in: -1 ... .max)
     for text in words.strings("log-opt") {
       do throws(OptionError) { try logging.take(text) } catch { throw words.bad("log-opt", text, error.reason) }

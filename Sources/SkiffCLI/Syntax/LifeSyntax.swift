@@ -59,15 +59,17 @@ enum StopCommand {
 
   static func syntax() -> Command {
     Command(
-      "stop", summary: summary, usage: ["[OPTIONS] CONTAINER [CONTAINER...]"],
-      options: [
-        Option("signal", short: "s", .value, help: "Signal to send to the container"),
-        Option(
-          "timeout", short: "t", .value, value: "int", help: "Seconds to wait before killing the container",
-          initial: "10"),
-        Option("time", .value, value: "int", help: "", isHidden: true),
-      ], positionals: .atLeast(1, .containers))
+      "stop", summary: summary, usage: ["[OPTIONS] CONTAINER [CONTAINER...]"], options: options,
+      positionals: .atLeast(1, .containers))
   }
+
+  static let options = [
+    Option("signal", short: "s", .value, help: "Signal to send to the container"),
+    Option(
+      "timeout", short: "t", .value, value: "int", help: "Seconds to wait before killing the container",
+      initial: "10"),
+    Option("time", .value, value: "int", help: "", isHidden: true),
+  ]
 }
 
 enum KillCommand {

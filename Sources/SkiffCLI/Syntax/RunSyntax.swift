@@ -17,7 +17,7 @@ enum RunCommand {
           + " changes goes to a layer of its own. The exit code is the command's; 125 is Skiff's own failure, 126 a command"
           + " that cannot be executed, 127 one that was not found, 128+n a signal."
       ],
-      options: life + process + files + limits + privileges + network + GlassBox.options + RefusedRunOptions.all,
+      options: life + [ProcessOptions.detachKeys] + theContainer + GlassBox.options + RefusedRunOptions.all,
       // With --rootfs the command may be left out, and without it the image may not: run itself checks.
       positionals: Positionals(0, nil, first: .images, rest: .nothing), stopsAtFirstPositional: true,
       examples: [
@@ -28,8 +28,12 @@ enum RunCommand {
       ])
   }
 
-  private static let life = [
-    Option("detach", short: "d", help: "Run container in background and print container ID"),
+  private static let life =
+    [Option("detach", short: "d", help: "Run container in background and print container ID")] + making
+    + [Option("sig-proxy", help: "Proxy received signals to the process (default true)")]
+
+  /// Of what is made, whoever starts it.
+  static let making = [
     Option("name", .value, help: "Assign a name to the container"),
     Option(
       "pull", .value,
@@ -39,15 +43,18 @@ enum RunCommand {
     Option("quiet", short: "q", help: "Suppress the pull output"),
     RegistryOptions.platform, RegistryOptions.contentTrust,
     Option("rm", help: "Automatically remove the container and its anonymous volumes when it exits"),
+    RestartOptions.policy,
     Option("init", help: "Run an init inside the container that forwards signals and reaps processes"),
     Option("cidfile", .value, value: "file", help: "Write the container ID to the file", completion: .files),
     Option("label", short: "l", .repeated, value: "list", help: "Set meta data on a container"),
     Option("stop-signal", .value, value: "signal", help: "Signal to stop the container"),
     Option("stop-timeout", .value, value: "int", help: "Timeout (in seconds) to stop a container"),
-    Option("sig-proxy", help: "Proxy received signals to the process (default true)"),
     Option("log-opt", .repeated, value: "list", help: "Log options: max-size=10m, max-file=3"),
     Option("log-driver", .value, help: "Logging driver: json-file or none", completion: .words(["json-file", "none"])),
   ]
+
+  /// What it is made of.
+  static var theContainer: [Option] { process + files + limits + privileges + network }
 
   private static let process: [Option] =
     [
@@ -55,7 +62,6 @@ enum RunCommand {
       ProcessOptions.workingDirectory, ProcessOptions.user,
       Option("group-add", .repeated, value: "list", help: "Add additional groups to join"),
       Option("entrypoint", .value, help: "Overwrite the default ENTRYPOINT of the image"),
-      ProcessOptions.detachKeys,
     ].map { grouped("Process", $0) }
 
   private static let files: [Option] =

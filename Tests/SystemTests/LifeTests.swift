@@ -1,0 +1,178 @@
+import Foundation
+import Kernel
+import Testing
+
+private let obstacle: String? = {
+  if getuid() != 0 { return "containers need root" }
+  return FileManager.default.isExecutableFile(atPath: "/bin/busybox") ? nil : "no busybox"
+}()
+
+/// create, start, restart, pause and what a restart policy does.
+@Suite(.enabled(if: obstacle == nil, Comment(rawValue: obstacle ?? ""))) struct LifeTests {
+  private func with(_ body: (Sandbox) throws -> Void) throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    try body(sandbox)
+    let identifiers = sandbox.identifiers()
+    for name in try sandbox.skiff(["ps", "-aq"]).output.split(separator: "\n") {
+      #expect(try sandbox.skiff(["rm", "-f", String(name)]).code == 0)
+    }
+    #expect(sandbox.leaks(of: identifiers) == [])
+  }
+
+  private func awaitState(_ sandbox: Sandbox, _ name: String, _ format: String, _ value: String) throws {
+    var seen = ""
+    for _ in 0..<200 {
+      seen = try sandbox.skiff(["inspect", "-f", format, name]).output
+      if seen == value + "\n" { return }
+      usleep(50_000)
+    }
+    Issue.record("\(name) has \(format) \(seen), not \(value)")
+  }
+
+  @Test func whatIsCreatedIsStartedLaterAndAgain() throws {
+    try with { sandbox in
+      let words = [
+        "--name", "later", "--network", "none", "--rootfs", sandbox.rootfs, "sh", "-c", "echo $((++n)); exit 3",
+      ]
+      let created = try sandbox.skiff(["create"] + words)
+      #expect(created.code == 0 && created.output.utf8.count == 65, "\(created)")
+      #expect(try sandbox.skiff(["ps", "-a", "--format", "{{.Names}} {{.State}}"]).output == "later created\n")
+      #expect(try sandbox.skiff(["ps", "-q"]).output.isEmpty)
+      for _ in 0..<2 {
+        let started = try sandbox.skiff(["start", "-a", "later"])
+        #expect(started.code == 3 && started.output == "1\n", "\(started)")
+      }
+      #expect(try sandbox.skiff(["logs", "later"]).output == "1\n1\n")
+      #expect(try sandbox.skiff(["start", "later"]).output == "later\n")
+      #expect(try sandbox.skiff(["wait", "later"]).output == "3\n")
+      // One that makes no sense leaves nothing.
+      let refused = try sandbox.skiff(["create", "--name", "later", "--rootfs", sandbox.rootfs, "true"])
+      #expect(refused.code == 125 || refused.code == 1, "\(refused)")
+      #expect(sandbox.identifiers().count == 1)
+    }
+  }
+
+  @Test func aStartThatFailsKeepsTheContainerAndSaysWhy() throws {
+    try with { sandbox in
+      let create = ["create", "--name", "broken", "--network", "none", "--rootfs", sandbox.rootfs, "nosuch"]
+      #expect(try sandbox.skiff(create).code == 0)
+      let started = try sandbox.skiff(["start", "broken"])
+      #expect(started.code == 1 && started.errors.contains("nosuch"), "\(started)")
+      let state = try sandbox.skiff(["inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "broken"])
+      #expect(state.output == "created 127\n", "\(state)")
+      #expect(try sandbox.skiff(["inspect", "-f", "{{.State.Error}}", "broken"]).output.contains("nosuch"))
+      try sandbox.skiff(["start", "broken"])
+      #expect(sandbox.identifiers().count == 1)
+    }
+  }
+
+  @Test func restartPolicies() throws {
+    try with { sandbox in
+      func run(_ name: String, _ policy: String, _ command: String...) throws {
+        let words = ["run", "-d", "--name", name, "--network", "none", "--restart", policy, "--rootfs", sandbox.rootfs]
+        let started = try sandbox.skiff(words + command)
+        #expect(started.code == 0, "\(started)")
+      }
+      try run("twice", "on-failure:2", "sh", "-c", "echo life; exit 5")
+      try run("fine", "on-failure", "true")
+      try run("ever", "always", "true")
+      try awaitState(sandbox, "twice", "{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}", "exited 2 5")
+      #expect(try sandbox.skiff(["logs", "twice"]).output == "life\nlife\nlife\n")
+      try awaitState(sandbox, "fine", "{{.State.Status}} {{.RestartCount}}", "exited 0")
+      try awaitState(sandbox, "ever", "{{.State.Status}} {{.State.Running}}", "restarting true")
+      // While it waits, it is stopped at once, and stays so.
+      #expect(try sandbox.skiff(["stop", "ever"]).code == 0)
+      #expect(try sandbox.skiff(["inspect", "-f", "{{.State.Status}}", "ever"]).output == "exited\n")
+      #expect(try sandbox.supervisors().isEmpty)
+      #expect(
+        try sandbox.skiff(["run", "--rm", "--restart", "always", "--rootfs", sandbox.rootfs, "true"]).code == 125)
+      #expect(try sandbox.skiff(["run", "--restart", "often", "--rootfs", sandbox.rootfs, "true"]).code == 125)
+    }
+  }
+
+  /// Stopped or killed by a person is not started again by the policy; by start it is.
+  @Test func whoStopsItMeansIt() throws {
+    try with { sandbox in
+      let words = ["run", "-d", "--name", "web", "--network", "none", "--restart", "always", "--init", "--rootfs"]
+      #expect(try sandbox.skiff(words + [sandbox.rootfs, "sleep", "1000"]).code == 0)
+      func identity() throws -> String { try sandbox.skiff(["inspect", "-f", "{{.State.Pid}}", "web"]).output }
+      let first = try identity()
+      #expect(try sandbox.skiff(["restart", "-t", "60", "web"]).output == "web\n")
+      let second = try identity()
+      #expect(first != second && second != "0\n")
+      #expect(try sandbox.skiff(["kill", "web"]).code == 0)
+      try awaitState(sandbox, "web", "{{.State.Status}} {{.State.ExitCode}}", "exited 137")
+      #expect(try sandbox.skiff(["start", "web"]).code == 0)
+      // What kills it from outside is answered.
+      kill(Int32(try identity().dropLast()) ?? 0, SIGKILL)
+      try awaitState(sandbox, "web", "{{.State.Status}} {{.RestartCount}}", "running 1")
+    }
+  }
+
+  /// After a boot: one that ran is started; one that was stopped only with `always`.
+  @Test func whatRunsAfterABoot() throws {
+    try with { sandbox in
+      for policy in ["always", "unless-stopped", "no"] {
+        for state in ["up", "down"] {
+          let words = [
+            "run", "-d", "--name", "\(policy)-\(state)", "--network", "none", "--restart", policy, "--rootfs",
+          ]
+          #expect(try sandbox.skiff(words + [sandbox.rootfs, "sleep", "1000"]).code == 0)
+        }
+        #expect(try sandbox.skiff(["kill", "\(policy)-down"]).code == 0)
+        #expect(try sandbox.skiff(["wait", "\(policy)-down"]).output == "137\n")
+      }
+      for supervisor in try sandbox.supervisors() { kill(supervisor, SIGKILL) }
+      let booted = try sandbox.skiff(["start", "--boot"])
+      let names = Set(booted.output.split(separator: "\n").map(String.init))
+      #expect(names == ["always-up", "always-down", "unless-stopped-up"], "\(booted)")
+    }
+  }
+
+  @Test func aPausedOneStandsStillAndCanBeEnded() throws {
+    try with { sandbox in
+      let words = ["run", "-d", "--name", "still", "--network", "none", "--init", "--rootfs", sandbox.rootfs]
+      #expect(try sandbox.skiff(words + ["sleep", "1000"]).code == 0)
+      #expect(try sandbox.skiff(["pause", "still"]).output == "still\n")
+      #expect(try sandbox.skiff(["pause", "still"]).code == 1)
+      let shown = try sandbox.skiff(["ps", "--format", "{{.State}} {{.Status}}"]).output
+      #expect(shown.hasPrefix("paused Up ") && shown.hasSuffix(" (Paused)\n"), "\(shown)")
+      #expect(try sandbox.skiff(["unpause", "still"]).code == 0)
+      #expect(try sandbox.skiff(["pause", "still"]).code == 0)
+      #expect(try sandbox.skiff(["stop", "-t", "60", "still"]).code == 0)
+      #expect(try sandbox.skiff(["inspect", "-f", "{{.State.ExitCode}}", "still"]).output == "143\n")
+    }
+  }
+
+  @Test func stopSaysWhenNobodyListens() throws {
+    try with { sandbox in
+      let words = ["run", "-d", "--name", "deaf", "--network", "none", "--init=false", "--rootfs", sandbox.rootfs]
+      #expect(try sandbox.skiff(words + ["sleep", "1000"]).code == 0)
+      let stopped = try sandbox.skiff(["stop", "-t", "1", "deaf"])
+      #expect(stopped.code == 0 && stopped.errors.contains("no handler for SIGTERM"), "\(stopped)")
+    }
+  }
+
+  /// Each life has a place on the network of its own: the ports come back, and the files in /etc with them.
+  @Test func theNetworkComesBackWithIt() throws {
+    try with { sandbox in
+      let words = [
+        "create", "--name", "net", "-p", "127.0.0.1::80", "--add-host", "other:10.0.0.1", "--rootfs", sandbox.rootfs,
+      ]
+      let created = try sandbox.skiff(words + ["sh", "-c", "cat /etc/hosts; sleep 1000"])
+      #expect(created.code == 0, "\(created)")
+      #expect(try sandbox.skiff(["port", "net"]).code == 1)
+      for _ in 0..<2 {
+        let started = try sandbox.skiff(["start", "net"])
+        #expect(started.code == 0, "\(started)")
+        #expect(try sandbox.skiff(["port", "net"]).output.hasPrefix("80/tcp -> 127.0.0.1:"))
+        let address = try sandbox.skiff(["inspect", "-f", "{{.NetworkSettings.IPAddress}}", "net"]).output.dropLast()
+        let hosts = try sandbox.skiff(["exec", "net", "cat", "/etc/hosts"]).output
+        #expect(!address.isEmpty && hosts.contains("\(address)\t") && hosts.contains("10.0.0.1\tother"), "\(hosts)")
+        #expect(try sandbox.skiff(["kill", "net"]).code == 0)
+        #expect(try sandbox.skiff(["wait", "net"]).code == 0)
+      }
+    }
+  }
+}
