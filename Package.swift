@@ -121,6 +121,7 @@ let package = Package(
       "Terminals",
       "RuntimeSpec", "Steps", "Kernel"),
     room("Containers", "ImageSpec", "JSON", "Kernel"),
+    room("Journal", "JSON", "Kernel"),
     room("Resolving", "DNS", "Kernel"),
     room("Monitoring", "Resolving", "Inside", "Netlink", "Terminals", "JSON", "Kernel"),
 
@@ -137,7 +138,8 @@ let package = Package(
     room("RegistryRequests", "JSON", "Kernel"),
     room("Volumes", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
     room(
-      "Engine", "Networks", "CNI", "Volumes", "Archives", "Layers", "Blobs", "Monitoring", "Resolving", "DNS",
+      "Engine", "Networks", "CNI", "Volumes", "Archives", "Layers", "Blobs", "Journal", "Monitoring", "Resolving",
+      "DNS",
       "Containers",
       "Launching", "Inside",
       "Planning", "Privileges", "Seccomp", "Cgroups", "RuntimeSpec", "ImageSpec", "JSON", "Arguments", "Rooted",
@@ -154,7 +156,8 @@ let package = Package(
       "RuntimeSpec", "Explain",
       "Arguments", "JSON", "Steps", "Kernel"),
     room(
-      "SkiffCLI", "RuntimeCLI", "Engine", "RegistryRequests", "Staging", "Networks", "Resolving", "DNS", "Archives",
+      "SkiffCLI", "RuntimeCLI", "Engine", "RegistryRequests", "Staging", "Networks", "Journal", "Resolving", "DNS",
+      "Archives",
       "Layers", "Blobs",
       "Monitoring",
       "Containers",

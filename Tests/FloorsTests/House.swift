@@ -14,7 +14,7 @@ struct House {
       "Rooted", "Mounts", "Cgroups", "DBus", "Systemd", "Netlink", "Firewall", "CNI", "Seccomp", "Privileges",
       "Terminals",
     ],
-    ["Planning", "Inside", "Launching", "Containers", "Resolving", "Monitoring"],
+    ["Planning", "Inside", "Launching", "Containers", "Journal", "Resolving", "Monitoring"],
     ["Blobs", "Layers", "Archives", "Staging", "Networks", "Volumes", "Engine", "OCIRuntime", "RegistryRequests"],
     ["RuntimeCLI", "SkiffCLI", "RegistryClient"],
     ["skiff", "skiff-registry"],
