@@ -2,7 +2,7 @@
 package enum Shell: String, CaseIterable, Sendable { case bash, zsh, fish }
 
 /// A script that completes the program's commands, options and, by asking the program for them, the names of
-/// containers, images and networks.
+/// containers, images, networks and volumes.
 package func completionScript(for shell: Shell, commands: [CommandEntry], globals: [Option], program: String = "skiff")
   -> String
 {
@@ -57,6 +57,7 @@ private func names(_ kind: Option.Completion, _ program: String) -> String {
     switch kind {
     case .images: "images --format \"{{.Repository}}:{{.Tag}}\""
     case .networks: "network ls --format \"{{.Name}}\""
+    case .volumes: "volume ls -q"
     default: "ps -a --format \"{{.Names}}\""
     }
   return "\(program) \(command) 2>/dev/null"
@@ -71,6 +72,7 @@ private func bashReply(_ completion: Option.Completion, _ program: String) -> St
   case .containers: "COMPREPLY=($(compgen -W \"$(\(names(.containers, program)))\" -- \"$cur\"))"
   case .images: "COMPREPLY=($(compgen -W \"$(\(names(.images, program)))\" -- \"$cur\"))"
   case .networks: "COMPREPLY=($(compgen -W \"$(\(names(.networks, program)))\" -- \"$cur\"))"
+  case .volumes: "COMPREPLY=($(compgen -W \"$(\(names(.volumes, program)))\" -- \"$cur\"))"
   case .commands: "COMPREPLY=($(compgen -c -- \"$cur\"))"
   case .words(let words): "COMPREPLY=($(compgen -W \(quoted(words.joined(separator: " "))) -- \"$cur\"))"
   }
@@ -127,6 +129,7 @@ private func zshAction(_ completion: Option.Completion, _ program: String) -> St
   case .containers: "{compadd -- $(\(names(.containers, program)))}"
   case .images: "{compadd -- $(\(names(.images, program)))}"
   case .networks: "{compadd -- $(\(names(.networks, program)))}"
+  case .volumes: "{compadd -- $(\(names(.volumes, program)))}"
   case .commands: "_command_names -e"
   case .words(let words): "(\(words.joined(separator: " ")))"
   }
@@ -187,6 +190,7 @@ private func fishScript(_ rows: [Row], _ globals: [Option], _ program: String) -
     case .containers: " -f -a '(\(names(.containers, program)))'"
     case .images: " -f -a '(\(names(.images, program)))'"
     case .networks: " -f -a '(\(names(.networks, program)))'"
+    case .volumes: " -f -a '(\(names(.volumes, program)))'"
     case .commands: " -f -a '(__fish_complete_command)'"
     case .words(let words): " -f -a \(quoted(words.joined(separator: " ")))"
     }

@@ -14,7 +14,7 @@ package struct Option: Sendable {
 
   /// What a shell offers for a value or a positional.
   package enum Completion: Hashable, Sendable {
-    case nothing, files, directories, containers, images, networks, commands
+    case nothing, files, directories, containers, images, networks, volumes, commands
     case words([String])
   }
 

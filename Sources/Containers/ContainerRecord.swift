@@ -48,11 +48,11 @@ package struct ContainerRecord: Hashable, Sendable {
   package var processes: Int64?
   /// Volumes made for this container alone: gone with it.
   package var anonymousVolumes: [String] = []
+  /// What was asked to be mounted, in the order of the mounts.
+  package var mounts: [MountRecord] = []
   package var logMaximumSize = 10 << 20
   package var logMaximumFiles = 3
   package var logIsOff = false
-  /// What beside all this was asked for, for `inspect` and for later starts.
-  package var options = ContainerOptions()
 
   package init(identifier: String, name: String, created: Timestamp) {
     self.identifier = identifier
@@ -101,10 +101,10 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       case "cpuShares": cpuShares = try reader.integer()
       case "processes": processes = try reader.integer()
       case "anonymousVolumes": anonymousVolumes = try reader.strings()
+      case "mounts": mounts = try reader.list()
       case "logMaximumSize": logMaximumSize = try reader.integer()
       case "logMaximumFiles": logMaximumFiles = try reader.integer()
       case "logIsOff": logIsOff = try reader.bool()
-      case "options": options = try reader.value()
       // A newer Skiff may have written more than this one knows.
       default: try reader.skip()
       }
@@ -146,10 +146,10 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       writer.member("cpuShares", cpuShares)
       writer.member("processes", processes)
       writer.member("anonymousVolumes", anonymousVolumes)
+      writer.member("mounts", mounts.isEmpty ? nil : mounts)
       writer.member("logMaximumSize", logMaximumSize)
       writer.member("logMaximumFiles", logMaximumFiles)
       writer.member("logIsOff", logIsOff)
-      writer.member("options", options)
     }
   }
 }

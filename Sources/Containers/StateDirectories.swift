@@ -18,6 +18,8 @@ package struct StateDirectories: Hashable, Sendable {
   package var volumes: Path { root.appending("volumes") }
   package var networks: Path { root.appending("networks") }
   package var runningContainers: Path { run.appending("containers") }
+  /// Who uses volumes that are mounted; made when the first one is.
+  package var runningVolumes: Path { run.appending("volumes") }
   package var runningNetworks: Path { run.appending("networks") }
   /// One lock file a container, made before anything else of it.
   package var locks: Path { run.appending("locks") }
@@ -49,8 +51,6 @@ package struct ContainerFiles: Hashable, Sendable {
   package var state: Path { directory.appending("state.json") }
   /// Who makes it end, in one word; written before the signal is sent, removed by the next start.
   package var endCause: Path { directory.appending("end") }
-  /// The group that its own is made in, where that is not Skiff's.
-  package var cgroupParent: Path { directory.appending("cgroup-parent") }
   package var log: Path { directory.appending("log.json") }
   /// Held by the supervisor as long as it lives; outside of the directory, so that it can be held before there is one.
   package let lock: Path

@@ -41,6 +41,8 @@ package struct PreparedContainer: Sendable {
   var sources: [Step] = []
   /// Nothing of its image is removed before its record is on disk.
   var hold: ImageHold?
+  /// Nor of what its mounts stand on.
+  var mountHold: MountHold?
 
   /// All that happens before the container's own plan, for those who print it: the network's steps are done by now, unless
   /// this is a rehearsal.
@@ -87,15 +89,15 @@ extension Engine {
     }
     try checkUserNamespace(of: request)
     var request = request
-    try resolveSharing(&request, starts: starts)
-    try checkHost(for: request)
     let warnings = try completeLimits(&request.resources)
     let files = store.files(of: identifier)
     let image = try imageDefaults(of: request)
     let user = try user(of: request, image)
     let hostname = request.hostname ?? hostnameByDefault(request, identifier)
+    var mountHold: MountHold?
     do throws(Failure) {
-      let anonymous = try resolveMounts(&request, image, for: identifier, rehearsal: rehearsal)
+      let mounts = try resolveMounts(request, image, user: user, for: identifier, rehearsal: rehearsal)
+      mountHold = mounts.hold
       passKillSwitch("preparing", 0)
       let ports = try ports(of: request, image.config)
       let network =
@@ -108,19 +110,21 @@ extension Engine {
         request: request, config: image.config,
         files: .init(
           hostname: files.hostname, hosts: files.hosts, resolvConf: files.resolvConf, rootfs: files.rootfs),
-        hostname: hostname, user: user,
+        hostname: hostname, user: user, mounts: mounts.records,
         sharedNetwork: network.sharedNamespace)
       let spec = try builder.build()
       var record = record(identifier, name, request, image, spec, network)
-      record.anonymousVolumes = anonymous
+      record.anonymousVolumes = mounts.anonymous
+      record.mounts = mounts.records
       record.wishes = NetworkWishes(request, ports: ports)
       var steps = preparationSteps(files, record, spec, request, image, hostname: hostname)
       steps += starts ? startSteps(files, network, record) : [restingStep(files)]
       return PreparedContainer(
         identifier: identifier, record: record, steps: steps,
         warnings: warnings + network.warnings, spec: spec, network: network,
-        sources: rehearsal ? missingSources(of: request) : [], hold: image.hold)
+        sources: rehearsal ? missingSources(of: mounts.records) : [], hold: image.hold, mountHold: mountHold)
     } catch {
+      mountHold?.end()
       releaseNetwork(of: identifier, record: nil)
       removeAnonymousVolumes(of: identifier)
       throw error
@@ -131,7 +135,10 @@ extension Engine {
   package func create(
     _ prepared: PreparedContainer, lock: consuming ContainerLock
   ) throws(Failure) -> CreatedContainer {
-    defer { prepared.hold?.end() }
+    defer {
+      prepared.hold?.end()
+      prepared.mountHold?.end()
+    }
     do throws(StepFailure) {
       do throws(StepFailure) { try performAll(prepared.steps, phase: "preparation") } catch {
         // The name of a container that is only waiting to be healed is free.
@@ -141,6 +148,7 @@ extension Engine {
         try performAll(prepared.steps, phase: "preparation")
       }
     } catch {
+      prepared.mountHold?.end()
       releaseNetwork(of: prepared.identifier, record: prepared.record)
       removeAnonymousVolumes(of: prepared.identifier)
       try? lock.remove()
@@ -166,7 +174,7 @@ extension Engine {
 
   /// With the host's network the host's name too, and with another container's that one's, as docker has it.
   private func hostnameByDefault(_ request: RunRequest, _ identifier: ContainerIdentifier) -> String {
-    let isHosts = request.sharing.namesAreHosts || request.network == .host
+    let isHosts = request.sharesHostNames || request.network == .host
     // Whose addresses it has, its name it has too.
     if case .container(let word) = request.network, let other = try? find(word),
       let name = try? readText(store.files(of: other).hostname)
@@ -223,7 +231,6 @@ extension Engine {
     record.logMaximumSize = request.logging.maximumSize
     record.logMaximumFiles = request.logging.maximumFiles
     record.logIsOff = request.logging.isOff
-    record.options = ContainerOptions(request)
     return record
   }
 
@@ -249,9 +256,6 @@ extension Engine {
       let top = try? status(of: image.lower[0])
       steps.append(.makeDirectory(files.upper, mode: top?.mode ?? 0o755))
       steps.append(.makeDirectory(files.work, mode: 0o700))
-    }
-    if let parent = request.cgroupParent {
-      steps.append(.writeFile(files.cgroupParent, contents: Array(parent.utf8), mode: 0o600))
     }
     steps += [
       .writeFile(files.hostname, contents: Array((hostname + "\n").utf8), mode: 0o644),

@@ -137,6 +137,7 @@ extension Engine {
     if !record.removesItself { try? store.write(end, of: files.identifier) }
     passKillSwitch("ending", 0)
     if let undo { _ = performUndo(undo) } else { removeGroups(of: files.identifier) }
+    unmountVolumes(of: files.identifier)
     passKillSwitch("ending", 1)
     releaseNetwork(of: files.identifier, record: record)
     passKillSwitch("ending", 2)
@@ -147,7 +148,7 @@ extension Engine {
       try? lock.remove()
       return
     }
-    for name in record.anonymousVolumes { removeAnonymousVolume(name) }
+    for name in record.anonymousVolumes { removeAnonymousVolume(name, of: files.identifier) }
     try? erase(files, record: record, lock)
     try? lock.remove()
   }
@@ -165,7 +166,8 @@ extension Engine {
       return
     }
     releaseNetwork(of: files.identifier, record: record)
-    for name in record?.anonymousVolumes ?? [] { removeAnonymousVolume(name) }
+    unmountVolumes(of: files.identifier)
+    for name in record?.anonymousVolumes ?? [] { removeAnonymousVolume(name, of: files.identifier) }
     try? erase(files, record: record, lock)
     try? lock.remove()
   }

@@ -86,7 +86,7 @@ extension Engine {
       try? lock.remove()
       return false
     }
-    for name in record.anonymousVolumes { removeAnonymousVolume(name) }
+    for name in record.anonymousVolumes { removeAnonymousVolume(name, of: identifier) }
     remove(identifier, record: record, consume lock)
     return false
   }
@@ -153,6 +153,7 @@ extension Engine {
     passKillSwitch("healing", 2)
     releaseNetwork(of: identifier, record: record)
     passKillSwitch("healing", 3)
+    unmountVolumes(of: identifier)
     try? removeTree(store.files(of: identifier).runDirectory)
   }
 
@@ -182,17 +183,6 @@ extension Engine {
     remove(identifier, record: nil, consume lock)
   }
 
-  /// Below the cgroup that Skiff itself may use, or the one of `--cgroup-parent`, one group a container. That is a file of
-  /// its own, so that it is known of a container whose record is damaged too.
-  func cgroupName(of identifier: ContainerIdentifier) -> String {
-    let parent = try? readText(store.files(of: identifier).cgroupParent, limit: 4096)
-    return "\(parent ?? Self.usualGroup)/\(identifier.description)"
-  }
-
-  /// The same of one that is not on disk yet.
-  func cgroupName(of record: ContainerRecord) -> String {
-    "\(record.options.cgroupParent ?? Self.usualGroup)/\(record.identifier)"
-  }
-
-  static let usualGroup = "skiff"
+  /// Below the cgroup that Skiff itself may use, one group a container.
+  func cgroupName(of identifier: ContainerIdentifier) -> String { "skiff/\(identifier.description)" }
 }

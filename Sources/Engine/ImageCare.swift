@@ -23,7 +23,8 @@ extension Engine {
   /// The images that a container, running or not, was made from, and those that are mounted.
   package func imagesInUse(without leaving: Set<ContainerIdentifier> = []) -> Set<Digest> {
     let containers = ((try? summaries(includingEnded: true)) ?? []).filter { !leaving.contains($0.identifier) }
-    return Set(containers.compactMap { try? Digest($0.record.imageIdentifier) } + imageMounts.all().map(\.image))
+    let digests = containers.flatMap { [$0.record.imageIdentifier] + $0.record.mounts.map(\.imageIdentifier) }
+    return Set(digests.compactMap { try? Digest($0) } + imageMounts.all().map(\.image))
   }
 
   /// `image prune`, and its part of `system prune`: images that no container was made from.
@@ -47,9 +48,9 @@ extension Engine {
 }
 
 extension ContainerRecord {
-  /// The layers that the container stands on.
+  /// The layers that the container and its mounts of images stand on.
   package var layers: [Digest] {
-    lower.compactMap { lower in
+    (lower + mounts.flatMap(\.layers)).compactMap { lower in
       // `l/SHORT` is a link to the tree, which is named after its digest.
       let tree = (try? readSymbolicLink(Path(lower))) ?? Path(lower)
       return Digest(hex: tree.name)

@@ -41,7 +41,9 @@ extension Engine {
   /// Who stands on an image, for `rmi` to respect: the containers that were made from it, and mounts.
   package func users(of image: Digest) -> [ImageUser] {
     let containers = ((try? summaries(includingEnded: true)) ?? []).filter {
-      $0.record.imageIdentifier == image.description
+      let record = $0.record
+      return record.imageIdentifier == image.description
+        || record.mounts.contains { $0.imageIdentifier == image.description }
     }.map { ImageUser(container: $0.record.name, isRunning: $0.state.status.isLive) }
     return containers + imageMounts.all().filter { $0.image == image }.map { ImageUser(mountedAt: $0.path) }
   }

@@ -23,7 +23,7 @@ extension Engine {
       "HostsPath": .string(files.hosts.string),
       "LogPath": .string(files.log.string),
       "Name": .string("/" + record.name),
-      "HostConfig": .object(asked(of: record, configuration, beside: hostConfiguration(of: record))),
+      "HostConfig": hostConfiguration(of: record),
       "GraphDriver": [
         "Name": record.lower.isEmpty ? "directory" : "overlay",
         "Data": [
@@ -31,21 +31,18 @@ extension Engine {
           "WorkDir": .string(files.work.string), "Root": .string(record.rootDirectory),
         ],
       ],
-      "Mounts": mounts(in: configuration),
-      "Config": .object(
-        attachment(
-          of: record,
-          beside: [
-            "Hostname": configuration["hostname"] ?? "",
-            "User": .string(user(in: configuration)),
-            "Tty": .bool(record.hasTerminal), "OpenStdin": .bool(record.isInteractive),
-            "Env": configuration["process"]?["env"] ?? [],
-            "Cmd": .array(record.command.map(JSONValue.string)),
-            "Image": .string(record.image),
-            "WorkingDir": configuration["process"]?["cwd"] ?? "/",
-            "Labels": .object(object(record.labels)),
-            "StopSignal": .string("\(record.stopSignal)"), "StopTimeout": .number(.integer(Int64(record.stopTimeout))),
-          ])),
+      "Mounts": record.inspectedMounts,
+      "Config": [
+        "Hostname": configuration["hostname"] ?? "",
+        "User": .string(user(in: configuration)),
+        "Tty": .bool(record.hasTerminal), "OpenStdin": .bool(record.isInteractive),
+        "Env": configuration["process"]?["env"] ?? [],
+        "Cmd": .array(record.command.map(JSONValue.string)),
+        "Image": .string(record.image),
+        "WorkingDir": configuration["process"]?["cwd"] ?? "/",
+        "Labels": .object(object(record.labels)),
+        "StopSignal": .string("\(record.stopSignal)"), "StopTimeout": .number(.integer(Int64(record.stopTimeout))),
+      ],
       "NetworkSettings": networkSettings(of: record, state),
     ]
   }
@@ -76,6 +73,7 @@ extension Engine {
       "Memory": number(record.memory), "MemorySwap": number(record.memorySwap), "CpuShares": number(record.cpuShares),
       "CpuQuota": number(record.cpuQuota), "CpuPeriod": number(record.cpuPeriod),
       "PidsLimit": record.processes.map { .number(.integer($0)) } ?? nil,
+      "SecurityOpt": record.seccomp == "default" ? [] : [.string("seccomp=" + record.seccomp)],
       "LogConfig": [
         "Type": record.logIsOff ? "none" : "json-file",
         "Config": [
@@ -143,19 +141,6 @@ extension Engine {
     } catch {
       throw Failure(.host, "cannot read \(files.configuration): \(error)")
     }
-  }
-
-  private func mounts(in configuration: JSONValue) -> JSONValue {
-    let bound = (configuration["mounts"]?.array ?? []).filter { $0["type"]?.string == "bind" }
-    return .array(
-      bound.map { mount in
-        let options = (mount["options"]?.array ?? []).compactMap(\.string)
-        return [
-          "Type": "bind", "Source": mount["source"] ?? "", "Destination": mount["destination"] ?? "",
-          "Mode": .string(options.joined(separator: ",")),
-          "RW": .bool(!options.contains("ro") && !options.contains("rro")),
-        ]
-      })
   }
 
   private func user(in configuration: JSONValue) -> String {

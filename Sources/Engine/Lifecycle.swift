@@ -104,7 +104,7 @@ extension Engine {
       let record = try? store.record(of: identifier)
       // Its supervisor was killed, and whoever looked for that since could not have the lock.
       if exists(files.runDirectory) { releaseRemains(of: identifier, record: record) }
-      if withVolumes { for name in record?.anonymousVolumes ?? [] { removeAnonymousVolume(name) } }
+      if withVolumes { for name in record?.anonymousVolumes ?? [] { removeAnonymousVolume(name, of: identifier) } }
       try erase(files, record: record, lock)
       try lock.remove()
     } catch {

@@ -1,43 +1,106 @@
+internal import Blobs
 internal import Containers
 internal import ImageSpec
 internal import Kernel
+internal import Layers
+internal import Privileges
 internal import Steps
 internal import Volumes
 
-// `-v`, `--mount` and the image's VOLUMEs: names become directories, missing sources are made or refused.
+// `-v`, `--mount`, `--volumes-from` and the image's VOLUMEs become records: names become directories, missing sources are
+// made or refused. What a start then needs stands in the records, so that one which comes later finds the same.
+
+/// What a container's mounts come to.
+struct ResolvedMounts {
+  /// Those of a path before those below it.
+  var records: [MountRecord] = []
+  /// The volumes that were made for this container alone.
+  var anonymous: [String] = []
+  /// Nothing of theirs is removed before the container's record is on disk.
+  let hold = MountHold()
+}
+
+/// What mounts stand on, held until the record says so.
+final class MountHold: Sendable {
+  private let held = Monitor((volumes: [VolumeHold](), images: [ImageHold]()))
+
+  func add(_ volume: VolumeHold) { held.update { $0.volumes.append(volume) } }
+  func add(_ image: ImageHold) { held.update { $0.images.append(image) } }
+
+  func end() {
+    held.update {
+      for volume in $0.volumes { volume.end() }
+      for image in $0.images { image.end() }
+      $0 = ([], [])
+    }
+  }
+}
 
 extension Engine {
-  var volumes: VolumeStore { VolumeStore(root: state.volumes) }
+  var volumes: VolumeStore { VolumeStore(root: state.volumes, run: state.runningVolumes) }
 
-  /// Puts a directory of the host in place of each volume's name. Returns the volumes that were made for this container
-  /// alone.
   func resolveMounts(
-    _ request: inout RunRequest, _ image: ImageDefaults, for identifier: ContainerIdentifier, rehearsal: Bool
-  ) throws(Failure) -> [String] {
-    let taken = Set(request.mounts.map(\.target))
-    for volume in image.config.volumes {
-      let target: Path
-      do throws(OptionError) { target = try mountTarget(volume) } catch {
-        throw Failure(.usage, "the image is refused: its VOLUME \"\(volume)\": \(error.reason)")
+    _ request: RunRequest, _ image: ImageDefaults, user: ResolvedUser, for identifier: ContainerIdentifier,
+    rehearsal: Bool
+  ) throws(Failure) -> ResolvedMounts {
+    var resolved = ResolvedMounts()
+    do throws(Failure) {
+      var requests = request.mounts
+      // What is asked for by itself comes before what another container has.
+      resolved.records = try inheritedMounts(request, without: Set(requests.map(\.target)))
+      let taken = Set(requests.map(\.target) + resolved.records.map { Path($0.destination) })
+      for volume in image.config.volumes {
+        let target: Path
+        do throws(OptionError) { target = try mountTarget(volume) } catch {
+          throw Failure(.usage, "the image is refused: its VOLUME \"\(volume)\": \(error.reason)")
+        }
+        if !taken.contains(target) { requests.append(MountRequest(.volume(nil), form: .image, target: target)) }
       }
-      if !taken.contains(target) { request.mounts.append(.volume(name: nil, target: target, options: [])) }
-    }
-    var anonymous: [String] = []
-    for index in request.mounts.indices {
-      switch request.mounts[index] {
-      case .bind(let source, let target, _, let createsSource):
-        try checkSource(source, target: target, creates: createsSource, rehearsal: rehearsal)
-      case .volume(let given, let target, let options):
-        let name = given ?? VolumeStore.anonymousName(for: identifier.description)
-        if given == nil { anonymous.append(name) }
-        let directory = try volumeDirectory(
-          name, copyingUp: target, options.contains("nocopy") ? [] : layers(of: request, image), rehearsal: rehearsal)
-        request.mounts[index] = .volume(
-          name: directory.string, target: target, options: options.filter { $0 != "nocopy" })
-      case .tmpfs: break
+      for mount in requests {
+        let context = MountContext(
+          layers: layers(of: request, image), identifier: identifier, user: user, userNamespace: request.userNamespace,
+          isRehearsal: rehearsal)
+        resolved.records.append(try resolve(mount, context, &resolved))
       }
+      // As docker: a mount would cover what was mounted below it before.
+      resolved.records = resolved.records.enumerated().sorted { one, other in
+        let (a, b) = (Path(one.element.destination).components.count, Path(other.element.destination).components.count)
+        return a == b ? one.offset < other.offset : a < b
+      }.map(\.element)
+      return resolved
+    } catch {
+      resolved.hold.end()
+      throw error
     }
-    return anonymous
+  }
+
+  private func resolve(
+    _ mount: MountRequest, _ context: MountContext, _ resolved: inout ResolvedMounts
+  ) throws(Failure) -> MountRecord {
+    let kind: MountRecord.Kind =
+      switch mount.what {
+      case .bind: .bind
+      case .volume: .volume
+      case .tmpfs: .tmpfs
+      case .image: .image
+      }
+    var record = MountRecord(kind, at: mount.target.string, form: mount.form)
+    record.options = mount.options.filter { $0 != "nocopy" && $0 != "U" }
+    record.mode = mount.mode
+    record.subpath = mount.subpath
+    switch mount.what {
+    case .bind(let source):
+      try checkSource(source, mount, rehearsal: context.isRehearsal)
+      record.source = source.string
+    case .volume(let given):
+      record.name = given ?? VolumeStore.anonymousName(for: context.identifier.description)
+      if given == nil { resolved.anonymous.append(record.name) }
+      record.source = try volumeDirectory(record.name, mount, context, resolved.hold).string
+    case .tmpfs: break
+    case .image(let reference): try resolveImage(reference, &record, resolved.hold)
+    }
+    if mount.options.contains("U"), !context.isRehearsal { try changeOwner(of: record, context) }
+    return record
   }
 
   /// A directory of the host is an image of one layer.
@@ -45,31 +108,94 @@ extension Engine {
     if case .directory(let path) = request.root { [path] } else { image.lower }
   }
 
+  // MARK: - Volumes
+
   private func volumeDirectory(
-    _ name: String, copyingUp target: Path, _ layers: [Path], rehearsal: Bool
+    _ name: String, _ mount: MountRequest, _ context: MountContext, _ hold: MountHold
   ) throws(Failure) -> Path {
     guard VolumeStore.isValid(name: name) else {
       throw Failure(
         .usage, "\"\(name)\" is no volume name", hint: "letters, digits, _ . and -; a path of the host starts with /")
     }
-    if rehearsal { return state.volumes.appending(name).appending("_data") }
-    do throws(Fault) { return try volumes.directory(name, copyingUp: target, layers: layers) } catch {
-      throw Failure("cannot prepare volume \(name)", error)
+    if context.isRehearsal { return state.volumes.appending(name).appending("_data") }
+    if !mount.driverOptions.isEmpty || !mount.labels.isEmpty {
+      _ = try createVolume(name, labels: mount.labels, options: mount.driverOptions)
+    }
+    do throws(Fault) {
+      let copies = !mount.options.contains("nocopy") && mount.subpath.isEmpty
+      let held = try volumes.directory(
+        name, for: context.identifier.description, copyingUp: mount.target, layers: copies ? context.layers : [])
+      hold.add(held)
+      return held.directory
+    } catch { throw Failure("cannot prepare volume \(name)", error) }
+  }
+
+  /// A volume that another container has by now is not this one's alone any more.
+  func removeAnonymousVolume(_ name: String, of owner: ContainerIdentifier) {
+    try? volumes.remove(name) { () throws(Fault) in
+      if !(volumeUsers(without: [owner])[name] ?? []).isEmpty { throw Fault("rename", .busy) }
     }
   }
 
-  func removeAnonymousVolume(_ name: String) { try? volumes.remove(name) }
+  /// Of a container that never came to be: no record says which they are, but their names begin as its identifier does.
+  func removeAnonymousVolumes(of identifier: ContainerIdentifier) {
+    for name in volumes.anonymousNames(for: identifier.description) { try? volumes.remove(name) }
+  }
+
+  // MARK: - What others have
+
+  private func inheritedMounts(_ request: RunRequest, without taken: Set<Path>) throws(Failure) -> [MountRecord] {
+    var found: [MountRecord] = []
+    for inherited in request.inheritedMounts {
+      let record = try record(of: try find(inherited.container))
+      for var mount in record.mounts where mount.kind != .tmpfs {
+        let target = Path(mount.destination)
+        if taken.contains(target) { continue }
+        found.removeAll { Path($0.destination) == target }
+        mount.form = .inherited
+        if inherited.isReadOnly && !mount.isReadOnly {
+          mount.options = mount.options.filter { $0 != "rw" } + ["ro", "rro"]
+        }
+        found.append(mount)
+      }
+    }
+    return found
+  }
+
+  private func resolveImage(
+    _ reference: String, _ record: inout MountRecord, _ hold: MountHold
+  ) throws(Failure) {
+    let store = try images()
+    do throws(StoreError) {
+      hold.add(try ImageHold(on: store))
+      let image = try store.resolve(reference)
+      record.name = reference
+      record.imageIdentifier = image.id.description
+      record.layers = image.lowerdirs.map(\.string)
+    } catch { throw Failure(error) }
+  }
+
+  // MARK: - Directories of the host
+
+  private func checkSource(_ source: Path, _ mount: MountRequest, rehearsal: Bool) throws(Failure) {
+    if exists(source) { return }
+    guard mount.createsSource else {
+      let asked = "type=bind,source=\(source),target=\(mount.target),bind-create-src"
+      throw Failure(
+        .notFound, "the mount's source \(source) does not exist",
+        hint: "make it first (mkdir -p \(source)), or have it made: --mount \(asked)")
+    }
+    if rehearsal { return }
+    do throws(Fault) { try makeDirectories(source, mode: 0o755) } catch {
+      throw Failure("cannot make the mount's source \(source)", error)
+    }
+  }
 
   /// The directories that mounts would come from and that a rehearsal did not make.
-  func missingSources(of request: RunRequest) -> [Step] {
+  func missingSources(of mounts: [MountRecord]) -> [Step] {
     var missing: [Path] = []
-    for mount in request.mounts {
-      var path: Path
-      switch mount {
-      case .bind(let source, _, _, _): path = source
-      case .volume(let directory, _, _): path = directory.map { Path($0) } ?? ""
-      case .tmpfs: continue
-      }
+    for mount in mounts where mount.kind == .bind || mount.kind == .volume {
+      var path = Path(mount.source)
       var chain: [Path] = []
       while path.isAbsolute, path != "/", !missing.contains(path), !exists(path) {
         chain.append(path)
@@ -83,30 +209,14 @@ extension Engine {
       return .file(.makeDirectory(path, mode: isOwn ? 0o700 : 0o755))
     }
   }
-
-  /// Of a container that never came to be: no record says which they are, but their names begin as its identifier does.
-  func removeAnonymousVolumes(of identifier: ContainerIdentifier) {
-    for name in volumes.anonymousNames(for: identifier.description) { removeAnonymousVolume(name) }
-  }
-
-  private func checkSource(_ source: Path, target: Path, creates: Bool, rehearsal: Bool) throws(Failure) {
-    if exists(source) { return }
-    guard creates else {
-      throw Failure(
-        .notFound, "the mount's source \(source) does not exist",
-        hint: "make it first (mkdir -p \(source)), or use -v \(source):\(target), which does")
-    }
-    if rehearsal { return }
-    do throws(Fault) { try makeDirectories(source, mode: 0o755) } catch {
-      throw Failure("cannot make the mount's source \(source)", error)
-    }
-  }
 }
 
-extension MountRequest {
-  var target: Path {
-    switch self {
-    case .bind(_, let target, _, _), .volume(_, let target, _), .tmpfs(let target, _): target
-    }
-  }
+/// Whom mounts are resolved for.
+struct MountContext {
+  /// What volumes are filled from.
+  var layers: [Path]
+  var identifier: ContainerIdentifier
+  var user: ResolvedUser
+  var userNamespace: UserNamespaceRequest?
+  var isRehearsal: Bool
 }

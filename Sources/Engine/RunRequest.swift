@@ -33,6 +33,8 @@ package struct RunRequest: Sendable {
   package var user: String?
   package var supplementaryGroups: [String] = []
   package var mounts: [MountRequest] = []
+  /// `--volumes-from`
+  package var inheritedMounts: [InheritedMountsRequest] = []
   package var rootIsReadOnly = false
   package var resources = ResourceRequest()
   package var limits: [ResourceLimit] = []
@@ -53,11 +55,9 @@ package struct RunRequest: Sendable {
   package var resolving = ResolvRequest()
   /// `--userns`: nil is the host's.
   package var userNamespace: UserNamespaceRequest?
-  package var sharing = SharingRequest()
-  package var annotations: [Label] = []
-  /// `--cgroup-parent`: a group's path, without slashes around it; nil is Skiff's own.
-  package var cgroupParent: String?
-  package var disablesOOMKiller = false
+  package var sharesHostProcesses = false
+  package var sharesHostIPC = false
+  package var sharesHostNames = false
   package var devices: [DeviceRequest] = []
   package var deviceRules: [DeviceRuleRequest] = []
   package var deviceRates: [DeviceRateRequest] = []
@@ -65,8 +65,6 @@ package struct RunRequest: Sendable {
   package var oomScoreAdjustment: Int?
   package var sharedMemorySize: Int?
   package var logging = LogRequest()
-  /// Kept for `inspect` alone: what `-a` chose; nil is output and errors.
-  package var attachedStreams: [String]?
 
   package init(root: Root) { self.root = root }
 }
@@ -82,7 +80,7 @@ extension RunRequest {
     overrides.workingDir = workingDirectory ?? ""
     overrides.labels = Dictionary(labels.map { ($0.name, $0.value) }) { $1 }
     overrides.stopSignal = stopSignal.map { SignalName.name(of: $0) } ?? ""
-    for case .volume(nil, let target, _) in mounts { overrides.volumes.append(target.string) }
+    for mount in mounts where mount.what == .volume(nil) { overrides.volumes.append(mount.target.string) }
     return overrides
   }
 }
@@ -123,15 +121,6 @@ package struct PublishRequest: Hashable, Sendable {
   }
 }
 
-/// One of `-v`, `--mount`, `--tmpfs`.
-package enum MountRequest: Hashable, Sendable {
-  /// A path of the host. `createsSource` is docker's `-v`, which makes a missing directory; `--mount` refuses.
-  case bind(source: Path, target: Path, options: [String], createsSource: Bool)
-  /// A named volume; nil makes an anonymous one.
-  case volume(name: String?, target: Path, options: [String])
-  case tmpfs(target: Path, options: [String])
-}
-
 /// Limits, in bytes and nanoseconds; nil keeps what the host has.
 package struct ResourceRequest: Hashable, Sendable {
   package var memory: Int64?
@@ -141,9 +130,6 @@ package struct ResourceRequest: Hashable, Sendable {
   package var cpuShares: UInt64?
   package var cpuPeriod: UInt64?
   package var cpuQuota: Int64?
-  /// Microseconds; v1 only.
-  package var cpuRealtimePeriod: UInt64?
-  package var cpuRealtimeRuntime: Int64?
   package var cpusetCpus: String?
   package var cpusetMems: String?
   package var processes: Int64?
@@ -163,14 +149,6 @@ package struct SecurityRequest: Hashable, Sendable {
   package var noNewPrivileges = false
   /// `systempaths=unconfined`: nothing is masked or read-only.
   package var pathsAreOpen = false
-  /// `writable-cgroups=true`: the container may set limits below its own.
-  package var groupsAreWritable = false
-  /// `apparmor=PROFILE`.
-  package var apparmor: String?
-  /// `label=…`: the parts of the SELinux label that are not the usual ones; nil where none was named.
-  package var label: LabelRequest?
-  /// As given, for `inspect`.
-  package var words: [String] = []
   package init() {}
 }
 

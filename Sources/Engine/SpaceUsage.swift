@@ -161,7 +161,13 @@ extension Engine {
   func volumeUsers(without leaving: Set<ContainerIdentifier> = []) -> [String: Set<ContainerIdentifier>] {
     var users: [String: Set<ContainerIdentifier>] = [:]
     for identifier in (try? containers()) ?? [] where !leaving.contains(identifier) {
-      for name in (try? record(of: identifier))?.anonymousVolumes ?? [] { users[name, default: []].insert(identifier) }
+      let record = try? record(of: identifier)
+      for name in record?.anonymousVolumes ?? [] { users[name, default: []].insert(identifier) }
+      for mount in record?.mounts ?? [] where mount.kind == .volume {
+        users[mount.name, default: []].insert(identifier)
+      }
+      if record?.mounts.isEmpty == false { continue }
+      // One of a time when records did not say it, or a damaged one.
       guard let bytes = try? readFile(store.files(of: identifier).configuration),
         let spec = try? Spec(parsing: bytes)
       else { continue }

@@ -114,6 +114,7 @@ extension Engine {
     of identifier: ContainerIdentifier, _ record: ContainerRecord, _ rest: ContainerState, _ failure: Failure
   ) {
     releaseNetwork(of: identifier, record: record)
+    unmountVolumes(of: identifier)
     try? removeTree(store.files(of: identifier).runDirectory)
     var state = rest
     state.exitCode = failure.exitCode == 125 ? 128 : failure.exitCode

@@ -139,6 +139,7 @@ extension Engine {
     _ record: ContainerRecord, _ files: ContainerFiles, on host: HostView, client: consuming Descriptor?,
     isTimed: Bool
   ) throws(Failure) -> Watched {
+    try mountVolumes(of: record)
     let plan = try launchPlan(of: record, files, on: host)
     let ends: Ends
     do throws(Fault) { ends = try openEnds(record, files) } catch {

@@ -12,6 +12,8 @@ package struct PruneRequest {
   package var namedImages = false
   /// Volumes that were made for one container alone.
   package var anonymousVolumes = false
+  /// And those with a name.
+  package var namedVolumes = false
   /// Bytes that the unpacked layers may keep; nil leaves all that an image has.
   package var keptCache: Int64?
   /// Says what would go, and lets it stay.
@@ -133,18 +135,24 @@ extension Engine {
     } catch { throw Failure(error) }
   }
 
-  private func pruneVolumes(
+  func pruneVolumes(
     _ request: PruneRequest, _ pruned: inout Pruned, _ meter: inout DiskMeter, without leaving: Set<ContainerIdentifier>
   ) {
     let users = volumeUsers(without: leaving)
     for volume in (try? volumes.list()) ?? []
-    where VolumeStore.isAnonymous(volume.name) && users[volume.name] == nil && !isBeingMade(volume)
+    where (request.namedVolumes || VolumeStore.isAnonymous(volume.name)) && users[volume.name] == nil
+      && !isBeingMade(volume)
       && request.takes(Timestamp(rfc3339: volume.created), volume.labels)
     {
       let size = diskUsage(of: state.volumes.appending(volume.name))
       if !request.isRehearsal {
-        do throws(Fault) { try volumes.remove(volume.name) } catch {
-          if error.errno != .noSuchFile {
+        do throws(Fault) {
+          try volumes.remove(volume.name) { () throws(Fault) in
+            if volumeUsers(without: leaving)[volume.name] != nil { throw Fault("rename", .busy) }
+          }
+        } catch {
+          // Removed by somebody else, or somebody's by now.
+          if error.errno != .noSuchFile && error.errno != .busy {
             pruned.failures.append(Failure("cannot remove volume \(volume.name)", error))
           }
           continue

@@ -14,29 +14,18 @@ extension Engine {
         .usage, "--userns does not go with --network container:\(name): its network belongs to another user namespace",
         hint: "put both on one network by name (skiff network create), or leave out --userns")
     }
-    switch request.sharing.processes {
-    case .own: break
-    case .host:
+    if request.sharesHostProcesses {
       throw Failure(
         .usage, "--userns does not go with --pid host: the container's root may not mount proc of the host's processes",
-        hint: "leave out one of the two")
-    case .container(let name):
-      throw Failure(
-        .usage, "--userns does not go with --pid container:\(name): its processes belong to another user namespace",
-        hint: "leave out one of the two")
-    }
-    if case .container(let name) = request.sharing.ipc {
-      throw Failure(
-        .usage, "--userns does not go with --ipc container:\(name): its memory belongs to another user namespace",
         hint: "leave out one of the two")
     }
   }
 
   /// Owners are shifted to the ids of a user namespace, so there must be one.
   private func refuseMappedMounts(_ mounts: [MountRequest]) throws(Failure) {
-    for case .bind(let source, let target, let options, _) in mounts where options.contains("idmap") {
+    for mount in mounts where mount.options.contains("idmap") {
       throw Failure(
-        .usage, "the mount \(source):\(target) asks for idmap, and the container has no user namespace",
+        .usage, "the mount at \(mount.target) asks for idmap, and the container has no user namespace",
         hint: "add --userns auto, or leave out idmap")
     }
   }

@@ -122,7 +122,12 @@ extension Explanation {
   }
 
   private init(binding bind: BindMount) {
-    let (source, target) = (ShellWord(bind.source), ShellWord.inRoot(bind.target))
+    if !bind.layers.isEmpty {
+      self.init(showing: bind)
+      return
+    }
+    let whole = bind.subpath.map { bind.source.appending($0) } ?? bind.source
+    let (source, target) = (ShellWord(whole), ShellWord.inRoot(bind.target))
     var shell = [
       "if [ -d \(source) ]; then mkdir -p \(target); "
         + "else mkdir -p \(ShellWord.inRoot(bind.target.parent)); [ -e \(target) ] || : > \(target); fi",
@@ -136,7 +141,7 @@ extension Explanation {
     if let propagation = bind.propagation {
       shell.append("mount --make-\(bind.propagatesRecursively ? "r" : "")\(propagation.name) \(target)")
     }
-    var calls = [Trace.tree(bind.source, recursive: bind.isRecursive, root: false)]
+    var calls = [Trace.tree(whole, recursive: bind.isRecursive, root: false)]
     if !bind.set.isEmpty || !bind.clear.isEmpty {
       calls.append(Trace.attributes("<tree>", set: bind.set, clear: bind.clear))
     }
@@ -146,9 +151,43 @@ extension Explanation {
     }
     self.init(
       name: "mount.bind",
-      sentence: "Show \(Trace.clean(bind.source)) of the host at \(Trace.clean(bind.target))"
+      sentence: "Show \(Trace.clean(whole)) of the host at \(Trace.clean(bind.target))"
         + (bind.set.contains(.readOnly) || bind.setRecursively.contains(.readOnly) ? ", read-only." : "."),
       calls: calls + [Trace.move(to: bind.target, from: "<tree>")], shell: shell)
+  }
+
+  /// The layers of an image. Where only a part is asked for, the shell mounts all of it aside first.
+  private init(showing image: BindMount) {
+    let target = ShellWord.inRoot(image.target)
+    let isOne = image.layers.count == 1
+    let options = "ro,lowerdir=" + image.layers.map(\.overlayEscaped).joined(separator: ":")
+    func mount(on place: String) -> [String] {
+      isOne
+        ? ["mount --bind \(ShellWord(image.layers[0])) \(place)", remount(place, .readOnly)]
+        : ["mount -t overlay overlay -o \(ShellWord(options)) \(place)"]
+    }
+    let part = image.subpath.map { " (\(Trace.clean($0)) of it)" } ?? ""
+    var shell = ["mkdir -p \(target)"]
+    if let subpath = image.subpath {
+      shell += ["image=$(mktemp -d)"] + mount(on: "\"$image\"")
+      shell += ["mount --bind \"$image\"/\(ShellWord(subpath)) \(target)", "umount -l \"$image\"; rmdir \"$image\""]
+    } else {
+      shell += mount(on: target)
+    }
+    let layers = image.layers.map { ("lowerdir+", $0.string) }
+    let calls =
+      isOne
+      ? [
+        Trace.tree(image.layers[0], recursive: false, root: false),
+        Trace.attributes("<tree>", set: .readOnly, clear: []),
+      ]
+      : Trace.mounting(type: "overlay", settings: [("source", "overlay")] + layers, flags: [], attributes: .readOnly)
+    self.init(
+      name: "mount.bind",
+      sentence: "Show the \(isOne ? "layer" : "\(image.layers.count) layers") of another image\(part) at "
+        + "\(Trace.clean(image.target)), read-only.",
+      calls: calls + [isOne ? Trace.move(to: image.target, from: "<tree>") : Trace.move(to: image.target)], shell: shell
+    )
   }
 
   private init(mounting mount: CgroupMount) {

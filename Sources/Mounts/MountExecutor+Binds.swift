@@ -15,13 +15,8 @@ extension MountExecutor {
 
   /// With the rights of this process, not of its parent.
   mutating func bindHere(_ bind: BindMount) throws(Fault) {
-    if let place = ForeignPlace(bind.source) {
-      let tree = try place.cloneMount(recursive: bind.isRecursive)
-      let target = try openTarget(of: bind, like: tree.borrowed)
-      try setAttributes(of: tree.borrowed, bind)
-      return try attach(tree.borrowed, onto: target.borrowed, bind)
-    }
-    let source = try openBindSource(bind.source)
+    if !bind.layers.isEmpty { return try mountImage(bind) }
+    let source = try openBindSource(of: bind)
     let target = try openTarget(of: bind, like: source.borrowed)
     do throws(Fault) {
       let tree = try cloneMount("", at: source.borrowed, recursive: bind.isRecursive)
@@ -42,7 +37,7 @@ extension MountExecutor {
   }
 
   /// The place for it inside the root: a directory for a directory, a file for everything else.
-  private func openTarget(of bind: BindMount, like source: BorrowedDescriptor) throws(Fault) -> Descriptor {
+  func openTarget(of bind: BindMount, like source: BorrowedDescriptor) throws(Fault) -> Descriptor {
     let isDirectory = try status(of: source).kind == .directory
     let target = try withRoot { (root) throws(Fault) in
       isDirectory ? try root.makeDirectories(bind.target) : try root.createFile(bind.target)
@@ -56,7 +51,7 @@ extension MountExecutor {
     return target
   }
 
-  private mutating func attach(
+  mutating func attach(
     _ tree: BorrowedDescriptor, onto target: BorrowedDescriptor, _ bind: BindMount
   ) throws(Fault) {
     try moveMount(tree, onto: target)

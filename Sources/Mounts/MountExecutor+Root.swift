@@ -166,13 +166,13 @@ extension MountExecutor {
 
 /// Before Linux 6.8 layers cannot be given one by one, and one string of fsconfig(2) is at most 255 bytes. Before 6.5 overlay
 /// reads its options only when it is created, and has no words for what it refuses then.
-private func lacksLayersOneByOne(_ fault: Fault) -> Bool {
+func lacksLayersOneByOne(_ fault: Fault) -> Bool {
   guard fault.operation == "fsconfig" else { return false }
   return fault.arguments.contains("lowerdir+") || fault.errno == .invalid && fault.hint == nil
 }
 
 /// Directories of the host that stay open together.
-private struct OpenDirectories: ~Copyable {
+struct OpenDirectories: ~Copyable {
   private(set) var numbers: [Int32] = []
 
   mutating func append(_ path: Path) throws(Fault) {

@@ -14,6 +14,8 @@ package struct MountOptions: Hashable, Sendable {
   package var clearRecursively: MountAttributes = []
   package var propagation: Propagation?
   package var propagatesRecursively = false
+  /// `X-mount.subdir=PATH` of mount(8): what of the source is mounted.
+  package var subpath: Path?
   /// `tmpcopyup`
   package var copiesUp = false
   /// For the file system itself: `size=64m`, `mode=1777`, `sync`.
@@ -31,7 +33,10 @@ package struct MountOptions: Hashable, Sendable {
   private mutating func take(_ option: String) {
     // The most frequent first: a switch over texts compares one after the other, some sixty options a start. Those of the
     // mount itself are not the file system's: `ro` on a bind mount must not reach the file system below.
-    if option.utf8.contains(UInt8(ascii: "=")) { return data.append(Path(option)) }
+    if option.utf8.contains(UInt8(ascii: "=")) {
+      if option.hasPrefix("X-mount.subdir=") { return subpath = Path(String(option.dropFirst(15))) }
+      return data.append(Path(option))
+    }
     if let (attribute, on) = Self.attribute(option) { return apply(attribute, on, recursively: false) }
     switch option {
     case "bind": isBind = true

@@ -55,6 +55,8 @@ private func openAll(
     case .bindRoot(let path):
       sources.append(
         try receiving(owner == nil ? try cloneMount(path, recursive: true) : try cloneMapped(path, userNamespace)))
+    case .bind(let bind) where !bind.layers.isEmpty:
+      sources.append(try receiving(try makeImageTree(of: bind, userNamespace, owner: owner)))
     case .bind(let bind): sources.append(try receiving(try openSource(of: bind, userNamespace)))
     case .makeDevice(let node):
       let device = try openDevice(node)
@@ -77,13 +79,8 @@ private func receiving(_ tree: consuming Descriptor) throws(Fault) -> Descriptor
 private func openSource(
   of bind: BindMount, _ userNamespace: BorrowedDescriptor
 ) throws(Fault) -> Descriptor {
-  let tree: Descriptor
-  if let place = ForeignPlace(bind.source) {
-    tree = try place.cloneMount(recursive: bind.isRecursive)
-  } else {
-    let source = try openBindSource(bind.source)
-    tree = try cloneMount("", at: source.borrowed, recursive: bind.isRecursive)
-  }
+  let source = try openBindSource(of: bind)
+  let tree = try cloneMount("", at: source.borrowed, recursive: bind.isRecursive)
   if bind.isMapped, let owners = bind.owners {
     let procfs = try open("/proc", [.path, .directory])
     let own = try makeUserNamespace(owners, procfs: procfs.borrowed)

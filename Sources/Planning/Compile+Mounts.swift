@@ -56,6 +56,7 @@ extension PlanCompiler {
     let options = MountOptions(mount.options)
     if options.isRemount { return .remount(remount(mount, options)) }
     if isBind(mount) { return .bind(try bind(mount, options, at: path)) }
+    if let image = try imageMount(mount, options, at: path) { return .bind(image) }
     guard let type = mount.type, !type.isEmpty, type != "none" else {
       throw PlanningError("\(path).type", "is missing, and neither bind nor rbind is among the options")
     }
@@ -119,7 +120,24 @@ extension PlanCompiler {
       target: target(of: mount), isRecursive: options.isRecursive, set: options.set, clear: options.clear,
       setRecursively: options.setRecursively, clearRecursively: options.clearRecursively,
       propagation: options.propagation, propagatesRecursively: options.propagatesRecursively)
+    bind.subpath = options.subpath
     try setOwners(of: &bind, mount, at: path)
+    return bind
+  }
+
+  /// An overlay of layers alone, each as `lowerdir+=PATH`: an image. Its layers lie where the container's own root may not
+  /// look in a user namespace, so they are taken from the host like what is bound.
+  private func imageMount(
+    _ mount: Spec.Mount, _ options: MountOptions, at path: String
+  ) throws(PlanningError) -> BindMount? {
+    let key = Array("lowerdir+=".utf8)
+    guard mount.type == "overlay", !options.data.isEmpty,
+      options.data.allSatisfy({ $0.bytes.starts(with: key) })
+    else { return nil }
+    var bind = BindMount(source: "overlay", target: target(of: mount), isRecursive: false, set: .readOnly)
+    bind.layers = options.data.compactMap { Path(bytes: $0.bytes.dropFirst(key.count)) }
+    bind.subpath = options.subpath
+    if options.isMapped { bind.set.insert(.identityMapped) }
     return bind
   }
 

@@ -60,6 +60,7 @@ func commandTable() -> [CommandEntry] {
     StatsCommand.entry(StatsCommand.perform),
     UpdateCommand.entry(UpdateCommand.perform),
     NetworkCommand.entry,
+    VolumeCommand.entry,
     NetCommand.entry,
     SystemCommand.entry,
     StageCommand.entry(StageCommand.perform),

@@ -48,7 +48,9 @@ extension RunCommand {
     }
     return try attach(
       socket, record,
-      request.attachOptions(forwardingSignals: arguments.optionalFlag("sig-proxy") ?? true),
+      AttachOptions(
+        sendsInput: request.isInteractive, hasTerminal: request.hasTerminal,
+        forwardsSignals: arguments.optionalFlag("sig-proxy") ?? true),
       keys: try arguments.detachKeys, whenStarted: { engine.heal() }
     ) { try glass.showTimings($0, of: plan, total: monotonicNanoseconds() - begin) }
   }

@@ -143,6 +143,11 @@ package struct BindMount: Hashable, Sendable {
   package var propagatesRecursively: Bool
   /// With `identityMapped`: how the owners of its files are shown; nil shifts them as the container's user namespace does.
   package var owners: FileOwners?
+  /// A directory or file below the source, resolved as if the source were `/`: who fills the source may change it at any
+  /// time, and must not lead out of it by a link.
+  package var subpath: Path?
+  /// The layers of an image, topmost first, which are seen read-only instead of the source.
+  package var layers: [Path] = []
 
   package init(
     source: Path, target: Path, isRecursive: Bool = true, set: MountAttributes = [], clear: MountAttributes = [],

@@ -4,12 +4,17 @@ internal import JSON
 struct VolumeRecord: JSONReadable, JSONWritable {
   var created: String
   var labels: [String: String]
+  /// `-o` of its maker; empty for a directory of the store.
+  var options: [String: String]
   /// A container has had it, so what the image has was copied.
   var isUsed: Bool
+  /// All of what the image has is in it, below one name, and is being moved up.
+  var isFilling = false
 
-  init(created: String, labels: [String: String], isUsed: Bool) {
+  init(created: String, labels: [String: String], options: [String: String] = [:], isUsed: Bool) {
     self.created = created
     self.labels = labels
+    self.options = options
     self.isUsed = isUsed
   }
 
@@ -20,6 +25,8 @@ struct VolumeRecord: JSONReadable, JSONWritable {
       switch key {
       case "created": created = try reader.string()
       case "labels": labels = try reader.stringMap()
+      case "options": options = try reader.stringMap()
+      case "isFilling": isFilling = try reader.bool()
       case "isUsed": isUsed = try reader.bool()
       default: try reader.skip()
       }
@@ -27,10 +34,13 @@ struct VolumeRecord: JSONReadable, JSONWritable {
   }
 
   func write(to writer: inout JSONWriter) {
-    let object: JSONValue = [
-      "created": .string(created), "isUsed": .bool(isUsed), "labels": .object(labels.mapped),
-    ]
-    object.write(to: &writer)
+    var object: JSONObject = JSONObject()
+    object["created"] = .string(created)
+    object["isUsed"] = .bool(isUsed)
+    object["labels"] = .object(labels.mapped)
+    if !options.isEmpty { object["options"] = .object(options.mapped) }
+    if isFilling { object["isFilling"] = .bool(true) }
+    JSONValue.object(object).write(to: &writer)
   }
 }
 

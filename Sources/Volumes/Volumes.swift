@@ -1,12 +1,12 @@
 /// Named volumes: directories that outlive containers.
 ///
 /// A volume is a directory `NAME` of the store with `_data`, which containers mount, and `volume.json` beside it. It comes
-/// into being and goes away by one rename. Who uses a volume is the engine's to know.
+/// into being and goes away by one rename. A volume with options is mounted on its `_data` while containers use it; who
+/// they are stands below /run, so that it ends with them and with the boot. Which containers have a volume at all is the
+/// engine's to know.
 
 package import Kernel
 internal import JSON
-internal import Mounts
-internal import Rooted
 
 /// A volume that is there.
 package struct Volume: Hashable, Sendable {
@@ -15,13 +15,20 @@ package struct Volume: Hashable, Sendable {
   package var mountpoint: Path
   package var created: String
   package var labels: [String: String]
+  /// `-o` of its maker; empty for a directory of the store.
+  package var options: [String: String]
 }
 
 /// All volumes below one directory, `/var/lib/skiff/volumes`. No lock is held between calls; each volume has its own.
 package struct VolumeStore: Sendable {
   package let root: Path
+  /// What dies with a boot, `/run/skiff/volumes`: who uses those that are mounted.
+  let run: Path
 
-  package init(root: Path) { self.root = root }
+  package init(root: Path, run: Path) {
+    self.root = root
+    self.run = run
+  }
 
   /// Docker's rule: letters, digits, `_`, `.`, `-`, a letter or digit first, two at least.
   package static func isValid(name: String) -> Bool {
@@ -55,15 +62,26 @@ package struct VolumeStore: Sendable {
 
 extension VolumeStore {
   /// The volume, made when there is none by that name.
-  package func create(_ name: String, labels: [String: String] = [:]) throws(Fault) -> Volume {
+  ///
+  /// - Throws: EEXIST when there is one with other options.
+  package func create(
+    _ name: String, labels: [String: String] = [:], options: [String: String] = [:]
+  ) throws(Fault) -> Volume {
     try checkName(name)
-    if let found = try find(name) { return found }
+    if let found = try find(name) {
+      guard options.isEmpty || options == found.options else {
+        throw Fault(
+          "mkdirat", .exists, arguments: "\"\(name)\"",
+          hint: "there is a volume \(name) with other options: choose another name, or skiff volume rm \(name)")
+      }
+      return found
+    }
     try makeDirectories(root, mode: 0o700)
     let temporary = root.appending(temporaryName("new"))
     do throws(Fault) {
       try makeDirectory(temporary, mode: 0o700)
       try makeDirectory(temporary.appending("_data"), mode: 0o755)
-      let record = VolumeRecord(created: now().rfc3339, labels: labels, isUsed: false)
+      let record = VolumeRecord(created: now().rfc3339, labels: labels, options: options, isUsed: false)
       try replaceFile(temporary.appending(Self.recordName), with: record.jsonBytes(.pretty))
       try rename(temporary, to: root.appending(name), .noReplace)
     } catch {
@@ -79,7 +97,8 @@ extension VolumeStore {
     guard Self.isValid(name: name), exists(root.appending(name)) else { return nil }
     let record = try read(name)
     return Volume(
-      name: name, mountpoint: root.appending(name).appending("_data"), created: record.created, labels: record.labels)
+      name: name, mountpoint: mountpoint(of: name), created: record.created, labels: record.labels,
+      options: record.options)
   }
 
   /// Takes away what killed commands left half made or half removed.
@@ -87,6 +106,7 @@ extension VolumeStore {
     for entry in (try? entries(of: root)) ?? [] where entry.name.bytes.first == UInt8(ascii: ".") {
       try? heal(entry.name)
     }
+    unmountForgotten()
   }
 
   /// All volumes by name. What a killed command left half made or half removed is taken away on the way.
@@ -107,65 +127,37 @@ extension VolumeStore {
     return found.sorted { $0.name < $1.name }
   }
 
-  /// - Throws: ENOENT when there is none by that name.
-  package func remove(_ name: String) throws(Fault) {
+  /// - Parameter check: throws when somebody has it; nobody begins to use it meanwhile.
+  /// - Throws: ENOENT when there is none by that name, EBUSY when a container that is being made is to have it.
+  package func remove(_ name: String, check: () throws(Fault) -> Void = {}) throws(Fault) {
     try checkName(name)
-    let removed = root.appending(temporaryName("removed"))
-    try rename(root.appending(name), to: removed, .noReplace)
-    try removeTree(removed)
-  }
-
-  /// The directory to mount at `target` of a container. The first use of a volume copies what the image has there, whole
-  /// or not at all; later uses take the volume as it is, for somebody may have it mounted.
-  ///
-  /// - Parameter layers: the image's, topmost first; a root that is a directory of the host is one layer.
-  package func directory(_ name: String, copyingUp target: Path, layers: [Path]) throws(Fault) -> Path {
-    let volume = try create(name)
     let directory = root.appending(name)
-    let lock = try open(directory, [.readOnly, .directory])
-    try lock.borrowed.lock(.exclusive)
-    var record = try read(name)
-    guard !record.isUsed else { return volume.mountpoint }
-    let copy = directory.appending("_data.new")
-    try removeTree(copy)
-    if try copyFromImage(target, layers: layers, to: copy) {
-      // Over an empty directory: the volume has all of it in one step. One that was filled by hand stays as it is.
-      do throws(Fault) { try rename(copy, to: volume.mountpoint) } catch {
-        try removeTree(copy)
-        guard error.errno == .directoryNotEmpty || error.errno == .exists else { throw error }
-      }
+    let lock = try open(directory, [.readOnly, .directory, .noFollow])
+    guard try lock.borrowed.tryLock(.exclusive) else {
+      throw Fault("flock", .busy, arguments: directory.quoted, hint: "a container that uses it is just being made")
     }
-    record.isUsed = true
-    try replaceFile(directory.appending(Self.recordName), with: record.jsonBytes(.pretty))
-    return volume.mountpoint
-  }
-
-  /// False when the image has no directory there.
-  private func copyFromImage(_ target: Path, layers: [Path], to copy: Path) throws(Fault) -> Bool {
-    guard !layers.isEmpty else { return false }
-    let image = try openLayers(layers)
-    let source: Descriptor
-    do throws(Fault) { source = try image.open(target, [.path, .directory]) } catch {
-      if [.noSuchFile, .notDirectory].contains(error.errno) { return false }
-      throw error
+    try check()
+    try unmountData(of: name)
+    let removed = root.appending(temporaryName("removed"))
+    try rename(directory, to: removed, .noReplace)
+    // What was mounted there is not the volume's: were anything mounted still, this would fail, and not remove it.
+    if let record = try? readRecord(in: removed), !record.options.isEmpty {
+      try removeDirectory(removed.appending("_data"))
     }
-    do throws(Fault) {
-      try makeDirectory(copy, mode: 0o700)
-      let place = try open(copy, [.path, .directory])
-      try copyTree(from: source.borrowed, to: place.borrowed)
-    } catch {
-      try? removeTree(copy)
-      throw error
-    }
-    return true
+    try removeTree(removed)
+    try? removeTree(run.appending(name))
   }
 }
 
 extension VolumeStore {
-  private static let recordName: Path = "volume.json"
+  static let recordName: Path = "volume.json"
 
-  private func read(_ name: String) throws(Fault) -> VolumeRecord {
-    let path = root.appending(name).appending(Self.recordName)
+  func mountpoint(of name: String) -> Path { root.appending(name).appending("_data") }
+
+  func read(_ name: String) throws(Fault) -> VolumeRecord { try readRecord(in: root.appending(name)) }
+
+  private func readRecord(in directory: Path) throws(Fault) -> VolumeRecord {
+    let path = directory.appending(Self.recordName)
     let bytes = try readFile(path, limit: 1 << 20)
     do throws(JSONError) { return try VolumeRecord(parsing: bytes) } catch {
       throw Fault("read", .badMessage, arguments: path.quoted, hint: "\(error)")

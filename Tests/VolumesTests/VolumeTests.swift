@@ -13,7 +13,7 @@ import Testing
     #expect(VolumeStore.isValid(name: name) == isValid)
     guard !isValid else { return }
     try withTemporaryDirectory { (directory) throws in
-      let store = VolumeStore(root: directory)
+      let store = VolumeStore(root: directory, run: "/nonexistent")
       let fault = #expect(throws: Fault.self) { _ = try store.create(name) }
       #expect(fault?.errno == .invalid)
       #expect(throws: Fault.self) { try store.remove(name) }
@@ -26,7 +26,7 @@ import Testing
     let names = (0..<2).map { _ in VolumeStore.anonymousName(for: container) }
     #expect(names[0] != names[1] && names.allSatisfy { $0.utf8.count == 64 && VolumeStore.isValid(name: $0) })
     try withTemporaryDirectory { (directory) throws in
-      let store = VolumeStore(root: directory)
+      let store = VolumeStore(root: directory, run: "/nonexistent")
       for name in names + ["cccc", VolumeStore.anonymousName(for: String(repeating: "d", count: 64))] {
         _ = try store.create(name)
       }
@@ -37,7 +37,7 @@ import Testing
 
   @Test func aLife() throws {
     try withTemporaryDirectory { (directory) throws in
-      let store = VolumeStore(root: directory.appending("volumes"))
+      let store = VolumeStore(root: directory.appending("volumes"), run: directory.appending("run"))
       #expect(try store.list().isEmpty)
       let made = try store.create("data", labels: ["a": "b", "c": "\"\n"])
       #expect(try store.create("data") == made)
@@ -56,7 +56,7 @@ import Testing
 
   @Test func whatWasLeftHalfMadeIsHealed() throws {
     try withTemporaryDirectory { (directory) throws in
-      let store = VolumeStore(root: directory)
+      let store = VolumeStore(root: directory, run: "/nonexistent")
       // No process has a number beyond pid_max (4,194,304).
       try makeDirectories(directory.appending(".4194305.1.new/_data"), mode: 0o700)
       try makeDirectory(directory.appending(".\(parentProcessIdentifier()).1.removed"), mode: 0o700)
@@ -87,9 +87,9 @@ import Testing
   func theFirstUseCopiesWhatTheImageHas() throws {
     try withTemporaryDirectory { (directory) throws in
       let layers = try image(in: directory)
-      let store = VolumeStore(root: directory.appending("volumes"))
+      let store = VolumeStore(root: directory.appending("volumes"), run: directory.appending("run"))
       for (name, target) in [("one", "/srv/data"), ("two", "/link")] as [(String, Path)] {
-        let data = try store.directory(name, copyingUp: target, layers: layers)
+        let data = try store.directory(name, for: "someone", copyingUp: target, layers: layers).directory
         #expect(try readText(data.appending("low")) == "low")
         #expect(try readText(data.appending("both")) == "top")
         #expect(try status(of: data.appending("sub")).mode == 0o710)
@@ -97,18 +97,19 @@ import Testing
         #expect(top.mode == 0o1777 && top.owner == 5 && top.group == 6)
       }
       // The volume's from now on.
-      let data = try store.directory("one", copyingUp: "/srv/data", layers: layers)
+      let data = try store.directory("one", for: "someone", copyingUp: "/srv/data", layers: layers).directory
       try removeFile(data.appending("low"))
-      #expect(try store.directory("one", copyingUp: "/srv/data", layers: layers) == data)
+      #expect(try store.directory("one", for: "someone", copyingUp: "/srv/data", layers: layers).directory == data)
       #expect(!exists(data.appending("low")))
       // Links of the image lead nowhere else.
-      let host = try store.directory("host", copyingUp: "/host", layers: layers)
+      let host = try store.directory("host", for: "someone", copyingUp: "/host", layers: layers).directory
       #expect(try entries(of: host).isEmpty)
       for target in ["/no/such", "/srv/data/low"] as [Path] {
-        #expect(try entries(of: store.directory("none", copyingUp: target, layers: layers)).isEmpty)
+        #expect(
+          try entries(of: store.directory("none", for: "someone", copyingUp: target, layers: layers).directory).isEmpty)
       }
       // A root that is a directory of the host.
-      let plain = try store.directory("plain", copyingUp: "/srv/data", layers: [layers[1]])
+      let plain = try store.directory("plain", for: "someone", copyingUp: "/srv/data", layers: [layers[1]]).directory
       #expect(try readText(plain.appending("both")) == "low")
     }
   }
@@ -116,12 +117,13 @@ import Testing
   @Test func aVolumeThatHasSomethingKeepsIt() throws {
     try withTemporaryDirectory { (directory) throws in
       let layers = try image(in: directory)
-      let store = VolumeStore(root: directory.appending("volumes"))
+      let store = VolumeStore(root: directory.appending("volumes"), run: directory.appending("run"))
       let data = try store.create("data").mountpoint
       try replaceFile(data.appending("mine"), with: [1], durable: false)
       // A copy that was cut short by kill -9.
       try makeDirectories(store.root.appending("data/_data.new/half"), mode: 0o755)
-      #expect(try store.directory("data", copyingUp: "/srv/data", layers: [layers[1]]) == data)
+      #expect(
+        try store.directory("data", for: "someone", copyingUp: "/srv/data", layers: [layers[1]]).directory == data)
       #expect(try entries(of: data).map(\.name) == ["mine"])
       #expect(!exists(store.root.appending("data/_data.new")))
     }
@@ -130,10 +132,12 @@ import Testing
   @Test func manyAtOnceMakeOne() throws {
     try withTemporaryDirectory { (directory) throws in
       let layers = try image(in: directory)
-      let store = VolumeStore(root: directory.appending("volumes"))
+      let store = VolumeStore(root: directory.appending("volumes"), run: directory.appending("run"))
       try makeDirectory(store.root, mode: 0o700)
       DispatchQueue.concurrentPerform(iterations: 16) { _ in
-        do { _ = try store.directory("data", copyingUp: "/srv/data", layers: [layers[1]]) } catch {
+        do {
+          _ = try store.directory("data", for: "someone", copyingUp: "/srv/data", layers: [layers[1]]).directory
+        } catch {
           Issue.record("\(error)")
         }
       }
