@@ -86,10 +86,11 @@ extension Engine {
           throw error
         }
         // The first that has something to say has said it then: the others keep it for later.
-        for attachment in attachments where use.warnings.isEmpty {
-          if let warning = networks.warning(for: attachment.network) { use.warnings.append(warning) }
+        for attachment in attachments {
+          guard let warning = networks.warning(for: attachment.network) else { continue }
+          use.warnings.insert(warning, at: 0)
+          break
         }
-        if !use.ports.isEmpty { use.warnings += networks.warnings(forPortsOf: container) }
       }
       use.mode = attachments[0].network
       use.records = zip(attachments, requests).map { NetworkRecord($0, $1) }
@@ -115,9 +116,11 @@ extension Engine {
     }
     NetworkAttachment.chooseDefaultRoutes(&attachments)
     guard let outlet = attachments.first(where: \.isOutlet) ?? attachments.first else { return }
-    use.ports = try networks.publish(ports, for: container, at: outlet, isAlive: isAlive, name: name(of:)) {
+    let published = try networks.publish(ports, for: container, at: outlet, isAlive: isAlive, name: name(of:)) {
       use.steps.append($0)
     }
+    use.ports = published.ports
+    use.warnings = published.warnings
   }
 
   func ports(of request: RunRequest, _ config: ContainerDefaults) throws(Failure) -> [PortRequest] {
@@ -164,7 +167,8 @@ extension Engine {
     if record.ports.isEmpty {
       try? networks.release(identifier.description, leases: attachments)
     } else {
-      try? networks.release(identifier.description, attachments)
+      try? networks.release(
+        identifier.description, attachments, ports: record.ports.compactMap(PublishedPort.init))
     }
   }
 

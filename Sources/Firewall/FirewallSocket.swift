@@ -61,32 +61,52 @@ package struct FirewallSocket: ~Copyable {
     throw Fault("NFT_MSG_GETGEN", .badMessage)
   }
 
-  /// A number that stands for all that the kernel says of the table: chains, rules, sets, elements. Equal when nothing was
-  /// changed; nil when there is no table.
-  package mutating func fingerprint(of table: String, sets: [String]) throws(Fault) -> UInt64? {
+  /// What the kernel says of the table; nil when there is no table.
+  package mutating func mark(of table: String, sets: [String]) throws(Fault) -> TableMark? {
+    guard let frame = try frameMark(of: table) else { return nil }
+    var mark = TableMark(frame: frame, elements: 0)
+    do throws(Fault) {
+      for set in sets {
+        let messages = try dump("NFT_MSG_GETSETELEM", TableType.getElements) {
+          $0.attribute(1, text: table)
+          $0.attribute(2, text: set)
+        }
+        for message in messages {
+          for list in try parseAttributes(message.payload.dropFirst(4)) where list.type == 3 {
+            for item in try parseAttributes(list.payload) {
+              mark.elements &+= try SetKey(dumped: parseAttributes(item.payload)).mark(in: set)
+            }
+          }
+        }
+      }
+    } catch {
+      if error.errno == .noSuchFile { return nil }
+      throw error
+    }
+    return mark
+  }
+
+  /// The part of it that elements do not change: chains, sets and rules.
+  package mutating func frameMark(of table: String) throws(Fault) -> UInt64? {
     var hash = FingerPrint()
     var count = 0
     do throws(Fault) {
       for (name, type) in [("NFT_MSG_GETCHAIN", TableType.getChain), ("NFT_MSG_GETSET", TableType.getSet)] {
         // The dump of chains knows no filter by table.
         for message in try dump(name, type, { if type != TableType.getChain { $0.attribute(1, text: table) } }) {
-          let owner = try parseAttributes(message.payload.dropFirst(4)).first { $0.type == 1 }?.payload.text
-          if owner == table {
-            count += 1
-            hash.combine(message.payload.dropFirst(4))
+          let attributes = try parseAttributes(message.payload.dropFirst(4))
+          guard attributes.first(where: { $0.type == 1 })?.payload.text == table else { continue }
+          count += 1
+          // From NFTA_SET_TYPE on (Linux 6.16) it is how a set is kept, and how much is in it.
+          for attribute in attributes where attribute.type < 19 {
+            hash.combine([UInt8(truncatingIfNeeded: attribute.type)])
+            hash.combine(attribute.payload)
           }
         }
       }
       guard count > 0 else { return nil }
       for message in try dump("NFT_MSG_GETRULE", TableType.getRule, { $0.attribute(1, text: table) }) {
         hash.combine(message.payload.dropFirst(4))
-      }
-      for set in sets {
-        let messages = try dump("NFT_MSG_GETSETELEM", TableType.getElements) {
-          $0.attribute(1, text: table)
-          $0.attribute(2, text: set)
-        }
-        for message in messages { hash.combine(message.payload.dropFirst(4)) }
       }
     } catch {
       if error.errno == .noSuchFile { return nil }
@@ -122,11 +142,15 @@ package struct FirewallSocket: ~Copyable {
   }
 }
 
-/// FNV-1a, 64 bits.
-private struct FingerPrint {
-  private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
-  mutating func combine(_ bytes: ArraySlice<UInt8>) {
-    for byte in bytes { value = (value ^ UInt64(byte)) &* 0x100_0000_01b3 }
+/// Numbers that stand for all that is in a table. Equal when nothing was changed.
+package struct TableMark: Hashable, Sendable {
+  /// Chains, sets, rules, with the kernel's numbers for them: known when the table was made.
+  package var frame: UInt64
+  /// The sum of what stands for each element, as `FirewallChange.elementMark` has it.
+  package var elements: UInt64
+  package init(frame: UInt64, elements: UInt64) {
+    self.frame = frame
+    self.elements = elements
   }
 }
 
@@ -141,7 +165,7 @@ extension FirewallChange {
   fileprivate var takesAway: Bool {
     operations.contains {
       switch $0 {
-      case .deleteTable, .deleteRule: true
+      case .deleteTable, .deleteRule, .deleteElements, .deleteEntries: true
       default: false
       }
     }

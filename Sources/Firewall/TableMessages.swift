@@ -19,6 +19,7 @@ enum TableType {
   static let getSet = subsystem | 10
   static let newElements = subsystem | 12
   static let getElements = subsystem | 13
+  static let deleteElements = subsystem | 14
   static let getGeneration = subsystem | 16
 }
 
@@ -101,20 +102,29 @@ extension MessageWriter {
         $0.attribute(1, text: table)
         $0.set(set, identifier: setIdentifier)
       }
-      fill(set.name, set.keys)
+      fill(set.name, set.keys, of: setIdentifier)
     case .addMap(let map):
       one(TableType.newSet, .create) {
         $0.attribute(1, text: table)
         $0.map(map, identifier: setIdentifier)
       }
-      fill(map.name, map.keys)
+      fill(map.name, map.keys, of: setIdentifier)
+    case .addElements(let set): fill(set.name, set.keys)
+    case .addEntries(let map): fill(map.name, map.keys)
+    case .deleteElements(let set): fill(set.name, set.keys, TableType.deleteElements)
+    // By its key alone: whatever it leads to.
+    case .deleteEntries(let map):
+      fill(map.name, map.keys.map { SetKey(bytes: $0.bytes) }, TableType.deleteElements)
     }
-    func fill(_ name: String, _ elements: [SetKey]) {
+    /// - Parameter identifier: of a set that this transaction makes; one that is there is found by its name.
+    func fill(
+      _ name: String, _ elements: [SetKey], _ type: UInt16 = TableType.newElements, of identifier: UInt32? = nil
+    ) {
       for start in stride(from: 0, to: elements.count, by: elementsInMessage) {
-        one(TableType.newElements, .create) {
+        one(type, type == TableType.newElements ? .create : []) {
           $0.attribute(1, text: table)
           $0.attribute(2, text: name)
-          $0.attribute(4, bigEndian: setIdentifier)
+          if let identifier { $0.attribute(4, bigEndian: identifier) }
           $0.elements(elements[start..<min(start + elementsInMessage, elements.count)])
         }
       }
@@ -197,73 +207,4 @@ extension MessageWriter {
       }
     }
   }
-}
-
-/// An element as nf_tables has it. An interval is two: where it begins, and the first key behind its end.
-struct SetKey {
-  var bytes: [UInt8]
-  var endsInterval = false
-  /// The last key, where an interval is one element.
-  var end: [UInt8]?
-  /// What a map has for it.
-  var value: [UInt8]?
-}
-
-extension PortMap {
-  /// Every part fills a register of four bytes, or four of them.
-  var keys: [SetKey] {
-    entries.map { entry in
-      var key = SetKey(bytes: isByAddress ? entry.address?.bytes ?? [UInt8](repeating: 0, count: isIPv6 ? 16 : 4) : [])
-      key.bytes += [entry.transport.number, 0, 0, 0] + portBytes(entry.port)
-      key.value = entry.container.bytes + portBytes(entry.containerPort)
-      return key
-    }
-  }
-}
-
-private func portBytes(_ port: UInt16) -> [UInt8] { [UInt8(port >> 8), UInt8(port & 255), 0, 0] }
-
-extension FirewallSet {
-  var keys: [SetKey] {
-    switch elements {
-    case .interfaces(let names): return names.map { SetKey(bytes: interfaceKey($0)) }
-    case .interfacePairs(let pairs):
-      return pairs.map { SetKey(bytes: interfaceKey($0.input) + interfaceKey($0.output)) }
-    case .callers(let callers), .callersByLink(let callers):
-      return callers.map { caller in
-        let link = caller.link.map { interfaceKey($0) } ?? []
-        let rest = [caller.transport.number, 0, 0, 0] + portBytes(caller.port)
-        return SetKey(bytes: link + caller.first.bytes + rest, end: link + caller.last.bytes + rest)
-      }
-    case .prefixes(let prefixes):
-      var keys: [SetKey] = []
-      for prefix in prefixes.sorted(by: { $0.first < $1.first }) {
-        keys.append(SetKey(bytes: prefix.first.bytes))
-        // An interval up to the last address has no end.
-        if prefix.last.value < .max {
-          keys.append(SetKey(bytes: bigEndianBytes(prefix.last.value + 1), endsInterval: true))
-        }
-      }
-      return keys
-    case .prefixes6(let prefixes):
-      var keys: [SetKey] = []
-      for prefix in prefixes.sorted(by: { $0.first < $1.first }) {
-        keys.append(SetKey(bytes: prefix.first.bytes))
-        if prefix.last.value < .max {
-          keys.append(SetKey(bytes: IPv6Address(value: prefix.last.value + 1).bytes, endsInterval: true))
-        }
-      }
-      return keys
-    }
-  }
-}
-
-/// IFNAMSIZ bytes, filled up with zeros.
-func interfaceKey(_ name: String) -> [UInt8] {
-  let bytes = Array(name.utf8.prefix(15))
-  return bytes + [UInt8](repeating: 0, count: 16 - bytes.count)
-}
-
-func bigEndianBytes(_ value: UInt32) -> [UInt8] {
-  [UInt8(value >> 24), UInt8(value >> 16 & 255), UInt8(value >> 8 & 255), UInt8(value & 255)]
 }

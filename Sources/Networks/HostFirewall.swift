@@ -49,6 +49,13 @@ struct HostFirewall {
   /// Who may call which port; nil where nobody has to be kept out.
   func gate(for ports: [PortEntry]) -> [Caller]? {
     guard !ports.isEmpty, !rules.isEmpty else { return nil }
+    let (callers, isClosing) = callers(of: ports)
+    return isClosing ? callers : nil
+  }
+
+  /// Who may call each port, whether that is everybody or not. Another port's answer is another matter, as long as all entries
+  /// for one port are here.
+  func callers(of ports: [PortEntry]) -> (list: [Caller], isClosing: Bool) {
     var callers: [Caller] = []
     var isClosing = false
     let names = links.map(\.name)
@@ -64,7 +71,6 @@ struct HostFirewall {
         accepted[key, default: [:]][link] = before.intersection(sources)
       }
     }
-    guard isClosing else { return nil }
     for (key, byLink) in accepted.sorted(by: { $0.key < $1.key }) {
       let common = byLink.values.reduce(AddressSet.all) { $0.intersection($1) }
       func add(_ sources: AddressSet, _ link: String?) {
@@ -73,7 +79,7 @@ struct HostFirewall {
       add(common, nil)
       for name in names.sorted() { add((byLink[name] ?? .none).subtracting(common), name) }
     }
-    return callers
+    return (callers, isClosing)
   }
 
   private struct GateKey: Hashable, Comparable {
@@ -175,12 +181,12 @@ struct HostFirewall {
 
   // MARK: - What stays closed
 
-  /// What a person is told of: ways out that stay closed, and published ports that nobody outside may call.
-  func obstacles(of ruleset: Ruleset) -> [HostObstacle] {
+  /// What a person is told of: ways out that stay closed.
+  func obstacles(for members: [Ruleset.Member]) -> [HostObstacle] {
     guard !rules.isEmpty else { return [] }
     var found: [HostObstacle] = []
     let names = links.map(\.name)
-    for member in ruleset.members where !member.isInternal {
+    for member in members where !member.isInternal {
       // Closed by one link of several may be meant; closed by all is not.
       let places = names.map { link in
         let ways = ways(of: member, by: link)
@@ -189,13 +195,6 @@ struct HostFirewall {
       if let place = places.first ?? nil, !places.contains(nil), place.isPlain {
         found.append(HostObstacle(bridge: member.bridge, port: nil, isForward: true, place: place))
       }
-    }
-    for entry in ruleset.ports where entry.address?.isLoopback != true {
-      guard let container = entry.container.v4,
-        let bridge = ruleset.members.first(where: { $0.subnet.contains(container) })?.bridge,
-        let obstacle = obstacle(on: entry, to: bridge)
-      else { continue }
-      found.append(obstacle)
     }
     return found
   }

@@ -19,28 +19,21 @@ struct HostObstacle: Hashable, Sendable {
 
   // MARK: - In a file
 
+  /// Of a way out: what closes a port is said when it is published, and not kept.
   var text: String {
-    let port = port.map {
-      "\($0.transport) \($0.address?.description ?? "any") \($0.port) \($0.container) \($0.containerPort)"
-    }
     let table = place.table.split(separator: " ").joined(separator: ":")
-    return "\(bridge) \(isForward ? "forward" : "input") \(place.tool) \(table) \(place.chain) \(place.base) "
-      + "\(place.handle.map(String.init) ?? "policy") \(place.isCatchAll) \(port ?? "out")"
+    return "\(bridge) \(place.tool) \(table) \(place.chain) \(place.base) "
+      + "\(place.handle.map(String.init) ?? "policy") \(place.isCatchAll)"
   }
 
   init?(_ words: ArraySlice<Substring>) {
     let words = Array(words)
-    guard words.count == 9 || words.count == 13, let tool = FirewallTool(rawValue: String(words[2])) else { return nil }
+    guard words.count == 7, let tool = FirewallTool(rawValue: String(words[1])) else { return nil }
     bridge = String(words[0])
-    isForward = words[1] == "forward"
+    isForward = true
     place = RulePlace(
-      table: words[3].split(separator: ":").joined(separator: " "), chain: String(words[4]), handle: UInt64(words[6]),
-      base: String(words[5]), isCatchAll: words[7] == "true", tool: tool)
-    guard words.count == 13 else { return }
-    guard let transport = PortEntry.Transport(rawValue: String(words[8])), let hostPort = UInt16(words[10]),
-      let container = IPAddress(words[11]), let containerPort = UInt16(words[12])
-    else { return nil }
-    port = PortEntry(transport, address: IPAddress(words[9]), port: hostPort, to: container, containerPort)
+      table: words[2].split(separator: ":").joined(separator: " "), chain: String(words[3]), handle: UInt64(words[5]),
+      base: String(words[4]), isCatchAll: words[6] == "true", tool: tool)
   }
 
   init(bridge: String, port: PortEntry?, isForward: Bool, place: RulePlace) {

@@ -58,29 +58,6 @@ extension NetworkStore {
   package func check(_ request: EndpointRequest, on network: Network) throws(NetworkError) {
     try request.check(on: network)
   }
-
-  /// The container's published ports lead to that address from now on; to none, and nobody else has them, without one.
-  package func movePorts(of container: String, to outlet: NetworkAttachment?) throws(NetworkError) {
-    guard exists(ports) else { return }
-    let claims = try describing("cannot read the published ports") { () throws(Fault) in
-      try readClaims().filter { $0.container == container }
-    }
-    guard claims.contains(where: { !$0.leads(to: outlet) }) else { return }
-    let lock = try describing("cannot lock the networks") { () throws(Fault) in try takeLock() }
-    defer { hold(lock) }
-    try describing("cannot move the published ports") { () throws(Fault) in
-      for claim in claims {
-        var moved = claim
-        moved.lead(to: outlet)
-        // By rename, so that nobody finds the port free in between.
-        let new = ports.appending(".\(claim.fileName)")
-        try? removeFile(new)
-        try makeSymbolicLink(new, to: moved.target)
-        try rename(new, to: ports.appending(claim.fileName))
-      }
-    }
-    try performFirewall([], observe: { _ in })
-  }
 }
 
 extension NetworkAttachment {

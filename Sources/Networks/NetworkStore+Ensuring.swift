@@ -10,7 +10,7 @@ package struct NetworkPreparation: ~Copyable {
   /// In order. They outlive the container that they are made for.
   package var steps: [Step]
   /// What the firewall will be, when a step changes it.
-  var ruleset: Ruleset?
+  var update: FirewallUpdate?
   /// Held until the steps are performed; nil when there are none.
   fileprivate var lock: Descriptor?
 }
@@ -99,7 +99,7 @@ extension NetworkStore {
     var steps = recording
     guard network.driver == .bridge else {
       steps += try parentSteps(network)
-      return NetworkPreparation(network: network, steps: steps, ruleset: nil, lock: consume lock)
+      return NetworkPreparation(network: network, steps: steps, update: nil, lock: consume lock)
     }
     let others = try all().filter { $0.name != network.name }
     let (update, forwarding): (FirewallUpdate?, [NetworkStep])
@@ -114,7 +114,7 @@ extension NetworkStore {
     if let update { steps += update.steps.map(Step.network) }
     steps += try bridgeSteps(network)
     steps += forwarding.map(Step.network)
-    return NetworkPreparation(network: network, steps: steps, ruleset: update?.ruleset, lock: consume lock)
+    return NetworkPreparation(network: network, steps: steps, update: update, lock: consume lock)
   }
 
   private func bridgeSteps(_ network: Network) throws(NetworkError) -> [Step] {
@@ -192,14 +192,12 @@ extension NetworkStore {
     _ preparation: consuming NetworkPreparation, observe: (Step) -> Void = { _ in }
   ) throws(NetworkError) -> Network {
     let network = preparation.network
-    if let ruleset = preparation.ruleset {
+    if let update = preparation.update {
       // Before the first step: once forwarding is on, nobody could tell any more that it was us, and between which links.
-      try describing("cannot keep the state of the firewall") { () throws(Fault) in try intend(ruleset) }
+      try describing("cannot keep the state of the firewall") { () throws(Fault) in try intend(update) }
     }
     try performAll(preparation.steps, on: "network \(network.name)", observe: observe)
-    if let ruleset = preparation.ruleset {
-      remember(ruleset)
-    }
+    if let update = preparation.update { remember(update) }
     return network
   }
 

@@ -5,8 +5,14 @@ internal import Steps
 
 /// The steps that bring the firewall to what the networks need, and what is to be remembered once they were performed.
 struct FirewallUpdate: Sendable {
+  enum Result: Sendable {
+    /// The table is another one: the kernel has to say what it calls it, and who is killed on the way is not to be believed.
+    case made(Ruleset.Frame, elements: UInt64)
+    /// Elements came or went, and this is all there is to know.
+    case changed(FirewallState)
+  }
   var steps: [NetworkStep]
-  var ruleset: Ruleset
+  var result: Result
 }
 
 extension NetworkStore {
@@ -24,27 +30,46 @@ extension NetworkStore {
   /// Whether the rules in the kernel are those that we put there and the network is among them. Usually one message: the
   /// number of the rule set.
   func firewallHolds(for network: Network) throws(Fault) -> Bool {
-    guard var state = try readFirewallState(), state.ruleset.members.contains(Ruleset.Member(network)) else {
+    guard let state = try readFirewallState(), state.frame.members.contains(Ruleset.Member(network)) else {
       return false
     }
     var socket = try FirewallSocket()
+    return try wholeFirewall(state, &socket) != nil
+  }
+
+  /// The state, with the number that the rule set has now; nil where the table is not as we left it.
+  ///
+  /// - Parameter change: of claims, which the rules are still to follow.
+  func wholeFirewall(
+    _ state: FirewallState, _ socket: inout FirewallSocket, before change: PortChange = PortChange()
+  ) throws(Fault) -> FirewallState? {
     let generation = try socket.generation()
-    if generation == state.generation { return true }
+    if generation == state.generation { return state }
     // Somebody changed some table. Ours, or what ours depends on?
-    guard try socket.fingerprint(of: table, sets: Ruleset.sets) == state.fingerprint else { return false }
+    guard try socket.mark(of: table, sets: Ruleset.sets) == state.mark else { return nil }
     let host = try readHost(&socket)
-    guard host.gate(for: state.ruleset.ports) == state.ruleset.gate,
-      host.changes(for: state.ruleset.members, table: table).isEmpty
-    else { return false }
+    let ports = portEntries(of: change.reverted(in: try readClaims()), on: Set((try? names()) ?? []))
+    let gate = host.gate(for: ports)
+    guard (gate != nil) == state.frame.isGated, host.changes(for: state.frame.members, table: table).isEmpty,
+      Ruleset(state.frame, ports: ports, gate: gate).change(table: table).elementMark == state.mark.elements
+    else { return nil }
+    var state = state
     state.generation = generation
     note(host, in: &state)
     try write(state)
-    return true
+    return state
+  }
+
+  /// An entry of a network that is gone would lead to an address that may be anybody's by now.
+  func portEntries(of claims: [PortClaim], on known: Set<String>) -> [PortEntry] {
+    claims.filter { known.contains($0.network) && !$0.leadsNowhere }.map(\.entry)
   }
 
   /// What others filter on this host, and by which links it is reached.
   func readHost(_ socket: inout FirewallSocket) throws(Fault) -> HostFirewall {
     let rules = try socket.hostRules(except: isTableOfSkiff, isOwn: { [table] in $0.hasPrefix(table + ": ") })
+    // Where nothing is filtered no link matters, and each container has one.
+    guard !rules.isEmpty else { return HostFirewall(rules: rules, links: []) }
     var links = try RouteSocket()
     return HostFirewall(
       rules: rules,
@@ -55,7 +80,7 @@ extension NetworkStore {
 
   private func note(_ host: HostFirewall, in state: inout FirewallState) {
     let before = Set(state.obstacles)
-    state.obstacles = host.obstacles(of: state.ruleset)
+    state.obstacles = host.obstacles(for: state.frame.members)
     if !Set(state.obstacles).isSubset(of: before) { state.isUntold = true }
     if state.obstacles.isEmpty { state.isUntold = false }
   }
@@ -64,7 +89,7 @@ extension NetworkStore {
   /// change that. Said once, and again when the firewall or our networks have changed.
   package func warning(for network: String) -> String? {
     guard var state = try? readFirewallState(), state.isUntold, let network = try? read(network) else { return nil }
-    let words = state.obstacles.filter { $0.isForward && $0.port == nil && $0.bridge == network.bridge }.map {
+    let words = state.obstacles.filter { $0.bridge == network.bridge }.map {
       "\($0.place.words), so containers on network \(network.name) may reach nothing outside; to let them: "
         + $0.place.cureForWayOut(network.bridge)
     }
@@ -74,82 +99,90 @@ extension NetworkStore {
     return words.joined(separator: "; ")
   }
 
-  /// One line for each port of the container that the host's own firewall keeps closed: how to open it there.
-  package func warnings(forPortsOf container: String) -> [String] {
-    guard let state = try? readFirewallState(), let claims = try? readClaims() else { return [] }
-    return claims.filter { $0.container == container }.compactMap { claim in
-      guard let obstacle = state.obstacles.first(where: { $0.port == claim.entry }) else { return nil }
+  /// One line for each port that the host's own firewall keeps closed: how to open it there.
+  func warnings(for claims: [PortClaim], _ bridge: String, _ host: HostFirewall) -> [String] {
+    guard !host.rules.isEmpty else { return [] }
+    return claims.compactMap { claim in
+      guard claim.port.address.v4 != nil, !claim.port.address.isLoopback,
+        let obstacle = host.obstacle(on: claim.entry, to: bridge)
+      else { return nil }
       return "port \(claim.port.hostEnd)/\(claim.port.transport) is closed to other machines: "
         + "\(obstacle.place.words); to open it: " + obstacle.cure(bridge: obstacle.bridge)
     }
   }
 
   /// Nil when nothing is to do. The lock is held.
+  ///
+  /// - Parameter claims: those that there will be; nil for those that there are.
   func firewallUpdate(
     for networks: [Network], adding: Network? = nil, uplinks: [String]? = nil, uplinks6: [String]? = nil,
-    claiming: [PortClaim] = []
+    claims: [PortClaim]? = nil
   ) throws(Fault) -> FirewallUpdate? {
     let before = try readFirewallState()
-    var wanted = Ruleset(
+    var frame = Ruleset.Frame(
       members: networks.filter { $0.driver == .bridge }.map(Ruleset.Member.init),
-      uplinks: uplinks ?? before?.ruleset.uplinks ?? [])
-    wanted.uplinks6 = uplinks6 ?? before?.ruleset.uplinks6 ?? []
-    // An entry of a network that is gone would lead to an address that may be anybody's by now.
-    let known = Set(networks.map(\.name) + [adding?.name].compactMap { $0 })
-    wanted.ports = try (readClaims() + claiming).filter { known.contains($0.network) && !$0.leadsNowhere }.map(
-      \.entry)
-    if let adding, !networks.contains(where: { $0.name == adding.name }) { wanted.members.append(.init(adding)) }
+      uplinks: uplinks ?? before?.frame.uplinks ?? [], uplinks6: uplinks6 ?? before?.frame.uplinks6 ?? [])
+    if let adding, !networks.contains(where: { $0.name == adding.name }) { frame.members.append(.init(adding)) }
     // One order, so that the same networks are the same rules.
-    wanted.members.sort { $0.bridge < $1.bridge }
+    frame.members.sort { $0.bridge < $1.bridge }
+    let known = Set(networks.map(\.name) + [adding?.name].compactMap { $0 })
+    let present = try readClaims()
+    let ports = portEntries(of: claims ?? present, on: known)
     var socket = try FirewallSocket()
     let host = try readHost(&socket)
-    wanted.gate = host.gate(for: wanted.ports)
-    let changes = host.changes(for: wanted.members, table: table).map {
-      NetworkStep.applyFirewall($0, reverse: nil)
+    let wanted = Ruleset(frame, ports: ports, gate: host.gate(for: ports))
+    let changes = host.changes(for: frame.members, table: table).map { NetworkStep.applyFirewall($0, reverse: nil) }
+    let mark = try socket.mark(of: table, sets: Ruleset.sets)
+    let replacement = wanted.change(table: table)
+    func update(_ steps: [NetworkStep], _ frame: Ruleset.Frame) -> FirewallUpdate? {
+      steps.isEmpty ? nil : FirewallUpdate(steps: steps, result: .made(frame, elements: replacement.elementMark))
     }
-    let present = try socket.fingerprint(of: table, sets: Ruleset.sets)
-    if let before, before.ruleset == wanted, present == before.fingerprint {
-      return changes.isEmpty ? nil : FirewallUpdate(steps: changes, ruleset: wanted)
+    var reverse = mark == nil ? FirewallChange(table: table, [.deleteTable]) : nil
+    if let before, let mark, mark == before.mark {
+      // Chains that nothing is led by any more are in nobody's way.
+      var kept = wanted
+      kept.frame.publishes = kept.frame.publishes || before.frame.publishes
+      kept.frame.publishes6 = kept.frame.publishes6 || before.frame.publishes6
+      if kept.frame == before.frame, replacement.elementMark == mark.elements { return update(changes, kept.frame) }
+      let old = portEntries(of: present, on: known)
+      let oldRules = Ruleset(before.frame, ports: old, gate: host.gate(for: old)).change(table: table)
+      if oldRules.elementMark == mark.elements { reverse = oldRules }
     }
-    let reverse: FirewallChange?
-    if let before, present == before.fingerprint {
-      reverse = before.ruleset.change(table: table)
-    } else {
-      reverse = present == nil ? FirewallChange(table: table, [.deleteTable]) : nil
-    }
-    if wanted.members.isEmpty && wanted.uplinks.isEmpty && wanted.uplinks6.isEmpty {
-      guard present != nil else {
-        return changes.isEmpty ? nil : FirewallUpdate(steps: changes, ruleset: wanted)
-      }
+    if frame.isEmpty {
+      guard mark != nil else { return update(changes, wanted.frame) }
       let end = FirewallChange(table: table, [.addTable, .deleteTable])
-      return FirewallUpdate(steps: changes + [.applyFirewall(end, reverse: reverse)], ruleset: wanted)
+      return update(changes + [.applyFirewall(end, reverse: reverse)], wanted.frame)
     }
     // Ours first: what the host's firewall lets out then is what ours has already looked at.
-    return FirewallUpdate(
-      steps: [.applyFirewall(wanted.change(table: table), reverse: reverse)] + changes, ruleset: wanted)
+    return update([.applyFirewall(replacement, reverse: reverse)] + changes, wanted.frame)
   }
 
-  /// Before the step is performed: what the rules are meant to be, with a description that no table has.
-  func intend(_ ruleset: Ruleset) throws(Fault) {
-    try write(
-      FirewallState(namespace: try currentNamespace(), generation: .max, fingerprint: 0, ruleset: ruleset))
+  /// Before the steps are performed: what the rules are meant to be, with a description that no table has. Elements that come
+  /// and go need none: who is killed behind them leaves a number of the rule set that nobody wrote down.
+  func intend(_ update: FirewallUpdate) throws(Fault) {
+    if case .made(let frame, _) = update.result { try write(.intended(frame, in: try currentNamespace())) }
   }
 
-  /// After the step was performed: how the kernel describes the result. Where that cannot be kept (the disk is full), what
+  /// After the steps were performed: how the kernel describes the result. Where that cannot be kept (the disk is full), what
   /// was intended stays written down, and the next use looks at the rules again.
-  func remember(_ ruleset: Ruleset) { try? keep(ruleset) }
+  func remember(_ update: FirewallUpdate) { try? keep(update) }
 
-  private func keep(_ ruleset: Ruleset) throws(Fault) {
-    var socket = try FirewallSocket()
-    let generation = try socket.generation()
-    guard let fingerprint = try socket.fingerprint(of: table, sets: Ruleset.sets) else {
-      try? removeFile(firewallState)
-      return
+  private func keep(_ update: FirewallUpdate) throws(Fault) {
+    switch update.result {
+    case .changed(let state): try write(state)
+    case .made(let frame, let elements):
+      var socket = try FirewallSocket()
+      let generation = try socket.generation()
+      guard let mark = try socket.frameMark(of: table) else {
+        try? removeFile(firewallState)
+        return
+      }
+      var state = FirewallState(
+        namespace: try currentNamespace(), generation: generation, mark: TableMark(frame: mark, elements: elements),
+        frame: frame)
+      note(try readHost(&socket), in: &state)
+      try write(state)
     }
-    var state = FirewallState(
-      namespace: try currentNamespace(), generation: generation, fingerprint: fingerprint, ruleset: ruleset)
-    note(try readHost(&socket), in: &state)
-    try write(state)
   }
 
   private func write(_ state: FirewallState) throws(Fault) {

@@ -31,14 +31,14 @@ extension NetworkStore {
   /// What takes that back with the last network: only where we did it, and no link came later that may count on it by now.
   /// Where it stays, so does the rule that keeps the host's own links apart.
   func forwardingEnds() throws(Fault) -> (v4: Bool, v6: Bool) {
-    guard let ruleset = try readFirewallState()?.ruleset else { return (false, false) }
+    guard let frame = try readFirewallState()?.frame else { return (false, false) }
     let links = Set(try foreignLinks())
     func ends(_ uplinks: [String], _ file: Path) throws(Fault) -> Bool {
       guard !uplinks.isEmpty, links.isSubset(of: uplinks) else { return false }
       return try readText(file) == "1"
     }
     return (
-      try ends(ruleset.uplinks, "/proc/sys/net/ipv4/ip_forward"), try ends(ruleset.uplinks6, forwarding6)
+      try ends(frame.uplinks, "/proc/sys/net/ipv4/ip_forward"), try ends(frame.uplinks6, forwarding6)
     )
   }
 

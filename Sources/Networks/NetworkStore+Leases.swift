@@ -311,9 +311,11 @@ extension NetworkStore {
     }
   }
 
-  /// The same where the addresses are known: no other lease is looked at.
-  package func release(_ container: String, _ attachments: [NetworkAttachment]) throws(NetworkError) {
-    try withdrawPorts(of: container)
+  /// The same where the addresses and ports are known: no other lease or claim is looked at.
+  package func release(
+    _ container: String, _ attachments: [NetworkAttachment], ports: [PublishedPort]
+  ) throws(NetworkError) {
+    try withdrawPorts(of: container, known: ports)
     try release(container, leases: attachments)
   }
 

@@ -48,9 +48,7 @@ extension NetworkStore {
     steps.append(.file(.removeFile(record(network.name))))
     steps.append(.file(.removeTree(runDirectory(network.name))))
     try performAll(steps, on: "an end of network \(network.name)", observe: observe)
-    if let update {
-      remember(update.ruleset)
-    }
+    if let update { remember(update) }
   }
 
   /// A network whose record nobody can read: the record goes, and with it what is left on the host without one.
@@ -169,7 +167,7 @@ extension NetworkStore {
       }
       if let update = try firewallUpdate(for: networks) {
         for step in update.steps { try Firewall.perform(step) }
-        remember(update.ruleset)
+        remember(update)
       }
       return healed
     }

@@ -12,7 +12,8 @@ struct PortClaim: Hashable, Sendable {
   /// Of the container, of the family of the host's.
   var address: IPAddress
 
-  var fileName: Path { Path("\(port.transport)-\(port.address)-\(port.hostPort)") }
+  var fileName: Path { PortClaim.fileName(of: port) }
+  static func fileName(of port: PublishedPort) -> Path { Path("\(port.transport)-\(port.address)-\(port.hostPort)") }
   var target: Path { Path("\(container)/\(claimer)/\(network)/\(address)/\(port.containerPort)") }
 
   init(_ port: PublishedPort, container: String, network: String, address: IPAddress) {

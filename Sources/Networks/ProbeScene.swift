@@ -239,7 +239,7 @@ extension NetworkStore {
       call("other network", scene.other.borrowed, false)
       call("other machine", scene.stranger.borrowed, false)
       let outside = try Answerer(.tcp, port: 0, in: scene.stranger.borrowed)
-      let isOut = !network.isInternal && host.obstacles(of: Ruleset(members: [.init(network)], uplinks: [])).isEmpty
+      let isOut = !network.isInternal && host.obstacles(for: [.init(network)]).isEmpty
       trials.append(
         Trial(
           who: "its own calls", target: "\(scene.there):\(outside.port)", isExpected: isOut,

@@ -16,6 +16,13 @@ package struct PublishedPort: Hashable, Sendable {
     self.containerPort = containerPort
   }
 
+  /// The port alone, on whatever address.
+  struct Number: Hashable, Sendable {
+    var transport: PortEntry.Transport
+    var port: UInt16
+  }
+  var number: Number { Number(transport: transport, port: hostPort) }
+
   /// `0.0.0.0:8080`, `[::]:8080`
   var hostEnd: String { "\(address.endWord):\(hostPort)" }
 }

@@ -130,7 +130,7 @@ extension NetworkStore {
     lines.append(Reach("other networks", .no, "networks are apart (chain forward)"))
     lines.append(Reach("other machines", .no, "nothing comes in unasked (chain forward)"))
     let member = Ruleset.Member(network)
-    let blocked = host.obstacles(of: Ruleset(members: [member], uplinks: [])).first
+    let blocked = host.obstacles(for: [member]).first
     if let blocked {
       lines.append(
         Reach(

@@ -14,7 +14,8 @@ internal import Steps
 /// postrouting  what leaves a network for the outside takes the host's address, and so does what this host's loopback, or a
 ///              container by a published port, sends to a container: the answer must come back the same way
 /// ```
-/// Rules look into sets and maps, so a packet meets the same handful of rules however many networks and ports there are.
+/// Rules look into sets and maps, so a packet meets the same handful of rules however many networks and ports there are, and
+/// a port that comes or goes is an element or two (`PublishedElements`).
 struct Ruleset: Hashable, Sendable {
   /// What the rules need of a network.
   struct Member: Hashable, Sendable {
@@ -27,17 +28,40 @@ struct Ruleset: Hashable, Sendable {
     /// What leaves it takes the host's address.
     var masquerades = true
   }
-  var members: [Member]
-  /// Links of the host that were there when we turned forwarding on. Without a rule the host would from then on route
-  /// between them for anybody, as it did not before. Links that came later belong to who knows why they forward.
-  var uplinks: [String]
-  /// The same of IPv6, which is turned on by itself.
-  var uplinks6: [String] = []
-  /// Published ports; the chains for them are there when there are any.
-  var ports: [PortEntry] = []
-  /// Who may call published ports from outside, where the host's own firewall decides about what comes in; nil where it
-  /// lets everything.
-  var gate: [Caller]?
+  /// All of it that does not grow with what is published: chains and rules, and who they are about.
+  struct Frame: Hashable, Sendable {
+    var members: [Member]
+    /// Links of the host that were there when we turned forwarding on. Without a rule the host would from then on route
+    /// between them for anybody, as it did not before. Links that came later belong to who knows why they forward.
+    var uplinks: [String] = []
+    /// The same of IPv6, which is turned on by itself.
+    var uplinks6: [String] = []
+    /// The chains for published ports are there: from the first port on, until the table is made anew without one.
+    var publishes = false
+    var publishes6 = false
+    /// The rule is there that keeps out whom the host's own firewall would not let in.
+    var isGated = false
+
+    /// Nothing has to be kept apart or led anywhere.
+    var isEmpty: Bool { members.isEmpty && uplinks.isEmpty && uplinks6.isEmpty }
+  }
+  var frame: Frame
+  /// Published ports.
+  private(set) var ports: [PortEntry]
+  /// Who may call published ports from outside; empty where the host's own firewall lets everything in.
+  private(set) var gate: [Caller]
+
+  /// - Parameters:
+  ///   - frame: with the members and uplinks; the rest of it is what the ports need, or has already.
+  ///   - gate: nil where the host's own firewall lets everything in.
+  init(_ frame: Frame, ports: [PortEntry], gate: [Caller]?) {
+    self.frame = frame
+    self.ports = ports
+    self.gate = gate ?? []
+    if !ports.isEmpty { self.frame.publishes = true }
+    if ports.contains(where: { $0.container.v6 != nil }) { self.frame.publishes6 = true }
+    self.frame.isGated = gate != nil
+  }
 
   static let sets = [
     "bridges", "within", "internal", "subnets", "subnets6", "open", "open6", "uplinks", "uplinks6", "ports",
@@ -45,6 +69,7 @@ struct Ruleset: Hashable, Sendable {
   ]
 
   func change(table: String) -> FirewallChange {
+    let members = frame.members
     let bridges = members.map(\.bridge)
     let within = members.filter(\.allowsTraffic).map { InterfacePair(input: $0.bridge, output: $0.bridge) }
     let open = members.filter { !$0.isInternal }
@@ -60,21 +85,16 @@ struct Ruleset: Hashable, Sendable {
         .addSet(FirewallSet("subnets6", .prefixes6(hidden.compactMap(\.subnet6)))),
         .addSet(FirewallSet("open", .prefixes(open.map(\.subnet)))),
         .addSet(FirewallSet("open6", .prefixes6(open.compactMap(\.subnet6)))),
-        .addSet(FirewallSet("uplinks", .interfaces(uplinks))),
-        .addSet(FirewallSet("uplinks6", .interfaces(uplinks6))),
-        .addMap(PortMap("ports", isByAddress: false, ports4.filter { $0.address == nil })),
-        .addMap(PortMap("addressed", isByAddress: true, ports4.filter { $0.address != nil })),
-        .addMap(PortMap("ports6", isByAddress: false, isIPv6: true, ports6.filter { $0.address == nil })),
-        .addMap(PortMap("addressed6", isByAddress: true, isIPv6: true, ports6.filter { $0.address != nil })),
-        .addSet(FirewallSet("callers", .callers((gate ?? []).filter { $0.link == nil }))),
-        .addSet(FirewallSet("callers_by_link", .callersByLink((gate ?? []).filter { $0.link != nil }))),
+        .addSet(FirewallSet("uplinks", .interfaces(frame.uplinks))),
+        .addSet(FirewallSet("uplinks6", .interfaces(frame.uplinks6))),
+      ] + maps(ports).map { .addMap($0) } + callerSets(gate).map { .addSet($0) } + [
         // Also without a port: a bridge that once had one keeps route_localnet, and with it a container could reach what
         // listens on this host's loopback alone (CVE-2020-8558).
         .addChain(FirewallChain("arrival", .arrival)),
         .addRule(
           chain: "arrival",
           FirewallRule([.toLoopbackFromOutside], .drop, comment: "the loopback is this host's alone")),
-      ] + (ports.isEmpty ? [] : publishing) + [
+      ] + (frame.publishes ? publishing : []) + [
         .addChain(FirewallChain("forward", .forward))
       ] + forwarding.map { .addRule(chain: "forward", $0) } + [
         .addChain(FirewallChain("postrouting", .postrouting)),
@@ -88,11 +108,8 @@ struct Ruleset: Hashable, Sendable {
           FirewallRule(
             [.source6(inSet: "subnets6"), .outputNot(inSet: "bridges")], .masquerade,
             comment: "the same of IPv6")),
-      ] + (ports.isEmpty ? [] : returning.map { .addRule(chain: "postrouting", $0) }))
+      ] + (!frame.publishes ? [] : returning.map { .addRule(chain: "postrouting", $0) }))
   }
-
-  private var ports4: [PortEntry] { ports.filter { $0.container.v4 != nil } }
-  private var ports6: [PortEntry] { ports.filter { $0.container.v6 != nil } }
 
   private var publishing: [FirewallOperation] {
     let translations =
@@ -102,7 +119,7 @@ struct Ruleset: Hashable, Sendable {
         FirewallRule(
           [.toThisHost], .destination(inMap: "ports", isByAddress: false), comment: "published on all addresses"),
       ]
-      + (ports6.isEmpty
+      + (!frame.publishes6
         ? []
         : [
           FirewallRule(
@@ -119,7 +136,7 @@ struct Ruleset: Hashable, Sendable {
         .callerByLinkNot(inSet: "callers_by_link"),
       ], .accept, comment: "what the host's own firewall does not let in is not led to a container")
     var operations: [FirewallOperation] = [.addChain(FirewallChain("prerouting", .prerouting))]
-    if gate != nil { operations.append(.addRule(chain: "prerouting", closed)) }
+    if frame.isGated { operations.append(.addRule(chain: "prerouting", closed)) }
     operations += translations.map { .addRule(chain: "prerouting", $0) }
     operations.append(.addChain(FirewallChain("output", .output)))
     return operations + translations.map { .addRule(chain: "output", $0) }
@@ -167,118 +184,52 @@ extension Ruleset.Member {
   }
 }
 
-extension Ruleset.Member {
-  /// As the state has it: `network BRIDGE SUBNET`, then what it has besides.
-  fileprivate var line: String {
-    var words = ["network", bridge, subnet.description]
-    if let subnet6 { words.append(subnet6.description) }
-    if isInternal { words.append("internal") }
-    if !allowsTraffic { words.append("apart") }
-    if !masquerades { words.append("plain") }
-    return words.joined(separator: " ")
-  }
+// MARK: - What grows with the number of ports
 
-  fileprivate init?(words: [String]) {
-    guard words.count >= 2, let subnet = IPv4Prefix(words[1]) else { return nil }
-    self.init(bridge: words[0], subnet: subnet, isInternal: false)
-    for word in words.dropFirst(2) {
-      switch word {
-      case "internal": isInternal = true
-      case "apart": allowsTraffic = false
-      case "plain": masquerades = false
-      default:
-        guard let prefix = IPv6Prefix(word) else { return nil }
-        subnet6 = prefix
-      }
-    }
+/// The four maps of published ports: by family, and by whether an entry is for one address of the host.
+private func maps(_ ports: [PortEntry]) -> [PortMap] {
+  let ports4 = ports.filter { $0.container.v4 != nil }
+  let ports6 = ports.filter { $0.container.v6 != nil }
+  return [
+    PortMap("ports", isByAddress: false, ports4.filter { $0.address == nil }),
+    PortMap("addressed", isByAddress: true, ports4.filter { $0.address != nil }),
+    PortMap("ports6", isByAddress: false, isIPv6: true, ports6.filter { $0.address == nil }),
+    PortMap("addressed6", isByAddress: true, isIPv6: true, ports6.filter { $0.address != nil }),
+  ]
+}
+
+private func callerSets(_ callers: [Caller]) -> [FirewallSet] {
+  [
+    FirewallSet("callers", .callers(callers.filter { $0.link == nil })),
+    FirewallSet("callers_by_link", .callersByLink(callers.filter { $0.link != nil })),
+  ]
+}
+
+/// What the ports of one container, or of a few, come to in the table.
+struct PublishedElements {
+  var ports: [PortEntry]
+  var callers: [Caller]
+
+  /// What makes one of the other, and nothing where they are the same.
+  static func changes(from old: PublishedElements, to new: PublishedElements) -> [FirewallOperation] {
+    let gone = maps(old.ports.filter { !new.ports.contains($0) }).filter { !$0.entries.isEmpty }
+    let come = maps(new.ports.filter { !old.ports.contains($0) }).filter { !$0.entries.isEmpty }
+    let closed = callerSets(old.callers.filter { !new.callers.contains($0) }).filter { !$0.isEmpty }
+    let opened = callerSets(new.callers.filter { !old.callers.contains($0) }).filter { !$0.isEmpty }
+    // An entry that leads elsewhere goes before its key comes back.
+    return gone.map { .deleteEntries($0) } + closed.map { .deleteElements($0) } + come.map { .addEntries($0) }
+      + opened.map { .addElements($0) }
   }
 }
 
-// MARK: - What was last applied
-
-/// What we last put into the kernel, and how the kernel described it then. Kept in a file of /run: where it still holds, a
-/// container's start needs no look at the rules.
-struct FirewallState: Hashable, Sendable {
-  /// The inode of the network namespace that the rules are in.
-  var namespace: UInt64
-  /// The number of the rule set, of all tables.
-  var generation: UInt32
-  /// What the kernel said of our table.
-  var fingerprint: UInt64
-  var ruleset: Ruleset
-  /// Others' chains that drop what is forwarded, and whether somebody is still to be told.
-  var obstacles: [HostObstacle] = []
-  var isUntold = false
-
-  var text: String {
-    var lines = [
-      "skiff-firewall 2", "namespace \(namespace)", "generation \(generation)", "fingerprint \(fingerprint)",
-    ]
-    lines += obstacles.map { "obstacle \($0.text)" }
-    if isUntold { lines.append("untold") }
-    lines += ruleset.uplinks.map { "uplink \($0)" }
-    lines += ruleset.uplinks6.map { "uplink6 \($0)" }
-    lines += ruleset.ports.map {
-      "port \($0.transport) \($0.address?.description ?? "any") \($0.port) \($0.container) \($0.containerPort)"
+extension FirewallSet {
+  fileprivate var isEmpty: Bool {
+    switch elements {
+    case .callers(let callers), .callersByLink(let callers): callers.isEmpty
+    case .interfaces(let names): names.isEmpty
+    case .interfacePairs(let pairs): pairs.isEmpty
+    case .prefixes(let prefixes): prefixes.isEmpty
+    case .prefixes6(let prefixes): prefixes.isEmpty
     }
-    if let gate = ruleset.gate {
-      lines.append("gate")
-      lines += gate.map { "open \($0.link ?? "*") \($0.first) \($0.last) \($0.transport) \($0.port)" }
-    }
-    lines += ruleset.members.map(\.line)
-    return lines.joined(separator: "\n") + "\n"
-  }
-
-  /// Nil for anything but what `text` writes: then all is built anew.
-  init?(_ text: String) {
-    let lines = text.split(separator: "\n")
-    func value<Value: FixedWidthInteger>(_ index: Int, _ key: String) -> Value? {
-      guard index < lines.count, lines[index].hasPrefix(key + " ") else { return nil }
-      return Value(lines[index].dropFirst(key.utf8.count + 1))
-    }
-    guard lines.first == "skiff-firewall 2", let namespace: UInt64 = value(1, "namespace"),
-      let generation: UInt32 = value(2, "generation"), let fingerprint: UInt64 = value(3, "fingerprint")
-    else { return nil }
-    var ruleset = Ruleset(members: [], uplinks: [])
-    var obstacles: [HostObstacle] = []
-    var isUntold = false
-    for line in lines.dropFirst(4) {
-      let words = line.split(separator: " ")
-      switch words.first {
-      case "untold" where words.count == 1: isUntold = true
-      case "obstacle":
-        guard let obstacle = HostObstacle(words.dropFirst()) else { return nil }
-        obstacles.append(obstacle)
-      case "gate" where words.count == 1: ruleset.gate = []
-      case "open" where words.count == 6:
-        guard let first = IPv4Address(words[2]), let last = IPv4Address(words[3]), let port = UInt16(words[5]),
-          let transport = PortEntry.Transport(rawValue: String(words[4]))
-        else { return nil }
-        ruleset.gate?.append(
-          Caller(link: words[1] == "*" ? nil : String(words[1]), first, last, transport, port: port))
-      case "uplink" where words.count == 2: ruleset.uplinks.append(String(words[1]))
-      case "uplink6" where words.count == 2: ruleset.uplinks6.append(String(words[1]))
-      case "port" where words.count == 6:
-        guard let transport = PortEntry.Transport(rawValue: String(words[1])), let port = UInt16(words[3]),
-          let container = IPAddress(words[4]), let containerPort = UInt16(words[5])
-        else { return nil }
-        ruleset.ports.append(
-          PortEntry(transport, address: IPAddress(words[2]), port: port, to: container, containerPort))
-      case "network":
-        guard let member = Ruleset.Member(words: words.dropFirst().map(String.init)) else { return nil }
-        ruleset.members.append(member)
-      default: return nil
-      }
-    }
-    self.init(namespace: namespace, generation: generation, fingerprint: fingerprint, ruleset: ruleset)
-    self.obstacles = obstacles
-    self.isUntold = isUntold
-  }
-
-  init(namespace: UInt64, generation: UInt32, fingerprint: UInt64, ruleset: Ruleset) {
-    self.namespace = namespace
-    self.generation = generation
-    self.fingerprint = fingerprint
-    self.ruleset = ruleset
   }
 }

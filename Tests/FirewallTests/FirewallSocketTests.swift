@@ -98,17 +98,47 @@ struct FirewallSocketTests {
     }
   }
 
+  /// Elements come and go in a table that stays; one entry leads elsewhere afterwards.
+  static var elements: FirewallChange {
+    let web = IPv4Address(value: 0xac11_0002)
+    let callers = [
+      Caller(IPv4Address(value: 0), IPv4Address(value: .max), .tcp, port: 81),
+      Caller(IPv4Address("10.0.0.1") ?? web, IPv4Address("10.0.0.9") ?? web, .udp, port: 81),
+    ]
+    return FirewallChange(
+      table: "skiff",
+      [
+        .addSet(FirewallSet("callers", .callers(callers))),
+        .deleteEntries(PortMap("everywhere", isByAddress: false, [PortEntry(.tcp, port: 8080, to: web, 80)])),
+        .deleteElements(FirewallSet("bridges", .interfaces(["br0"]))),
+        .addEntries(
+          PortMap(
+            "everywhere", isByAddress: false,
+            [PortEntry(.tcp, port: 8080, to: web, 81), PortEntry(.tcp, port: 9, to: web, 9)])),
+        .addElements(FirewallSet("bridges", .interfaces(["eth7", "eth8"]))),
+        .deleteElements(FirewallSet("callers", .callers([callers[1]]))),
+        .deleteEntries(
+          PortMap(
+            "addressed", isByAddress: true,
+            [PortEntry(.sctp, address: IPv4Address("127.0.0.1"), port: 65535, to: web, 1)])),
+        .deleteElements(
+          FirewallSet("subnets6", .prefixes6([IPv6Prefix("fd00:1::/64")].compactMap { $0 }))),
+      ])
+  }
+
   @Test func theTableIsWhatNftMakesOfTheScript() throws {
-    let change = Self.change()
+    let changes = [Self.change(), Self.elements]
     let ours = try inNewNamespace {
       var socket = try FirewallSocket()
-      try socket.apply(change)
+      for change in changes { try socket.apply(change) }
       return try Self.listing()
     }
     let theirs = try inNewNamespace {
-      let file = try makeMemoryFile("script")
-      try file.borrowed.write(change.script)
-      try run("nft", "-f", "/proc/\(processIdentifier())/fd/\(file.rawValue)")
+      for change in changes {
+        let file = try makeMemoryFile("script")
+        try file.borrowed.write(change.script)
+        try run("nft", "-f", "/proc/\(processIdentifier())/fd/\(file.rawValue)")
+      }
       return try Self.listing()
     }
     #expect(ours == theirs)
@@ -147,21 +177,37 @@ struct FirewallSocketTests {
     }
   }
 
-  @Test func theFingerprintSeesEveryChange() throws {
+  @Test func theMarkSeesEveryChange() throws {
     try inNewNamespace {
       var socket = try FirewallSocket()
-      let sets = ["bridges", "within", "subnets"]
-      #expect(try socket.fingerprint(of: "skiff", sets: sets) == nil)
+      let sets = Self.change().operations.compactMap {
+        switch $0 {
+        case .addSet(let set): set.name
+        case .addMap(let map): map.name
+        default: nil
+        }
+      }
+      #expect(try socket.mark(of: "skiff", sets: sets) == nil)
       try socket.apply(Self.change())
       let generation = try socket.generation()
-      let before = try #require(try socket.fingerprint(of: "skiff", sets: sets))
-      #expect(try socket.fingerprint(of: "skiff", sets: sets) == before)
+      let before = try #require(try socket.mark(of: "skiff", sets: sets))
+      #expect(try socket.mark(of: "skiff", sets: sets) == before)
       #expect(try socket.generation() == generation)
+
+      // Of elements it is known beforehand, and after they came and went too.
+      #expect(before.elements == Self.change().elementMark)
+      try socket.apply(Self.elements)
+      let changed = try #require(try socket.mark(of: "skiff", sets: sets + ["callers"]))
+      #expect(changed.elements == before.elements &+ Self.elements.elementMark)
+      #expect(changed.elements != before.elements)
+      // A set more is another frame; one transaction is one number further.
+      #expect(try changed.frame != before.frame && socket.generation() == generation + 1)
+      try socket.apply(Self.change())
 
       // Another table's change is another generation, and not another table of ours.
       try run("nft", "add", "table", "inet", "theirs")
-      #expect(try socket.generation() != generation)
-      #expect(try socket.fingerprint(of: "skiff", sets: sets) == before)
+      #expect(try socket.generation() == generation + 3)
+      #expect(try socket.mark(of: "skiff", sets: sets)?.elements == before.elements)
 
       let damage: [[String]] = [
         ["flush", "chain", "inet", "skiff", "forward"], ["add", "element", "inet", "skiff", "bridges", "{ eth9 }"],
@@ -171,9 +217,9 @@ struct FirewallSocketTests {
       ]
       for command in damage {
         try socket.apply(Self.change())
-        let whole = try #require(try socket.fingerprint(of: "skiff", sets: sets))
+        let whole = try #require(try socket.mark(of: "skiff", sets: sets))
         try run("nft", arguments: command)
-        #expect(try socket.fingerprint(of: "skiff", sets: sets) != whole, "\(command)")
+        #expect(try socket.mark(of: "skiff", sets: sets) != whole, "\(command)")
       }
     }
   }
@@ -190,7 +236,7 @@ struct FirewallSocketTests {
       var socket = try FirewallSocket()
       for round in 0..<300 {
         try socket.apply(Self.change(round % 5 + 1))
-        _ = try socket.fingerprint(of: "skiff", sets: ["bridges"])
+        _ = try socket.mark(of: "skiff", sets: ["bridges"])
       }
       try other()
     }

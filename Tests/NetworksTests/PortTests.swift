@@ -11,7 +11,7 @@ struct PortTests {
     let attachment = try store.attach(identifier(number), to: "bridge", isAlive: everybody)
     return try store.publish(
       requests, for: identifier(number), at: attachment, isAlive: isAlive, name: { _ in "web" }
-    ).map(\.hostPort)
+    ).ports.map(\.hostPort)
   }
 
   private static func refusal(_ body: () throws -> Void) -> String {
@@ -115,6 +115,84 @@ struct PortTests {
       #expect(Set(claims).count == 50)
       #expect(
         try run("nft", "list", "ruleset").split(separator: "\n").joined().matches(of: /tcp \. 20\d+ : 172/).count == 50)
+    }
+  }
+
+  private static func table() throws -> String {
+    String(try run("nft", "list", "tables").split(whereSeparator: \.isWhitespace).last ?? "")
+  }
+
+  private static func handle() throws -> String {
+    String(try run("nft", "-a", "list", "tables").split(separator: "handle ").last ?? "")
+  }
+
+  private static func led() throws -> Set<String> {
+    Set(try run("nft", "list", "ruleset").matches(of: /(tcp|udp) \. (\d+) : [^ ]+ \. \d+/).map { String($0.0) })
+  }
+
+  /// Elements come and go: the table is the same one, whatever others do to theirs.
+  @Test func aPortMoreIsAnElementMore() throws {
+    try withStore { store in
+      let first = PortRequest(.tcp, hostPorts: 8080...8080, containerPort: 80)
+      _ = try Self.publish([first], 1, store)
+      let handle = try Self.handle()
+      let alone = try run("nft", "list", "ruleset")
+      _ = try Self.publish([PortRequest(.udp, hostPorts: 53...53, containerPort: 5353)], 2, store)
+      #expect(try Self.led().count == 2)
+      try run("nft", "add", "table", "inet", "theirs")
+      var local = first
+      local.hostPorts = 9090...9090
+      local.address = .v4(IPv4Address(127, 0, 0, 1))
+      _ = try Self.publish([local], 3, store)
+      #expect(try Self.led().count == 3)
+      for number in [2, 3] { try store.release(identifier(number)) }
+      try run("nft", "delete", "table", "inet", "theirs")
+      #expect(try run("nft", "list", "ruleset") == alone)
+      #expect(try Self.handle() == handle)
+      // Whoever comes when the last one is gone finds the chains there.
+      try store.release(identifier(1))
+      #expect(try Self.led().isEmpty)
+      _ = try Self.publish([first], 4, store)
+      #expect(try Self.led() == ["tcp . 8080 : 172.17.0.2 . 80"])
+      #expect(try Self.handle() == handle)
+    }
+  }
+
+  /// As if somebody had been killed on the way: rules without what was written down of them, a claim without a rule, a rule that
+  /// leads to the one before. Whoever comes next puts it right.
+  @Test func whatAKillLeavesIsPutRight() throws {
+    try withStore { store in
+      func port(_ number: UInt16) -> PortRequest { PortRequest(.tcp, hostPorts: number...number, containerPort: 80) }
+      _ = try Self.publish([port(8080)], 1, store)
+      let state = store.run.appending(".firewall")
+      let before = try readFile(state)
+      _ = try Self.publish([port(8081)], 2, store)
+      // Right behind the transaction.
+      try replaceFile(state, with: before, durable: false)
+      _ = try Self.publish([port(8082)], 3, store)
+      #expect(try Self.led().count == 3)
+
+      // A claim of somebody dead, with its rule or without: who wants the port gets it, and it leads to nobody else.
+      _ = try Self.publish([port(8083)], 4, store, isAlive: everybody)
+      for number in [8082, 8083] {
+        let claim = store.run.appending(".ports/tcp-0.0.0.0-\(number)")
+        let words = try readSymbolicLink(claim).string.split(separator: "/").map(String.init)
+        try removeFile(claim)
+        try makeSymbolicLink(claim, to: Path(([words[0], "0"] + words[2...]).joined(separator: "/")))
+      }
+      try run("nft", "delete", "element", "inet", Self.table(), "ports", "{ tcp . 8083 }")
+      let dead: @Sendable (String) -> Bool = { ![identifier(3), identifier(4)].contains($0) }
+      _ = try Self.publish([port(8082), port(8083)], 5, store, isAlive: dead)
+      #expect(
+        try Self.led() == [
+          "tcp . 8080 : 172.17.0.2 . 80", "tcp . 8081 : 172.17.0.3 . 80", "tcp . 8082 : 172.17.0.6 . 80",
+          "tcp . 8083 : 172.17.0.6 . 80",
+        ])
+      // The rule is gone and the claim is not: it goes too.
+      try run("nft", "delete", "element", "inet", Self.table(), "ports", "{ tcp . 8081 }")
+      try store.release(identifier(2))
+      for number in [1, 5] { try store.release(identifier(number)) }
+      #expect(try Self.led().isEmpty && entries(of: store.run.appending(".ports")).isEmpty)
     }
   }
 }

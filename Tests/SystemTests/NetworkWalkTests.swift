@@ -10,7 +10,7 @@ struct NetworkWalkTests {
     defer { sandbox.remove() }
     // A port of the machine's own network namespace: one that nothing here uses.
     let words = ["run", "--rm", "-p", "127.0.0.1:38412:80", "--rootfs", sandbox.rootfs, "true"]
-    for index in 0..<2 {
+    for index in 0..<3 {
       let killed = try sandbox.skiff(words, environment: ["SKIFF_KILL_AT": "publishing:\(index)"])
       #expect(killed.code == 137)
       let again = try sandbox.skiff(words)

@@ -68,7 +68,7 @@ struct PublishedPortsTests {
       echo "evil $(evil) $(once 127.0.0.1 7777)"
       kill $listener
       echo "gone $(ask 127.0.0.1 8080) $(from_lan 192.0.2.1 8080)"
-      echo "claims $(ls "$SKIFF_STATE/networks/.ports" 2>/dev/null | wc -l) rules $(nft list ruleset | grep -c 'dnat ip')"
+      echo "claims $(ls "$SKIFF_STATE/networks/.ports" 2>/dev/null | wc -l) led $(nft list ruleset | grep -c ' : 172')"
       """#)
     #expect(
       lines == [
@@ -76,7 +76,7 @@ struct PublishedPortsTests {
         "web 0.0.0.0:8080->80/tcp, 127.0.0.1:9090->80/tcp",
         "80/tcp -> 0.0.0.0:8080", "80/tcp -> 127.0.0.1:9090", "0.0.0.0:8080",
         #"{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"},{"HostIp":"127.0.0.1","HostPort":"9090"}]}"#,
-        "evil closed secret", "evil closed secret", "gone closed closed", "claims 0 rules 0",
+        "evil closed secret", "evil closed secret", "gone closed closed", "claims 0 led 0",
       ])
   }
 

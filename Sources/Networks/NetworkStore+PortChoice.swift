@@ -1,0 +1,125 @@
+internal import Kernel
+internal import Steps
+
+// Which port of the host a request gets.
+
+extension NetworkStore {
+  func refusePublishing(on attachment: NetworkAttachment) throws(NetworkError) {
+    guard attachment.macvlan == nil else {
+      throw NetworkError(
+        .usage, "network \(attachment.network) is a macvlan: its containers have addresses of the network outside",
+        hint: "leave -p out, and reach the container by its own address")
+    }
+    guard attachment.gateway == nil else { return }
+    throw NetworkError(
+      .usage, "network \(attachment.network) is internal: nothing of it is published",
+      hint: "leave -p out, or use another network")
+  }
+
+  /// What the requests come to: a claim for each family, nothing of it taken yet.
+  func claimsWanted(
+    _ requests: [PortRequest], for container: String, at attachment: NetworkAttachment, among book: inout PortBook,
+    name: (String) -> String?
+  ) throws(NetworkError) -> [PortClaim] {
+    let binding = (try read(attachment.network))?.hostBinding
+    var wanted: [PortClaim] = []
+    for request in requests {
+      let addresses = try hostAddresses(of: request, binding, at: attachment)
+      let hostPort = try choose(request, addresses, among: &book, name: name)
+      for address in addresses {
+        let target: IPAddress =
+          if address.v6 != nil, let inner = attachment.address6 { .v6(inner.address) } else {
+            .v4(attachment.address.address)
+          }
+        let claim = PortClaim(
+          PublishedPort(
+            request.transport, address: address, hostPort: hostPort, containerPort: request.containerPort),
+          container: container, network: attachment.network, address: target)
+        wanted.append(claim)
+        book.enter(claim)
+      }
+    }
+    return wanted
+  }
+
+  /// All addresses are those of both families, where the container has both.
+  private func hostAddresses(
+    of request: PortRequest, _ binding: IPv4Address?, at attachment: NetworkAttachment
+  ) throws(NetworkError) -> [IPAddress] {
+    let hasIPv6 = attachment.address6 != nil && attachment.gateway6 != nil
+    guard let address = request.address else {
+      if let binding { return [.v4(binding)] }
+      return hasIPv6 ? [.anyIPv4, .anyIPv6] : [.anyIPv4]
+    }
+    guard case .v6(let address6) = address else { return [address] }
+    guard hasIPv6 else {
+      throw NetworkError(
+        .usage, "network \(attachment.network) has no IPv6, so nothing is published on \(address.endWord)",
+        hint: "skiff network create --ipv6 NAME, and --network NAME")
+    }
+    // There is no route_localnet of IPv6: the kernel lets nothing leave with ::1 for its sender.
+    guard !address6.isLoopback else {
+      throw NetworkError(
+        .usage, "the kernel leads nothing from [::1] to a container",
+        hint: "publish on 127.0.0.1, on an address of the host, or on all of them")
+    }
+    return [address]
+  }
+
+  /// The host's port for a request, free on each of the addresses.
+  private func choose(
+    _ request: PortRequest, _ addresses: [IPAddress], among book: inout PortBook, name: (String) -> String?
+  ) throws(NetworkError) -> UInt16 {
+    guard let range = request.hostPorts else { return try anyPort(request, addresses, among: &book) }
+    var taken: (address: IPAddress, claim: PortClaim?)?
+    for port in range {
+      taken = nil
+      let claims = book.claims(on: request.transport, port)
+      for address in addresses {
+        let claim = claims.first { $0.excludes(request.transport, address, port) }
+        let isFree = try describing("cannot try port \(address.endWord):\(port)/\(request.transport)") {
+          () throws(Fault) in claim == nil ? try freeHostPort(request.transport, address, port) != nil : false
+        }
+        if !isFree { taken = (address, claim) }
+      }
+      if taken == nil { return port }
+    }
+    let address = taken?.address ?? .anyIPv4
+    guard range.count == 1 else {
+      throw NetworkError(
+        .conflict,
+        "all ports \(address.endWord):\(range.lowerBound)-\(range.upperBound)/\(request.transport) are in use",
+        hint: "choose a wider range, or leave the host's port out")
+    }
+    let other =
+      if let claim = taken?.claim { "container \(name(claim.container) ?? String(claim.container.prefix(12)))" } else {
+        holder(of: request.transport, port: range.lowerBound) ?? "a program of this host"
+      }
+    throw portIsTaken(
+      PublishedPort(
+        request.transport, address: address, hostPort: range.lowerBound, containerPort: request.containerPort),
+      by: other)
+  }
+
+  /// Any that is free; the kernel knows.
+  private func anyPort(
+    _ request: PortRequest, _ addresses: [IPAddress], among book: inout PortBook
+  ) throws(NetworkError) -> UInt16 {
+    for attempt in 0..<200 {
+      // sctp has no sockets here that could be asked: the range that the kernel takes such ports from, from its start.
+      let asked: UInt16 = request.transport == .sctp ? 32_768 + UInt16(attempt) : 0
+      let port = try describing("cannot find a free port") { () throws(Fault) in
+        guard let port = try freeHostPort(request.transport, addresses[0], asked) else { return nil as UInt16? }
+        for address in addresses.dropFirst() where try freeHostPort(request.transport, address, port) == nil {
+          return nil
+        }
+        return port
+      }
+      guard let port else { continue }
+      let claims = book.claims(on: request.transport, port)
+      let isTaken = addresses.contains { address in claims.contains { $0.excludes(request.transport, address, port) } }
+      if !isTaken { return port }
+    }
+    throw NetworkError(.conflict, "no free port was found for \(request.containerPort)/\(request.transport)")
+  }
+}
