@@ -53,6 +53,8 @@ package struct ContainerRecord: Hashable, Sendable {
   package var logMaximumSize = 10 << 20
   package var logMaximumFiles = 3
   package var logIsOff = false
+  /// What beside all this was asked for, for `inspect` and for later starts.
+  package var options = ContainerOptions()
 
   package init(identifier: String, name: String, created: Timestamp) {
     self.identifier = identifier
@@ -105,6 +107,7 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       case "logMaximumSize": logMaximumSize = try reader.integer()
       case "logMaximumFiles": logMaximumFiles = try reader.integer()
       case "logIsOff": logIsOff = try reader.bool()
+      case "options": options = try reader.value()
       // A newer Skiff may have written more than this one knows.
       default: try reader.skip()
       }
@@ -150,6 +153,7 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       writer.member("logMaximumSize", logMaximumSize)
       writer.member("logMaximumFiles", logMaximumFiles)
       writer.member("logIsOff", logIsOff)
+      writer.member("options", options)
     }
   }
 }

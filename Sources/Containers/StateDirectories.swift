@@ -51,6 +51,8 @@ package struct ContainerFiles: Hashable, Sendable {
   package var state: Path { directory.appending("state.json") }
   /// Who makes it end, in one word; written before the signal is sent, removed by the next start.
   package var endCause: Path { directory.appending("end") }
+  /// The group that its own is made in, where that is not Skiff's.
+  package var cgroupParent: Path { directory.appending("cgroup-parent") }
   package var log: Path { directory.appending("log.json") }
   /// Held by the supervisor as long as it lives; outside of the directory, so that it can be held before there is one.
   package let lock: Path

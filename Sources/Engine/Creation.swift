@@ -89,6 +89,8 @@ extension Engine {
     }
     try checkUserNamespace(of: request)
     var request = request
+    try resolveSharing(&request, starts: starts)
+    try checkHost(for: request)
     let warnings = try completeLimits(&request.resources)
     let files = store.files(of: identifier)
     let image = try imageDefaults(of: request)
@@ -174,7 +176,7 @@ extension Engine {
 
   /// With the host's network the host's name too, and with another container's that one's, as docker has it.
   private func hostnameByDefault(_ request: RunRequest, _ identifier: ContainerIdentifier) -> String {
-    let isHosts = request.sharesHostNames || request.network == .host
+    let isHosts = request.sharing.namesAreHosts || request.network == .host
     // Whose addresses it has, its name it has too.
     if case .container(let word) = request.network, let other = try? find(word),
       let name = try? readText(store.files(of: other).hostname)
@@ -231,6 +233,7 @@ extension Engine {
     record.logMaximumSize = request.logging.maximumSize
     record.logMaximumFiles = request.logging.maximumFiles
     record.logIsOff = request.logging.isOff
+    record.options = ContainerOptions(request)
     return record
   }
 
@@ -256,6 +259,9 @@ extension Engine {
       let top = try? status(of: image.lower[0])
       steps.append(.makeDirectory(files.upper, mode: top?.mode ?? 0o755))
       steps.append(.makeDirectory(files.work, mode: 0o700))
+    }
+    if let parent = request.cgroupParent {
+      steps.append(.writeFile(files.cgroupParent, contents: Array(parent.utf8), mode: 0o600))
     }
     steps += [
       .writeFile(files.hostname, contents: Array((hostname + "\n").utf8), mode: 0o644),

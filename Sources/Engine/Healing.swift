@@ -183,6 +183,17 @@ extension Engine {
     remove(identifier, record: nil, consume lock)
   }
 
-  /// Below the cgroup that Skiff itself may use, one group a container.
-  func cgroupName(of identifier: ContainerIdentifier) -> String { "skiff/\(identifier.description)" }
+  /// Below the cgroup that Skiff itself may use, or the one of `--cgroup-parent`, one group a container. That is a file of
+  /// its own, so that it is known of a container whose record is damaged too.
+  func cgroupName(of identifier: ContainerIdentifier) -> String {
+    let parent = try? readText(store.files(of: identifier).cgroupParent, limit: 4096)
+    return "\(parent ?? Self.usualGroup)/\(identifier.description)"
+  }
+
+  /// The same of one that is not on disk yet.
+  func cgroupName(of record: ContainerRecord) -> String {
+    "\(record.options.cgroupParent ?? Self.usualGroup)/\(record.identifier)"
+  }
+
+  static let usualGroup = "skiff"
 }

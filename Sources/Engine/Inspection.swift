@@ -23,7 +23,7 @@ extension Engine {
       "HostsPath": .string(files.hosts.string),
       "LogPath": .string(files.log.string),
       "Name": .string("/" + record.name),
-      "HostConfig": hostConfiguration(of: record),
+      "HostConfig": .object(asked(of: record, configuration, beside: hostConfiguration(of: record))),
       "GraphDriver": [
         "Name": record.lower.isEmpty ? "directory" : "overlay",
         "Data": [
@@ -32,17 +32,20 @@ extension Engine {
         ],
       ],
       "Mounts": record.inspectedMounts,
-      "Config": [
-        "Hostname": configuration["hostname"] ?? "",
-        "User": .string(user(in: configuration)),
-        "Tty": .bool(record.hasTerminal), "OpenStdin": .bool(record.isInteractive),
-        "Env": configuration["process"]?["env"] ?? [],
-        "Cmd": .array(record.command.map(JSONValue.string)),
-        "Image": .string(record.image),
-        "WorkingDir": configuration["process"]?["cwd"] ?? "/",
-        "Labels": .object(object(record.labels)),
-        "StopSignal": .string("\(record.stopSignal)"), "StopTimeout": .number(.integer(Int64(record.stopTimeout))),
-      ],
+      "Config": .object(
+        attachment(
+          of: record,
+          beside: [
+            "Hostname": configuration["hostname"] ?? "",
+            "User": .string(user(in: configuration)),
+            "Tty": .bool(record.hasTerminal), "OpenStdin": .bool(record.isInteractive),
+            "Env": configuration["process"]?["env"] ?? [],
+            "Cmd": .array(record.command.map(JSONValue.string)),
+            "Image": .string(record.image),
+            "WorkingDir": configuration["process"]?["cwd"] ?? "/",
+            "Labels": .object(object(record.labels)),
+            "StopSignal": .string("\(record.stopSignal)"), "StopTimeout": .number(.integer(Int64(record.stopTimeout))),
+          ])),
       "NetworkSettings": networkSettings(of: record, state),
     ]
   }
@@ -73,7 +76,6 @@ extension Engine {
       "Memory": number(record.memory), "MemorySwap": number(record.memorySwap), "CpuShares": number(record.cpuShares),
       "CpuQuota": number(record.cpuQuota), "CpuPeriod": number(record.cpuPeriod),
       "PidsLimit": record.processes.map { .number(.integer($0)) } ?? nil,
-      "SecurityOpt": record.seccomp == "default" ? [] : [.string("seccomp=" + record.seccomp)],
       "LogConfig": [
         "Type": record.logIsOff ? "none" : "json-file",
         "Config": [

@@ -35,8 +35,10 @@ extension Engine {
   private func launchPlan(
     of record: ContainerRecord, _ spec: Spec, _ files: ContainerFiles, on host: HostView
   ) throws(Failure) -> LaunchPlan {
+    var spec = spec
+    try joinOthers(&spec, of: record)
     var request = LaunchRequest(
-      spec: spec, root: root(of: record, files), rootfs: files.rootfs, group: cgroupName(of: files.identifier),
+      spec: spec, root: root(of: record, files), rootfs: files.rootfs, group: cgroupName(of: record),
       layout: host.layout)
     request.hasInit = record.hasInit
     request.limitsAreDefaults = false

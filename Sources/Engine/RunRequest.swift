@@ -55,9 +55,11 @@ package struct RunRequest: Sendable {
   package var resolving = ResolvRequest()
   /// `--userns`: nil is the host's.
   package var userNamespace: UserNamespaceRequest?
-  package var sharesHostProcesses = false
-  package var sharesHostIPC = false
-  package var sharesHostNames = false
+  package var sharing = SharingRequest()
+  package var annotations: [Label] = []
+  /// `--cgroup-parent`: a group's path, without slashes around it; nil is Skiff's own.
+  package var cgroupParent: String?
+  package var disablesOOMKiller = false
   package var devices: [DeviceRequest] = []
   package var deviceRules: [DeviceRuleRequest] = []
   package var deviceRates: [DeviceRateRequest] = []
@@ -65,6 +67,8 @@ package struct RunRequest: Sendable {
   package var oomScoreAdjustment: Int?
   package var sharedMemorySize: Int?
   package var logging = LogRequest()
+  /// Kept for `inspect` alone: what `-a` chose; nil is output and errors.
+  package var attachedStreams: [String]?
 
   package init(root: Root) { self.root = root }
 }
@@ -130,6 +134,9 @@ package struct ResourceRequest: Hashable, Sendable {
   package var cpuShares: UInt64?
   package var cpuPeriod: UInt64?
   package var cpuQuota: Int64?
+  /// Microseconds; v1 only.
+  package var cpuRealtimePeriod: UInt64?
+  package var cpuRealtimeRuntime: Int64?
   package var cpusetCpus: String?
   package var cpusetMems: String?
   package var processes: Int64?
@@ -149,6 +156,14 @@ package struct SecurityRequest: Hashable, Sendable {
   package var noNewPrivileges = false
   /// `systempaths=unconfined`: nothing is masked or read-only.
   package var pathsAreOpen = false
+  /// `writable-cgroups=true`: the container may set limits below its own.
+  package var groupsAreWritable = false
+  /// `apparmor=PROFILE`.
+  package var apparmor: String?
+  /// `label=…`: the parts of the SELinux label that are not the usual ones; nil where none was named.
+  package var label: LabelRequest?
+  /// As given, for `inspect`.
+  package var words: [String] = []
   package init() {}
 }
 

@@ -29,14 +29,16 @@ struct SpecBuilder {
   func build() throws(Failure) -> Spec {
     var spec = Spec()
     spec.root = Spec.Root(path: files.rootfs.string, isReadOnly: request.rootIsReadOnly)
-    if !request.sharesHostNames { spec.hostname = hostname }
+    if !request.sharing.namesAreHosts { spec.hostname = hostname }
     spec.domainname = request.domainName
     spec.process = try process()
     spec.mounts = DefaultSpec.mounts(sharedMemory: request.sharedMemorySize ?? 64 << 20)
-    if request.sharesHostIPC { shareIPC(&spec) }
+    shareIPC(&spec)
     if request.isPrivileged { makeWritable(&spec) }
+    if request.security.groupsAreWritable { makeGroupsWritable(&spec) }
     spec.mounts += etcFiles() + mounts.map { $0.specification(isShifted: request.userNamespace != nil) }
     spec.linux = try linux()
+    spec.annotations = Dictionary(request.annotations.map { ($0.name, $0.value) }) { $1 }
     // What the host mounts later concerns nobody but who asked to see it.
     if !spec.mounts.contains(where: { $0.options.contains("slave") || $0.options.contains("rslave") }) {
       spec.linux?.rootfsPropagation = "private"
@@ -54,6 +56,8 @@ struct SpecBuilder {
     process.cwd = config.workingDir.isEmpty ? "/" : config.workingDir
     process.user = Spec.User(uid: user.user, gid: user.group, additionalGids: user.supplementary)
     process.noNewPrivileges = request.security.noNewPrivileges
+    process.apparmorProfile = request.security.apparmor
+    process.selinuxLabel = request.security.label?.process
     process.oomScoreAdj = request.oomScoreAdjustment
     process.capabilities = try capabilities()
     process.rlimits = request.limits.map { Spec.ResourceLimit(type: $0.name, soft: $0.soft, hard: $0.hard) }
@@ -127,12 +131,25 @@ struct SpecBuilder {
   /// What is Skiff's own belongs, in a user namespace too, to the container's ids.
   private var shifted: [String] { request.userNamespace == nil ? [] : ["idmap"] }
 
+  /// What belongs to the IPC namespace. Another container's /dev/shm is found when its process is known
+  /// (Sharing.swift).
   private func shareIPC(_ spec: inout Spec) {
-    spec.mounts.removeAll { $0.destination == "/dev/shm" || $0.destination == "/dev/mqueue" }
-    for path in ["/dev/shm", "/dev/mqueue"] where exists(Path(path)) {
-      spec.mounts.append(
-        Spec.Mount(
-          destination: path, type: "bind", source: path, options: ["rbind", "nosuid", "noexec", "nodev", "rprivate"]))
+    switch request.sharing.ipc {
+    case .private, .shareable: return
+    case .none, .container: spec.mounts.removeAll { $0.destination == "/dev/shm" }
+    case .host:
+      spec.mounts.removeAll { $0.destination == "/dev/shm" || $0.destination == "/dev/mqueue" }
+      for path in ["/dev/shm", "/dev/mqueue"] where exists(Path(path)) {
+        spec.mounts.append(
+          Spec.Mount(
+            destination: path, type: "bind", source: path, options: ["rbind", "nosuid", "noexec", "nodev", "rprivate"]))
+      }
+    }
+  }
+
+  private func makeGroupsWritable(_ spec: inout Spec) {
+    for index in spec.mounts.indices where spec.mounts[index].type == "cgroup" {
+      spec.mounts[index].options = spec.mounts[index].options.map { $0 == "ro" ? "rw" : $0 }
     }
   }
 
@@ -156,6 +173,7 @@ struct SpecBuilder {
     }
     linux.devices = try devices()
     linux.resources = try resources()
+    linux.mountLabel = request.security.label?.file
     linux.sysctl = Dictionary(request.sysctls.map { ($0.name, $0.value) }) { $1 }
     if !request.isPrivileged && !request.security.pathsAreOpen {
       linux.maskedPaths = DefaultSpec.maskedPaths
@@ -166,11 +184,12 @@ struct SpecBuilder {
 
   private func namespaces() -> [Spec.Namespace] {
     var list = [Spec.Namespace(.mount)]
-    if !request.sharesHostNames { list.append(Spec.Namespace(.uts)) }
-    if !request.sharesHostIPC { list.append(Spec.Namespace(.ipc)) }
-    if !request.sharesHostProcesses { list.append(Spec.Namespace(.pid)) }
+    if !request.sharing.namesAreHosts { list.append(Spec.Namespace(.uts)) }
+    // Those of another container are joined once its process is known (Sharing.swift).
+    if request.sharing.ipc != .host { list.append(Spec.Namespace(.ipc)) }
+    if request.sharing.processes != .host { list.append(Spec.Namespace(.pid)) }
     if request.network != .host { list.append(Spec.Namespace(.network, path: sharedNetwork?.string)) }
-    list.append(Spec.Namespace(.cgroup))
+    if !request.sharing.groupsAreHosts { list.append(Spec.Namespace(.cgroup)) }
     if request.userNamespace != nil { list.append(Spec.Namespace(.user)) }
     return list
   }
@@ -223,6 +242,10 @@ struct SpecBuilder {
           access: rule.access))
     }
     request.resources.apply(to: &resources)
+    if request.disablesOOMKiller {
+      resources.memory = resources.memory ?? Spec.Memory()
+      resources.memory?.disableOOMKiller = true
+    }
     if let swappiness = request.memorySwappiness {
       resources.memory = resources.memory ?? Spec.Memory()
       resources.memory?.swappiness = UInt64(swappiness)
@@ -263,11 +286,15 @@ extension ResourceRequest {
       limits.swap = memorySwap ?? limits.swap
       resources.memory = limits
     }
-    if cpuShares != nil || cpuPeriod != nil || cpuQuota != nil || cpusetCpus != nil || cpusetMems != nil {
+    if cpuShares != nil || cpuPeriod != nil || cpuQuota != nil || cpusetCpus != nil || cpusetMems != nil
+      || cpuRealtimePeriod != nil || cpuRealtimeRuntime != nil
+    {
       var limits = resources.cpu ?? Spec.CPU()
       limits.shares = cpuShares ?? limits.shares
       limits.period = cpuPeriod ?? limits.period
       limits.quota = cpuQuota ?? limits.quota
+      limits.realtimePeriod = cpuRealtimePeriod ?? limits.realtimePeriod
+      limits.realtimeRuntime = cpuRealtimeRuntime ?? limits.realtimeRuntime
       limits.cpus = cpusetCpus ?? limits.cpus
       limits.mems = cpusetMems ?? limits.mems
       resources.cpu = limits

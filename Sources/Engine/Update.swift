@@ -12,6 +12,10 @@ extension Engine {
   package func update(_ word: String, _ change: ResourceRequest) throws(Failure) {
     let identifier = try find(word)
     let files = store.files(of: identifier)
+    if change.cpuRealtimePeriod != nil || change.cpuRealtimeRuntime != nil {
+      let parent = String(cgroupName(of: identifier).dropLast(identifier.description.utf8.count + 1))
+      try requireRealtimeGroups(try layout(), change, below: parent)
+    }
     let updating = try lockUpdates(files, word)
     defer { try? updating.borrowed.unlock() }
     var record = try record(of: identifier)
@@ -58,6 +62,8 @@ extension Resources {
     processor.shares = request.cpuShares
     processor.period = request.cpuPeriod
     processor.quota = request.cpuQuota
+    processor.realtimePeriod = request.cpuRealtimePeriod
+    processor.realtimeRuntime = request.cpuRealtimeRuntime
     processor.cpus = request.cpusetCpus
     processor.memoryNodes = request.cpusetMems
     processes = request.processes

@@ -14,9 +14,20 @@ extension Engine {
         .usage, "--userns does not go with --network container:\(name): its network belongs to another user namespace",
         hint: "put both on one network by name (skiff network create), or leave out --userns")
     }
-    if request.sharesHostProcesses {
+    switch request.sharing.processes {
+    case .own: break
+    case .host:
       throw Failure(
         .usage, "--userns does not go with --pid host: the container's root may not mount proc of the host's processes",
+        hint: "leave out one of the two")
+    case .container(let name):
+      throw Failure(
+        .usage, "--userns does not go with --pid container:\(name): its processes belong to another user namespace",
+        hint: "leave out one of the two")
+    }
+    if case .container(let name) = request.sharing.ipc {
+      throw Failure(
+        .usage, "--userns does not go with --ipc container:\(name): its memory belongs to another user namespace",
         hint: "leave out one of the two")
     }
   }

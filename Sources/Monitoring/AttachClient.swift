@@ -22,6 +22,9 @@ package struct AttachOptions: Sendable {
   package var hasTerminal: Bool
   /// Signals that this process gets go to the container (docker's --sig-proxy).
   package var forwardsSignals: Bool
+  /// What of the container's output is shown (docker's --attach).
+  package var showsOutput = true
+  package var showsErrors = true
   package init(sendsInput: Bool, hasTerminal: Bool, forwardsSignals: Bool) {
     self.sendsInput = sendsInput
     self.hasTerminal = hasTerminal
@@ -117,8 +120,8 @@ package struct AttachClient: ~Copyable {
     }
     for frame in frames {
       switch frame {
-      case .output(let bytes): unwritten.append((.standardOutput, bytes[...]))
-      case .errors(let bytes): unwritten.append((.standardError, bytes[...]))
+      case .output(let bytes): if options.showsOutput { unwritten.append((.standardOutput, bytes[...])) }
+      case .errors(let bytes): if options.showsErrors { unwritten.append((.standardError, bytes[...])) }
       case .exited(let code, let message): end = .exited(code: code, message: message)
       case .failed(let code, let message, let hint): end = .failed(code: code, message: message, hint: hint)
       case .timing(let line): timings.append(line)

@@ -16,6 +16,12 @@ extension MountExecutor {
   /// With the rights of this process, not of its parent.
   mutating func bindHere(_ bind: BindMount) throws(Fault) {
     if !bind.layers.isEmpty { return try mountImage(bind) }
+    if let place = ForeignPlace(bind.source) {
+      let tree = try place.cloneMount(recursive: bind.isRecursive)
+      let target = try openTarget(of: bind, like: tree.borrowed)
+      try setAttributes(of: tree.borrowed, bind)
+      return try attach(tree.borrowed, onto: target.borrowed, bind)
+    }
     let source = try openBindSource(of: bind)
     let target = try openTarget(of: bind, like: source.borrowed)
     do throws(Fault) {

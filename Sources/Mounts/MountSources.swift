@@ -79,8 +79,13 @@ private func receiving(_ tree: consuming Descriptor) throws(Fault) -> Descriptor
 private func openSource(
   of bind: BindMount, _ userNamespace: BorrowedDescriptor
 ) throws(Fault) -> Descriptor {
-  let source = try openBindSource(of: bind)
-  let tree = try cloneMount("", at: source.borrowed, recursive: bind.isRecursive)
+  let tree: Descriptor
+  if let place = ForeignPlace(bind.source) {
+    tree = try place.cloneMount(recursive: bind.isRecursive)
+  } else {
+    let source = try openBindSource(of: bind)
+    tree = try cloneMount("", at: source.borrowed, recursive: bind.isRecursive)
+  }
   if bind.isMapped, let owners = bind.owners {
     let procfs = try open("/proc", [.path, .directory])
     let own = try makeUserNamespace(owners, procfs: procfs.borrowed)

@@ -48,9 +48,7 @@ extension RunCommand {
     }
     return try attach(
       socket, record,
-      AttachOptions(
-        sendsInput: request.isInteractive, hasTerminal: request.hasTerminal,
-        forwardsSignals: arguments.optionalFlag("sig-proxy") ?? true),
+      request.attachOptions(forwardingSignals: arguments.optionalFlag("sig-proxy") ?? true),
       keys: try arguments.detachKeys, whenStarted: { engine.heal() }
     ) { try glass.showTimings($0, of: plan, total: monotonicNanoseconds() - begin) }
   }

@@ -81,7 +81,8 @@ extension RunRequest {
     name = try words.read("name", parseName)
     removesItself = words.flag("rm")
     hasInit = words.flag("init")
-    labels = try words.readAll("label", Label.init(label:))
+    labels = try words.fileLabels + words.readAll("label", Label.init(label:))
+    annotations = try words.readAll("annotation", Label.init(annotation:))
     stopSignal = try words.value("stop-signal", "no such signal", SignalName.number)
     if let text = words.string("restart") {
       guard let policy = RestartPolicy(text) else {
@@ -101,6 +102,7 @@ extension RunRequest {
 
   private mutating func readProcess(_ words: ParsedArguments) throws(UsageError) {
     isInteractive = words.flag("interactive")
+    try readAttachment(words)
     hasTerminal = words.flag("tty")
     environment = try words.containerEnvironment
     workingDirectory = try words.read("workdir", parseWorkingDirectory)
@@ -151,16 +153,20 @@ extension RunRequest {
       userNamespace = try UserNamespaceRequest(mode: words.string("userns"), users: users, groups: groups)
     } catch { throw words.fail(error.reason) }
     sysctls = try words.readAll("sysctl", Label.init(sysctl:))
-    sharesHostProcesses = try words.choice("pid", of: ["host"]) != nil
-    sharesHostIPC = try words.choice("ipc", of: ["private", "host"]) == "host"
-    sharesHostNames = try words.choice("uts", of: ["host"]) != nil
+    sharing.processes = try words.read("pid", SharingRequest.Processes.init(_:)) ?? .own
+    sharing.ipc = try words.read("ipc", SharingRequest.IPC.init(_:)) ?? .private
+    sharing.namesAreHosts = try words.choice("uts", of: ["", "private", "host"]) == "host"
+    sharing.groupsAreHosts = try words.choice("cgroupns", of: ["", "private", "host"]) == "host"
+    cgroupParent = try words.read("cgroup-parent", parseCgroupParent) ?? nil
+    disablesOOMKiller = words.flag("oom-kill-disable")
+    try words.refuseOtherPrograms()
   }
 
   private mutating func readNetwork(_ words: ParsedArguments) throws(UsageError) {
     try readEndpoints(words)
     hostname = try words.read("hostname", parseHostname)
     domainName = try words.read("domainname", parseHostname)
-    if hostname != nil && sharesHostNames { throw words.fail("--hostname does not go with --uts=host") }
+    if hostname != nil && sharing.namesAreHosts { throw words.fail("--hostname does not go with --uts=host") }
     let usual = try words.usualPublishAddress
     publishing.usualAddress = usual
     publishing.ports = try words.readAll("publish") { (text) throws(OptionError) in
@@ -207,6 +213,8 @@ extension ResourceRequest {
     cpuShares = try words.integer("cpu-shares", in: 0...262_144).flatMap { $0 == 0 ? nil : UInt64(max(2, $0)) }
     cpuPeriod = try words.integer("cpu-period", in: 0 ... .max).flatMap { $0 == 0 ? nil : UInt64($0) }
     cpuQuota = try words.integer("cpu-quota").flatMap { $0 == 0 ? nil : Int64($0) }
+    cpuRealtimePeriod = try words.integer("cpu-rt-period", in: 0 ... .max).flatMap { $0 == 0 ? nil : UInt64($0) }
+    cpuRealtimeRuntime = try words.integer("cpu-rt-runtime").flatMap { $0 == 0 ? nil : Int64($0) }
     if let nano = try words.nanoCPUs("cpus"), nano != 0 {
       do throws(OptionError) { try setCPUs(nano: nano, available: availableProcessors()) } catch {
         throw words.bad("cpus", words.string("cpus") ?? "", error.reason)

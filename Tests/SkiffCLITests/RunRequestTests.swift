@@ -49,7 +49,7 @@ private func message(_ words: String...) -> String? {
       message("--cpus", "1", "--cpu-quota", "5000", "img")?.hasPrefix("invalid argument \"1\" for \"--cpus\"") == true)
     #expect(message("--cpus", "100000", "img")?.contains("there are only") == true)
     #expect(message("--device-read-bps", "sda", "img")?.contains("for \"--device-read-bps\"") == true)
-    #expect(message("--pid", "container:x", "img")?.contains("expected host") == true)
+    #expect(message("--pid", "hots", "img")?.contains("expected host") == true)
     #expect(message("--stop-signal", "NOPE", "img")?.contains("no such signal") == true)
   }
 

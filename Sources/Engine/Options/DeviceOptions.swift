@@ -69,4 +69,9 @@ package struct DeviceRuleRequest: Hashable, Sendable {
     minor = UInt32(numbers[1])
     access = words[2]
   }
+
+  var text: String {
+    func number(_ value: UInt32?) -> String { value.map(String.init) ?? "*" }
+    return "\(kind) \(number(major)):\(number(minor)) \(access)"
+  }
 }

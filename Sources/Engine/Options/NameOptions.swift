@@ -72,6 +72,13 @@ extension Label {
     self.init(name: String(name), value: String(text.dropFirst(name.count + 1)))
   }
 
+  /// `--annotation`: `NAME=VALUE`, or a name with an empty value. Another runtime would read some as commands: a name is
+  /// letters, digits and what stands in domain names and paths.
+  package init(annotation text: String) throws(OptionError) {
+    try self.init(label: text)
+    if hasControlCharacters(value) { throw OptionError("the value of an annotation holds a control character") }
+  }
+
   /// `--sysctl`: `net.ipv4.ip_forward=1`. Which ones a container may set is decided where the plan is made.
   package init(sysctl text: String) throws(OptionError) {
     let name = text.prefix { $0 != "=" }
@@ -147,6 +154,12 @@ extension LogRequest {
     default: throw OptionError("expected max-size=SIZE or max-file=COUNT")
     }
   }
+}
+
+/// The lines of a `--label-file`: `NAME=VALUE`, or a name with an empty value; `#` before a comment.
+package func parseLabelFile(_ bytes: [UInt8]) throws(OptionError) -> [Label] {
+  // The same form as of variables, but that a name alone is a label too.
+  try parseEnvironmentFile(bytes, host: { _ in "" }).map { (line) throws(OptionError) in try Label(label: line) }
 }
 
 /// `--since` and `--until` of `logs`: RFC 3339, seconds since the epoch, or how long ago. A time without a zone is UTC.

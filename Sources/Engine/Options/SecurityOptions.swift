@@ -3,9 +3,14 @@ package import Kernel
 package import Steps
 
 extension SecurityRequest {
-  /// One `--security-opt`: `no-new-privileges`, `seccomp=…`, `systempaths=unconfined`; what would turn off a module that
-  /// Skiff does not use is taken and changes nothing.
+  /// One `--security-opt`: `no-new-privileges`, `seccomp=…`, `systempaths=unconfined`, `apparmor=…`, `label=…`,
+  /// `writable-cgroups=…`; what would turn off a module that Skiff does not use by itself is taken and changes nothing.
   package mutating func take(_ text: String, directory: Path) throws(OptionError) {
+    try read(text, directory: directory)
+    words.append(text)
+  }
+
+  private mutating func read(_ text: String, directory: Path) throws(OptionError) {
     let parts = text.split(maxSplits: 1, omittingEmptySubsequences: false) { $0 == "=" || $0 == ":" }.map(String.init)
     let value = parts.count > 1 ? parts[1] : nil
     switch (parts[0], value) {
@@ -18,16 +23,55 @@ extension SecurityRequest {
     case ("seccomp", let file?) where !file.isEmpty:
       seccomp = .file(file.hasPrefix("/") ? Path(file) : directory.appending(file).lexicallyNormal)
     case ("systempaths", "unconfined"): pathsAreOpen = true
-    case ("apparmor", "unconfined"), ("label", "disable"): break
-    case ("apparmor", _), ("label", _): throw OptionError("\(parts[0]) profiles are not supported")
+    case ("apparmor", "unconfined"): apparmor = nil
+    case ("apparmor", let profile?) where !profile.isEmpty && !hasControlCharacters(profile): apparmor = profile
+    case ("label", "disable"): label = nil
+    case ("label", let part?): label = try (label ?? LabelRequest()).with(part)
+    case ("writable-cgroups", let value):
+      guard let on = parseBoolean(value ?? "true") else { throw OptionError("writable-cgroups is true or false") }
+      groupsAreWritable = on
     default:
-      let names = ["no-new-privileges", "seccomp", "systempaths", "apparmor", "label"]
+      let names = ["no-new-privileges", "seccomp", "systempaths", "apparmor", "label", "writable-cgroups"]
       let near = nearest(to: parts[0], in: names).flatMap { $0 == parts[0] ? nil : $0 }
       throw OptionError(
-        "expected no-new-privileges, seccomp=unconfined|FILE or systempaths=unconfined",
+        "expected no-new-privileges, seccomp=unconfined|FILE, systempaths=unconfined, apparmor=PROFILE, label=…"
+          + " or writable-cgroups",
         suggestion: near.map { "did you mean \($0)?" })
     }
   }
+}
+
+/// `--security-opt label=…`: an SELinux label in the place of the one that containers usually have.
+package struct LabelRequest: Hashable, Sendable {
+  private var user = "system_u"
+  private var role = "system_r"
+  private var type = "container_t"
+  private var fileType = "container_file_t"
+  private var level = "s0"
+  package init() {}
+
+  /// `user:U`, `role:R`, `type:T`, `level:L` or `filetype:T`.
+  func with(_ part: String) throws(OptionError) -> LabelRequest {
+    var label = self
+    let name = part.prefix { $0 != ":" }
+    let value = String(part.dropFirst(name.count + 1))
+    let isFine = value.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
+    guard !value.isEmpty, isFine else {
+      throw OptionError("expected label=disable, or label=user:, role:, type:, level: or filetype: with a name")
+    }
+    switch name {
+    case "user": label.user = value
+    case "role": label.role = value
+    case "type": label.type = value
+    case "level": label.level = value
+    case "filetype": label.fileType = value
+    default: throw OptionError("\"\(name)\" is no part of a label: user, role, type, level and filetype are")
+    }
+    return label
+  }
+
+  var process: String { "\(user):\(role):\(type):\(level)" }
+  var file: String { "\(user):object_r:\(fileType):\(level)" }
 }
 
 extension DeviceRequest {

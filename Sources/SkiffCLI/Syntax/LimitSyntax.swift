@@ -12,6 +12,8 @@ enum LimitOptions {
     Option("cpu-shares", short: "c", .value, value: "int", help: "CPU shares (relative weight)"),
     Option("cpu-period", .value, value: "int", help: "Limit CPU CFS (Completely Fair Scheduler) period"),
     Option("cpu-quota", .value, value: "int", help: "Limit CPU CFS (Completely Fair Scheduler) quota"),
+    Option("cpu-rt-period", .value, value: "int", help: "Limit CPU real-time period in microseconds, cgroup v1 only"),
+    Option("cpu-rt-runtime", .value, value: "int", help: "Limit CPU real-time runtime in microseconds, cgroup v1 only"),
     Option("cpuset-cpus", .value, help: "CPUs in which to allow execution (0-3, 0,1)"),
     Option("cpuset-mems", .value, help: "MEMs in which to allow execution (0-3, 0,1)"),
     Option("pids-limit", .value, value: "int", help: "Tune container pids limit (set -1 for unlimited)"),
@@ -39,6 +41,8 @@ enum LimitOptions {
       "device-write-iops", .repeated, value: "list",
       help: "Limit write rate (IO per second) to a device: /dev/sda:1000"),
     Option("ulimit", .repeated, value: "ulimit", help: "Ulimit options: nofile=1024:2048"),
+    Option("cgroup-parent", .value, help: "Optional parent cgroup for the container"),
+    Option("oom-kill-disable", help: "Disable OOM Killer, cgroup v1 only"),
     Option("oom-score-adj", .value, value: "int", help: "Tune host's OOM preferences (-1000 to 1000)"),
   ]
 }

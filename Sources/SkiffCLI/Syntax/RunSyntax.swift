@@ -47,6 +47,10 @@ enum RunCommand {
     Option("init", help: "Run an init inside the container that forwards signals and reaps processes"),
     Option("cidfile", .value, value: "file", help: "Write the container ID to the file", completion: .files),
     Option("label", short: "l", .repeated, value: "list", help: "Set meta data on a container"),
+    Option("label-file", .repeated, value: "list", help: "Read in a line delimited file of labels", completion: .files),
+    Option(
+      "annotation", .repeated, value: "map", help: "Add an annotation to the container (passed through to the runtime)"
+    ),
     Option("stop-signal", .value, value: "signal", help: "Signal to stop the container"),
     Option("stop-timeout", .value, value: "int", help: "Timeout (in seconds) to stop a container"),
     Option("log-opt", .repeated, value: "list", help: "Log options: max-size=10m, max-file=3"),
@@ -58,7 +62,11 @@ enum RunCommand {
 
   private static let process: [Option] =
     [
-      ProcessOptions.interactive, ProcessOptions.tty, ProcessOptions.environment, ProcessOptions.environmentFile,
+      ProcessOptions.interactive, ProcessOptions.tty,
+      Option(
+        "attach", short: "a", .repeated, value: "list", help: "Attach to STDIN, STDOUT or STDERR",
+        completion: .words(["stdin", "stdout", "stderr"])),
+      ProcessOptions.environment, ProcessOptions.environmentFile,
       ProcessOptions.workingDirectory, ProcessOptions.user,
       Option("group-add", .repeated, value: "list", help: "Add additional groups to join"),
       Option("entrypoint", .value, help: "Overwrite the default ENTRYPOINT of the image"),
@@ -77,6 +85,7 @@ enum RunCommand {
         "mount", .repeated, value: "mount",
         help: "Attach a filesystem mount to the container: type=bind, volume, tmpfs or image, source=, target=, …"),
       Option("tmpfs", .repeated, value: "list", help: "Mount a tmpfs directory"),
+      Option("volume-driver", .value, help: "Optional volume driver for the container: local"),
       Option("read-only", help: "Mount the container's root filesystem as read only"),
       Option("shm-size", .value, value: "bytes", help: "Size of /dev/shm"),
     ].map { grouped("Files", $0) }
@@ -90,7 +99,8 @@ enum RunCommand {
       Option("privileged", help: "Give extended privileges to this container"),
       Option(
         "security-opt", .repeated, value: "list",
-        help: "Security Options: no-new-privileges, seccomp=unconfined|FILE, systempaths=unconfined"),
+        help: "Security Options: no-new-privileges, seccomp=unconfined|FILE, systempaths=unconfined, "
+          + "apparmor=PROFILE, label=type:TYPE, writable-cgroups"),
       Option(
         "device", .repeated, value: "list", help: "Add a host device to the container: HOST[:CONTAINER[:rwm]]",
         completion: .files),
@@ -103,9 +113,15 @@ enum RunCommand {
       Option("uidmap", .repeated, value: "map", help: "User ids in a user namespace: CONTAINER:HOST:COUNT"),
       Option("gidmap", .repeated, value: "map", help: "Group ids in a user namespace: CONTAINER:HOST:COUNT"),
       Option("sysctl", .repeated, value: "map", help: "Sysctl options"),
-      Option("pid", .value, help: "PID namespace to use: host", completion: .words(["host"])),
-      Option("ipc", .value, help: "IPC mode to use: private or host", completion: .words(["private", "host"])),
+      Option("pid", .value, help: "PID namespace to use: host or container:NAME", completion: .words(["host"])),
+      Option(
+        "ipc", .value, help: "IPC mode to use: private, shareable, none, host or container:NAME",
+        completion: .words(["private", "shareable", "none", "host"])),
       Option("uts", .value, help: "UTS namespace to use: host", completion: .words(["host"])),
+      Option(
+        "cgroupns", .value, help: "Cgroup namespace to use: private or host", completion: .words(["private", "host"])),
+      Option("isolation", .value, help: "Container isolation technology: default"),
+      Option("runtime", .value, help: "Runtime to use for this container: skiff-runtime"),
     ].map { grouped("Privileges", $0) }
 
   private static let network: [Option] =
