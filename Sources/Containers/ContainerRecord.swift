@@ -35,6 +35,7 @@ package struct ContainerRecord: Hashable, Sendable {
   package var nameServers: [String] = []
   package var wishes = NetworkWishes()
   package var restart = RestartPolicy()
+  package var health: HealthCheck?
   package var stopSignal: Int32 = 15
   package var stopTimeout = 10
   /// `default`, `unconfined`, or the path of a profile.
@@ -93,6 +94,7 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       case "nameServers": nameServers = try reader.strings()
       case "wishes": wishes = try reader.value()
       case "restart": restart = RestartPolicy(try reader.string()) ?? RestartPolicy()
+      case "health": health = try reader.value()
       case "stopSignal": stopSignal = try reader.integer()
       case "stopTimeout": stopTimeout = try reader.integer()
       case "seccomp": seccomp = try reader.string()
@@ -139,6 +141,7 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       writer.member("nameServers", nameServers.isEmpty ? nil : nameServers)
       writer.member("wishes", wishes)
       writer.member("restart", restart.kind == .no ? nil : restart.description)
+      writer.member("health", health)
       writer.member("stopSignal", stopSignal)
       writer.member("stopTimeout", stopTimeout)
       writer.member("seccomp", seccomp)

@@ -29,6 +29,8 @@ package struct ContainerState: Hashable, Sendable {
   package var status: Status
   /// The first process, while it runs.
   package var process: ProcessIdentity?
+  /// The number of the first process, still known when it has ended: the kernel's log has it.
+  package var lastProcess: ProcessIdentifier?
   package var started: Timestamp?
   package var finished: Timestamp?
   package var exitCode: Int32 = 0
@@ -60,6 +62,7 @@ extension ContainerState: JSONReadable, JSONWritable {
         guard let status = Status(rawValue: try reader.string()) else { throw reader.error("an unknown status") }
         self.status = status
       case "pid": pid = try reader.integer()
+      case "lastPid": lastProcess = try reader.integer()
       case "startTicks": ticks = try reader.integer()
       case "started": started = try reader.timestamp()
       case "finished": finished = try reader.timestamp()
@@ -83,8 +86,9 @@ extension ContainerState: JSONReadable, JSONWritable {
       writer.member("status", status.rawValue)
       writer.member("pid", process?.process)
       writer.member("startTicks", process?.startTicks)
-      writer.member("started", started.map(pair))
-      writer.member("finished", finished.map(pair))
+      writer.member("lastPid", lastProcess)
+      writer.member("started", started?.pair)
+      writer.member("finished", finished?.pair)
       writer.member("exitCode", exitCode)
       writer.member("signal", signal)
       writer.member("cause", cause?.rawValue)
@@ -95,15 +99,18 @@ extension ContainerState: JSONReadable, JSONWritable {
       writer.member("message", message)
     }
   }
-
-  private func pair(_ time: Timestamp) -> [Int64] { [time.seconds, Int64(time.nanoseconds)] }
 }
 
 extension JSONReader {
   /// Seconds and nanoseconds.
-  fileprivate mutating func timestamp() throws(JSONError) -> Timestamp {
+  mutating func timestamp() throws(JSONError) -> Timestamp {
     let parts: [Int64] = try integers()
     guard parts.count == 2, let nanoseconds = UInt32(exactly: parts[1]) else { throw error("not a time") }
     return Timestamp(seconds: parts[0], nanoseconds: nanoseconds)
   }
+}
+
+extension Timestamp {
+  /// As `JSONReader.timestamp` reads it.
+  var pair: [Int64] { [seconds, Int64(nanoseconds)] }
 }

@@ -53,6 +53,8 @@ package struct ContainerFiles: Hashable, Sendable {
   package var endCause: Path { directory.appending("end") }
   /// The group that its own is made in, where that is not Skiff's.
   package var cgroupParent: Path { directory.appending("cgroup-parent") }
+  /// What its health checks have shown.
+  package var health: Path { directory.appending("health.json") }
   package var log: Path { directory.appending("log.json") }
   /// Held by the supervisor as long as it lives; outside of the directory, so that it can be held before there is one.
   package let lock: Path

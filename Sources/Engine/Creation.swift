@@ -118,6 +118,7 @@ extension Engine {
       var record = record(identifier, name, request, image, spec, network)
       record.anonymousVolumes = mounts.anonymous
       record.mounts = mounts.records
+      record.health = try healthCheck(request.health, image.config.healthcheck)
       record.wishes = NetworkWishes(request, ports: ports)
       var steps = preparationSteps(files, record, spec, request, image, hostname: hostname)
       steps += starts ? startSteps(files, network, record) : [restingStep(files)]
@@ -213,7 +214,7 @@ extension Engine {
     record.hasTerminal = request.hasTerminal
     record.isInteractive = request.isInteractive
     record.removesItself = request.removesItself
-    record.hasInit = request.hasInit
+    record.hasInit = request.hasInit ?? request.needsInit(before: spec.process?.args.first)
     record.isPrivileged = request.isPrivileged
     record.networkMode = network.mode
     record.ports = network.ports.map(PortRecord.init)

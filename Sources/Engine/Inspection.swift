@@ -15,7 +15,9 @@ extension Engine {
       "Created": .string(record.created.rfc3339),
       "Path": .string(record.command.first ?? ""),
       "Args": .array(record.command.dropFirst().map(JSONValue.string)),
-      "State": description(of: state, isPaused: state.status == .running && isPaused(identifier)),
+      "State": description(
+        of: state, isPaused: state.status == .running && isPaused(identifier),
+        health: record.health == nil ? nil : health(of: identifier)),
       "RestartCount": .number(.integer(Int64(state.restartCount))),
       "Image": .string(record.imageIdentifier),
       "ResolvConfPath": .string(files.resolvConf.string),
@@ -50,17 +52,36 @@ extension Engine {
     ]
   }
 
-  private func description(of state: ContainerState, isPaused: Bool) -> JSONValue {
+  private func description(
+    of state: ContainerState, isPaused: Bool, health: Health?
+  ) -> JSONValue {
     let zero = "0001-01-01T00:00:00Z"
-    return [
-      "Status": .string(isPaused ? "paused" : state.status == .starting ? "created" : state.status.rawValue),
-      // Docker's words: one that is to be started again runs.
-      "Running": .bool(state.status.isLive), "Paused": .bool(isPaused),
-      "Restarting": .bool(state.status == .restarting), "Dead": false,
-      "OOMKilled": .bool(state.wasKilledForMemory),
-      "Pid": .number(.integer(Int64(state.process?.process ?? 0))),
-      "ExitCode": .number(.integer(Int64(state.exitCode))), "Error": .string(state.message),
-      "StartedAt": .string(state.started?.rfc3339 ?? zero), "FinishedAt": .string(state.finished?.rfc3339 ?? zero),
+    // Docker's words: one that is to be started again runs.
+    let word = isPaused ? "paused" : state.status == .starting ? "created" : state.status.rawValue
+    let fields: [(String, JSONValue)] = [
+      ("Status", .string(word)), ("Running", .bool(state.status.isLive)), ("Paused", .bool(isPaused)),
+      ("Restarting", .bool(state.status == .restarting)), ("Dead", false),
+      ("OOMKilled", .bool(state.wasKilledForMemory)),
+      ("Pid", .number(.integer(Int64(state.process?.process ?? 0)))),
+      ("ExitCode", .number(.integer(Int64(state.exitCode)))), ("Error", .string(state.message)),
+      ("StartedAt", .string(state.started?.rfc3339 ?? zero)), ("FinishedAt", .string(state.finished?.rfc3339 ?? zero)),
+    ]
+    var object = JSONObject()
+    for (name, value) in fields { object[name] = value }
+    if let health { object["Health"] = description(of: health) }
+    return .object(object)
+  }
+
+  private func description(of health: Health) -> JSONValue {
+    [
+      "Status": .string(health.status.rawValue), "FailingStreak": .number(.integer(health.failingStreak)),
+      "Log": .array(
+        health.probes.map { probe in
+          [
+            "Start": .string(probe.start.rfc3339), "End": .string(probe.end.rfc3339),
+            "ExitCode": .number(.integer(Int64(probe.exitCode))), "Output": .string(probe.output),
+          ]
+        }),
     ]
   }
 

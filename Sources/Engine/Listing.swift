@@ -9,6 +9,8 @@ package struct ContainerSummary: Sendable {
   package var record: ContainerRecord
   package var state: ContainerState
   package var isPaused = false
+  /// Of one that runs and is checked.
+  package var health: Health.Status?
 
   /// As docker has it.
   package var stateWord: String {
@@ -31,6 +33,7 @@ extension Engine {
       else { continue }
       var summary = ContainerSummary(identifier: identifier, record: record, state: state)
       summary.isPaused = state.status == .running && isPaused(identifier, on: layout)
+      if record.health != nil && state.status == .running { summary.health = health(of: identifier)?.status }
       found.append(summary)
     }
     return found.sorted { $0.record.created > $1.record.created }

@@ -43,7 +43,7 @@ extension Engine {
     return "the kernel killed \(victim) because the container reached \(limit); raise it with -m"
   }
 
-  private func binarySize(_ bytes: UInt64) -> String {
+  func binarySize(_ bytes: UInt64) -> String {
     for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")] where bytes >= 1 << UInt64(shift) {
       let tenths = ((bytes >> UInt64(shift - 10)) * 10) >> 10
       return tenths % 10 == 0 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"

@@ -26,7 +26,8 @@ package struct RunRequest: Sendable {
   package var isInteractive = false
   package var hasTerminal = false
   package var removesItself = false
-  package var hasInit = false
+  /// `--init`; nil where the program itself decides.
+  package var hasInit: Bool?
   /// `NAME=VALUE`, in the order given; later ones win.
   package var environment: [String] = []
   package var workingDirectory: String?
@@ -50,6 +51,7 @@ package struct RunRequest: Sendable {
   package var stopSignal: Int32?
   package var stopTimeout: Int?
   package var restart = RestartPolicy()
+  package var health = HealthRequest()
   package var sysctls: [Label] = []
   package var extraHosts: [Label] = []
   package var resolving = ResolvRequest()
@@ -87,6 +89,19 @@ extension RunRequest {
     for mount in mounts where mount.what == .volume(nil) { overrides.volumes.append(mount.target.string) }
     return overrides
   }
+}
+
+/// `--health-*`, `--no-healthcheck` and `--on-unhealthy`; nil is what the image says. Times in nanoseconds.
+package struct HealthRequest: Hashable, Sendable {
+  package var isOff = false
+  package var test: [String]?
+  package var interval: Int64?
+  package var timeout: Int64?
+  package var startPeriod: Int64?
+  package var startInterval: Int64?
+  package var retries: Int64?
+  package var answer = HealthCheck.Answer.none
+  package init() {}
 }
 
 /// A name and its value: a label, a sysctl, a host entry.

@@ -203,7 +203,9 @@ extension Engine {
     var end = state
     end.status = .exited
     do throws(Fault) {
-      let status = try supervisor.run(renewal: renewal, watch: sharedWatch(record))
+      let status = try supervisor.run(
+        renewal: renewal, watch: sharedWatch(record),
+        health: healthSchedule(of: record, files, begins: renewal != nil))
       end.exitCode = status.code
       if case .killed(let signal, _) = status { end.signal = signal }
       end.cause = endCause(in: files)
@@ -219,6 +221,7 @@ extension Engine {
       end.message = "its supervisor failed: \(error)"
     }
     supervisor.closeLog()
+    end.lastProcess = end.process?.process
     end.process = nil
     end.finished = now()
     return end

@@ -18,6 +18,10 @@ package enum Signal {
   package static let interrupt: Int32 = SIGINT
   package static let quit: Int32 = SIGQUIT
   package static let kill: Int32 = SIGKILL
+  package static let illegalInstruction: Int32 = SIGILL
+  package static let busError: Int32 = SIGBUS
+  package static let segmentationFault: Int32 = SIGSEGV
+  package static let badSystemCall: Int32 = SIGSYS
   package static let user1: Int32 = SIGUSR1
   package static let user2: Int32 = SIGUSR2
   package static let pipe: Int32 = SIGPIPE

@@ -45,6 +45,7 @@ package struct Supervisor: ~Copyable {
   private let signals: SignalDescriptor
   /// Its share in watching over bridges and firewall rules.
   private var post: WatchPost?
+  private var health: HealthWatch?
   /// What answers the container's questions for names.
   var names: Responder?
 
@@ -118,20 +119,31 @@ package struct Supervisor: ~Copyable {
     }
   }
 
+  private var isChecking: Bool {
+    switch health {
+    case .some(let health): health.isBusy
+    case .none: false
+    }
+  }
+
   private static func token(of client: Client) -> UInt64 { Token.firstClient + UInt64(client.number) }
 
   /// Until the container's first process has ended and all that it said has been passed on.
   ///
   /// - Parameter renewal: how this process becomes a smaller one, once it has had nothing to do for a second.
   /// - Parameter watch: what to watch over beside the container.
-  package mutating func run(renewal: Renewal? = nil, watch: SharedWatch? = nil) throws(Fault) -> ExitStatus {
+  /// - Parameter schedule: of its health checks.
+  package mutating func run(
+    renewal: Renewal? = nil, watch: SharedWatch? = nil, health schedule: HealthSchedule? = nil
+  ) throws(Fault) -> ExitStatus {
     var renewal = renewal
+    if let schedule { health = try HealthWatch(schedule, poller: poller) }
     // Before the renewal it would be given up again at once.
     if let watch { post = try? WatchPost(watch, after: renewal == nil ? 0 : 3_000_000_000, poller: poller) }
     while true {
       let reports = try poller.wait(milliseconds: 1000)
       if reports.isEmpty {
-        if let wanted = renewal, !isAsked {
+        if let wanted = renewal, !isAsked, !isChecking {
           renewal = nil
           renew(wanted)
         }
@@ -143,6 +155,7 @@ package struct Supervisor: ~Copyable {
         switch report.token {
         case Token.exit:
           guard let ended = try wait(for: .pidfd(container.pidfd.borrowed), block: false) else { continue }
+          health?.end()
           drain()
           return ended.status
         case Token.signal:
@@ -156,6 +169,7 @@ package struct Supervisor: ~Copyable {
         case Token.listener: acceptClient()
         case Token.names: names?.serve()
         case let token where WatchPost.owns(token): post?.serve(report, poller: poller)
+        case let token where HealthWatch.owns(token): health?.serve(report, poller: poller)
         default: serve(report)
         }
       }

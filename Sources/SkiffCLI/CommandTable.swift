@@ -36,6 +36,7 @@ func commandTable() -> [CommandEntry] {
     PauseCommand.entry(PauseCommand.perform),
     UnpauseCommand.entry(UnpauseCommand.perform),
     WaitCommand.entry(WaitCommand.perform),
+    WhyCommand.entry(WhyCommand.perform),
     RmCommand.entry(RmCommand.perform),
     InspectCommand.entry(InspectCommand.perform),
     PortCommand.entry(PortCommand.perform),

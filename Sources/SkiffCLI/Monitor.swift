@@ -7,11 +7,15 @@ internal import Monitoring
 /// starts itself once more, with `--resume N`, when it has nothing to do, and with `--again N...` when the container is to
 /// have another life.
 ///
-/// As `skiff-monitor --repair ROOT STATE` it makes what running containers have lost of their networks, and ends.
+/// As `skiff-monitor --repair ROOT STATE` it makes what running containers have lost of their networks, and ends;
+/// as `skiff-monitor --probe ID ROOT STATE` it makes one health check.
 enum MonitorProgram {
   static let program = Program(name: "skiff-monitor") { words in
     if words.count == 3, words[0] == Engine.repairOption {
       return Engine(StateDirectories(root: Path(words[1]), run: Path(words[2]))).repairNetworks()
+    }
+    if words.count == 4, words[0] == Engine.probeOption, let identifier = ContainerIdentifier(words[1]) {
+      return Engine(StateDirectories(root: Path(words[2]), run: Path(words[3]))).probeHealth(of: identifier)
     }
     guard words.count >= 3, let identifier = ContainerIdentifier(words[0]) else {
       complain("skiff-monitor is what skiff run starts; it is not for people")

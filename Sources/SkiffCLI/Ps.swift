@@ -102,13 +102,23 @@ extension PsCommand {
 extension ContainerSummary {
   var imageName: String { record.image.isEmpty ? record.rootDirectory : record.image }
 
+  /// Docker's words behind the time.
+  private var note: String {
+    if isPaused { return " (Paused)" }
+    switch health {
+    case .starting: return " (health: starting)"
+    case .healthy, .unhealthy: return " (\(health?.rawValue ?? ""))"
+    case nil: return ""
+    }
+  }
+
   /// `Up 2 minutes`, `Exited (0) 3 seconds ago`
   var statusText: String {
     switch state.status {
     case .created, .starting: "Created"
     case .restarting: "Restarting (\(state.exitCode)) " + (state.finished.map { humanAge(of: $0) } ?? "")
     case .running:
-      "Up " + (state.started.map { humanDuration(since: $0) } ?? "") + (isPaused ? " (Paused)" : "")
+      "Up " + (state.started.map { humanDuration(since: $0) } ?? "") + note
     case .exited:
       "Exited (\(state.exitCode)) " + (state.finished.map { humanAge(of: $0) } ?? "")
     }

@@ -80,7 +80,7 @@ extension RunRequest {
   private mutating func readLife(_ words: ParsedArguments) throws(UsageError) {
     name = try words.read("name", parseName)
     removesItself = words.flag("rm")
-    hasInit = words.flag("init")
+    hasInit = words.optionalFlag("init")
     labels = try words.fileLabels + words.readAll("label", Label.init(label:))
     annotations = try words.readAll("annotation", Label.init(annotation:))
     stopSignal = try words.value("stop-signal", "no such signal", SignalName.number)
@@ -93,6 +93,7 @@ extension RunRequest {
       }
       restart = policy
     }
+    health = try HealthRequest(words)
     stopTimeout = try words.integer("stop-timeout", in: -1 ... .max)
     for text in words.strings("log-opt") {
       do throws(OptionError) { try logging.take(text) } catch { throw words.bad("log-opt", text, error.reason) }

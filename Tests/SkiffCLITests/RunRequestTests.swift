@@ -24,7 +24,7 @@ private func message(_ words: String...) -> String? {
       "--mount", "target=/c", "-e", "A=1", "-w", "/w", "-u", "1:2", "--network", "back", "--cap-drop", "ALL",
       "--security-opt", "no-new-privileges", "-l", "a=b", "--read-only", "--stop-signal", "INT", "img", "sh", "-c", "x")
     #expect(run.root == .image("img") && run.command == ["sh", "-c", "x"])
-    #expect(run.isInteractive && run.hasTerminal && run.removesItself && run.hasInit)
+    #expect(run.isInteractive && run.hasTerminal && run.removesItself && run.hasInit == true)
     #expect(run.resources.memory == 64 << 20 && run.resources.memorySwap == 128 << 20)
     #expect(run.resources.cpuQuota == 150_000 && run.resources.processes == -1)
     #expect(run.mounts.count == 3 && run.limits.count == 1 && run.limits.first?.hard == 20)

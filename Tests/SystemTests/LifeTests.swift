@@ -124,6 +124,7 @@ private let obstacle: String? = {
         #expect(try sandbox.skiff(["wait", "\(policy)-down"]).output == "137\n")
       }
       for supervisor in try sandbox.supervisors() { kill(supervisor, SIGKILL) }
+      while try !sandbox.supervisors().isEmpty { usleep(10_000) }
       let booted = try sandbox.skiff(["start", "--boot"])
       let names = Set(booted.output.split(separator: "\n").map(String.init))
       #expect(names == ["always-up", "always-down", "unless-stopped-up"], "\(booted)")

@@ -44,7 +44,10 @@ enum RunCommand {
     RegistryOptions.platform, RegistryOptions.contentTrust,
     Option("rm", help: "Automatically remove the container and its anonymous volumes when it exits"),
     RestartOptions.policy,
-    Option("init", help: "Run an init inside the container that forwards signals and reaps processes"),
+    Option(
+      "init",
+      help: "Run an init inside the container that forwards signals and reaps processes (default true, unless the "
+        + "command is an init itself)"),
     Option("cidfile", .value, value: "file", help: "Write the container ID to the file", completion: .files),
     Option("label", short: "l", .repeated, value: "list", help: "Set meta data on a container"),
     Option("label-file", .repeated, value: "list", help: "Read in a line delimited file of labels", completion: .files),
@@ -58,7 +61,28 @@ enum RunCommand {
   ]
 
   /// What it is made of.
-  static var theContainer: [Option] { process + files + limits + privileges + network }
+  static var theContainer: [Option] { process + health + files + limits + privileges + network }
+
+  private static let health: [Option] =
+    [
+      Option("health-cmd", .value, help: "Command to run to check health"),
+      Option(
+        "health-interval", .value, value: "duration", help: "Time between running the check", initial: "30s"),
+      Option(
+        "health-timeout", .value, value: "duration", help: "Maximum time to allow one check to run", initial: "30s"),
+      Option(
+        "health-retries", .value, value: "int", help: "Consecutive failures needed to report unhealthy", initial: "3"),
+      Option(
+        "health-start-period", .value, value: "duration", help: "Start period in which failures do not count",
+        initial: "0s"),
+      Option(
+        "health-start-interval", .value, value: "duration", help: "Time between checks during the start period",
+        initial: "5s"),
+      Option("no-healthcheck", help: "Disable any container-specified HEALTHCHECK"),
+      Option(
+        "on-unhealthy", .value, help: "What to do when it becomes unhealthy: none, restart, stop", initial: "none",
+        completion: .words(["none", "restart", "stop"])),
+    ].map { grouped("Health", $0) }
 
   private static let process: [Option] =
     [

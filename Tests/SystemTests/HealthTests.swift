@@ -1,0 +1,122 @@
+import Foundation
+import JSON
+import Kernel
+import Testing
+
+private let obstacle: String? = {
+  if getuid() != 0 { return "containers need root" }
+  return FileManager.default.isExecutableFile(atPath: "/bin/busybox") ? nil : "no busybox"
+}()
+
+/// Health checks, what they do, and how `why` tells of an end.
+@Suite(.enabled(if: obstacle == nil, Comment(rawValue: obstacle ?? ""))) struct HealthTests {
+  private func with(_ body: (Sandbox) throws -> Void) throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    try body(sandbox)
+    for name in try sandbox.skiff(["ps", "-aq"]).output.split(separator: "\n") {
+      #expect(try sandbox.skiff(["rm", "-f", String(name)]).code == 0)
+    }
+  }
+
+  private func expect(_ sandbox: Sandbox, _ format: String, _ value: String) throws {
+    var seen = ""
+    for _ in 0..<200 {
+      seen = try sandbox.skiff(["inspect", "-f", format, "checked"]).output
+      if seen == value + "\n" { return }
+      usleep(50_000)
+    }
+    Issue.record("\(format) is \(seen), not \(value)")
+  }
+
+  private func run(_ sandbox: Sandbox, _ options: [String], _ script: String) throws {
+    let words = ["run", "-d", "--name", "checked", "--network", "none", "--health-interval", "100ms"] + options
+    let started = try sandbox.skiff(words + ["--rootfs", sandbox.rootfs, "sh", "-c", script])
+    #expect(started.code == 0, "\(started)")
+  }
+
+  @Test func whatTheChecksShow() throws {
+    try with { sandbox in
+      try run(
+        sandbox, ["--health-cmd", "cat /state", "--health-retries", "2"], "echo fine >/state; sleep 1000")
+      try expect(sandbox, "{{.State.Health.Status}}", "healthy")
+      #expect(try sandbox.skiff(["ps", "--format", "{{.Status}}"]).output.hasSuffix("(healthy)\n"))
+      let log = try sandbox.skiff(["inspect", "-f", "{{json .State.Health.Log}}", "checked"]).output
+      let last = try JSONValue(parsing: Array(log.utf8)).array?.last
+      #expect(last?["Output"]?.string == "fine\n" && last?["ExitCode"]?.integer == 0, "\(log)")
+      #expect(try sandbox.skiff(["exec", "checked", "rm", "/state"]).code == 0)
+      try expect(sandbox, "{{.State.Health.Status}}", "unhealthy")
+      // Nobody asked for more than to be told.
+      #expect(try sandbox.skiff(["inspect", "-f", "{{.State.Status}}", "checked"]).output == "running\n")
+      #expect(try sandbox.skiff(["why", "checked"]).output.contains("its health: unhealthy"))
+    }
+  }
+
+  @Test func aCheckThatTakesTooLongHasFailed() throws {
+    try with { sandbox in
+      let options = ["--health-cmd", "echo here; sleep 1000", "--health-timeout", "200ms", "--health-retries", "1"]
+      try run(sandbox, options + ["--on-unhealthy", "stop"], "sleep 1000")
+      try expect(sandbox, "{{.State.Status}}", "exited")
+      let told = try sandbox.skiff(["why", "checked"]).output
+      #expect(told.contains("was unhealthy, so it was stopped") && told.contains("timeout of 200 ms: here"), "\(told)")
+    }
+  }
+
+  @Test func anUnhealthyOneIsStartedAgain() throws {
+    try with { sandbox in
+      // Its second life finds what the first has left.
+      let script = "test -e /second && touch /ok; touch /second; sleep 1000"
+      let options = ["--health-cmd", "test -e /ok", "--health-retries", "2", "--on-unhealthy", "restart"]
+      try run(sandbox, options, script)
+      try expect(sandbox, "{{.RestartCount}} {{.State.Health.Status}}", "1 healthy")
+    }
+  }
+
+  @Test func nonsenseIsRefused() throws {
+    try with { sandbox in
+      for options in [
+        ["--health-interval", "1ns"], ["--health-cmd", "true", "--no-healthcheck"], ["--health-retries", "3"],
+        ["--health-cmd", "true", "--on-unhealthy", "cry"],
+      ] {
+        let refused = try sandbox.skiff(["run", "--rm"] + options + ["--rootfs", sandbox.rootfs, "true"])
+        #expect(refused.code == 125 && refused.errors.contains("health"), "\(refused)")
+      }
+    }
+  }
+
+  @Test(arguments: [
+    (["sh", "-c", "exit 3"], ["--init=false"], "ended by itself, exit code 3"),
+    (
+      ["sh", "-c", "kill -SEGV $$"], [],
+      "exit code 139\n  an init or a shell says so of a program that was killed by SIGSEGV"
+    ),
+    (["sleep", "1000"], ["--timeout-of-the-test"], "was killed by skiff kill, exit code 137"),
+  ])
+  func whyTellsHowItEnded(command: [String], options: [String], words: String) throws {
+    try with { sandbox in
+      let isKilled = options == ["--timeout-of-the-test"]
+      let start = ["run", "-d", "--name", "checked", "--network", "none"] + (isKilled ? [] : options)
+      #expect(try sandbox.skiff(start + ["--rootfs", sandbox.rootfs] + command).code == 0)
+      if isKilled { #expect(try sandbox.skiff(["kill", "checked"]).code == 0) }
+      _ = try sandbox.skiff(["wait", "checked"])
+      let told = try sandbox.skiff(["why", "checked"])
+      #expect(told.code == 0 && told.output.contains(words), "\(told)")
+    }
+  }
+
+  /// An init of ours stands above what is none, and never above what is one.
+  @Test func whoGetsAnInit() throws {
+    try with { sandbox in
+      let run = ["run", "--rm", "--network", "none", "--rootfs", sandbox.rootfs]
+      #expect(try sandbox.skiff(run + ["sh", "-c", "echo $$"]).output == "2\n")
+      let own = sandbox.rootfs + "/bin/tini"
+      try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: own)
+      let off = ["run", "--rm", "--init=false"] + run.dropFirst(2)
+      #expect(try sandbox.skiff(off + ["sh", "-c", "echo $$"]).output == "1\n")
+      try FileManager.default.removeItem(atPath: own)
+      try Data("#!/bin/sh\necho $$\n".utf8).write(to: URL(filePath: own))
+      chmod(own, 0o755)
+      #expect(try sandbox.skiff(run + ["tini"]).output == "1\n")
+    }
+  }
+}
