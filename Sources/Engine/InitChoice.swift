@@ -5,7 +5,7 @@ extension RunRequest {
   /// (pid_namespaces(7)): such a one gets ours above it. One that is an init insists on being the first. In the host's
   /// processes it is not the first anyway.
   func needsInit(before program: String?) -> Bool {
-    guard sharing.processes == .private, let program else { return false }
+    guard sharing.processes == .own, let program else { return false }
     return !Self.inits.contains(Path(program).name)
   }
 

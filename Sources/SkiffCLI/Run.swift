@@ -10,8 +10,7 @@ internal import Terminals
 extension RunCommand {
   static let perform: Perform = { arguments in
     let engine = try arguments.unhealedEngine
-    var request = try RunRequest(arguments)
-    request.isDetached = arguments.flag("detach")
+    let request = try RunRequest(arguments, isDetached: arguments.flag("detach"))
     let glass = try Glass(arguments)
     if request.hasTerminal && request.isInteractive && !request.isDetached { try requireTerminal() }
     if let code = try request.pullsImage(arguments, engine) { return code }

@@ -49,7 +49,7 @@ extension ParsedArguments {
 extension RunRequest {
   /// Reads the words of `run`. Each value is checked alone and the limits together; what needs the image or the host comes
   /// later.
-  init(_ words: ParsedArguments) throws(UsageError) {
+  init(_ words: ParsedArguments, isDetached: Bool = false) throws(UsageError) {
     var positionals = words.positionals[...]
     if let directory = words.string("rootfs") {
       let path = words.startDirectory
@@ -62,6 +62,7 @@ extension RunRequest {
       throw words.fail("it needs an image, or a directory by --rootfs", suggestion: "'skiff images' lists the images")
     }
     command = Array(positionals)
+    self.isDetached = isDetached
     try readLife(words)
     try readProcess(words)
     try readFiles(words)
@@ -128,9 +129,6 @@ extension RunRequest {
       throw words.fail("two mounts have the same target \(mount.target)")
     }
     inheritedMounts = try words.readAll("volumes-from", InheritedMountsRequest.init(option:))
-    if let driver = words.string("volume-driver"), driver != "local" {
-      throw words.bad("volume-driver", driver, "there is only the driver local")
-    }
     rootIsReadOnly = words.flag("read-only")
     sharedMemorySize = try words.bytes("shm-size").map { Int(clamping: $0) }
     if sharedMemorySize == 0 { throw words.bad("shm-size", "0", "it must be more than 0") }

@@ -38,13 +38,14 @@ private let obstacle: String? = {
   @Test func whatTheChecksShow() throws {
     try with { sandbox in
       try run(
-        sandbox, ["--health-cmd", "cat /state", "--health-retries", "2"], "echo fine >/state; sleep 1000")
+        sandbox, ["--health-cmd", "cat /state; read word </state; test $word = fine", "--health-retries", "2"],
+        "echo fine >/state; sleep 1000")
       try expect(sandbox, "{{.State.Health.Status}}", "healthy")
       #expect(try sandbox.skiff(["ps", "--format", "{{.Status}}"]).output.hasSuffix("(healthy)\n"))
       let log = try sandbox.skiff(["inspect", "-f", "{{json .State.Health.Log}}", "checked"]).output
       let last = try JSONValue(parsing: Array(log.utf8)).array?.last
       #expect(last?["Output"]?.string == "fine\n" && last?["ExitCode"]?.integer == 0, "\(log)")
-      #expect(try sandbox.skiff(["exec", "checked", "rm", "/state"]).code == 0)
+      #expect(try sandbox.skiff(["exec", "checked", "sh", "-c", "echo bad >/state"]).code == 0)
       try expect(sandbox, "{{.State.Health.Status}}", "unhealthy")
       // Nobody asked for more than to be told.
       #expect(try sandbox.skiff(["inspect", "-f", "{{.State.Status}}", "checked"]).output == "running\n")

@@ -104,7 +104,6 @@ enum RunCommand {
       Option("volume", short: "v", .repeated, value: "list", help: "Bind mount a volume", completion: .files),
       Option(
         "volumes-from", .repeated, value: "list", help: "Mount volumes from the specified container(s): NAME[:ro]"),
-      Option("volume-driver", .value, value: "string", help: "Optional volume driver for the container: local"),
       Option(
         "mount", .repeated, value: "mount",
         help: "Attach a filesystem mount to the container: type=bind, volume, tmpfs or image, source=, target=, …"),

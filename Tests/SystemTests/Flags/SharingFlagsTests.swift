@@ -49,7 +49,7 @@ struct SharingFlagsTests {
       #expect(
         try bench.inspect("placed", "{{.HostConfig.CgroupParent}} {{.HostConfig.CgroupnsMode}}")
           == "/\(parent)/below host")
-      #expect(try bench.sandbox.skiff(["stats", "--no-stream", "--format", "{{.PIDs}}", "placed"]).output == "1\n")
+      #expect(try bench.sandbox.skiff(["stats", "--no-stream", "--format", "{{.PIDs}}", "placed"]).output == "2\n")
       #expect(try bench.sandbox.skiff(["rm", "-f", "placed"]).code == 0)
       let left = try bench.sandbox.shell("find /sys/fs/cgroup -type d -name \(identifier) | wc -l")
       #expect(left.output == "0\n")
