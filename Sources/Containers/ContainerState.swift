@@ -20,6 +20,8 @@ package struct ContainerState: Hashable, Sendable {
   /// Who made it end, where it did not end by itself. Written down by the one who is about to, before the signal.
   package enum Cause: String, Hashable, Sendable {
     case stop, kill, restart, timeout
+    /// With the machine: it is started again with that.
+    case shutdown
     case removal = "rm"
     case unhealthy
     /// It is to be started again whatever its restart policy says.

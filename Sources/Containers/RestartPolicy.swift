@@ -52,7 +52,7 @@ package struct RestartPolicy: Hashable, Sendable {
     // Who makes it end for being unhealthy says what is to follow.
     switch end.cause {
     case .unhealthyRestart: return true
-    case .stop, .kill, .removal, .restart, .unhealthy, .timeout: return false
+    case .stop, .kill, .removal, .restart, .unhealthy, .timeout, .shutdown: return false
     case nil: break
     }
     switch kind {
@@ -70,6 +70,7 @@ package struct RestartPolicy: Hashable, Sendable {
     case .always: return end.status != .created
     case .unlessStopped: return end.status != .created && !isStopped
     case .onFailure:
+      if end.cause == .shutdown { return true }
       return end.status == .exited && !isStopped && end.exitCode != 0
         && (maximumRetries == 0 || end.restartCount < maximumRetries)
     }

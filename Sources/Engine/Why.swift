@@ -71,6 +71,7 @@ extension Engine {
     case .kill: return "\(name) was killed by skiff kill, exit code \(state.exitCode)"
     case .removal: return "\(name) was killed to be removed"
     case .restart: return "\(name) was stopped to be started again, exit code \(state.exitCode)"
+    case .shutdown: return "\(name) was stopped with the machine, exit code \(state.exitCode)"
     case .timeout: return "\(name) ran longer than it may, so it was killed: --timeout"
     case .unhealthy, .unhealthyRestart: return "\(name) was unhealthy, so it was stopped: --on-unhealthy"
     case nil: break

@@ -64,6 +64,7 @@ func commandTable() -> [CommandEntry] {
     VolumeCommand.entry,
     NetCommand.entry,
     SystemCommand.entry,
+    GenerateCommand.entry,
     StageCommand.entry(StageCommand.perform),
     SBOMCommand.entry(SBOMCommand.perform),
     ChrootCommand.entry(ChrootCommand.perform),

@@ -9,6 +9,14 @@ extension StopCommand {
     let engine = try arguments.engine
     let signal = try arguments.signal("signal")
     let timeout = try arguments.integer("timeout") ?? arguments.integer("time")
+    if arguments.flag("shutdown") {
+      guard arguments.positionals.isEmpty else { throw arguments.fail("--shutdown stops all: it takes no names") }
+      let names = try engine.stopAll(timeout: timeout)
+      return try printing { out in for name in names { out.line(name) } }
+    }
+    guard !arguments.positionals.isEmpty else {
+      throw arguments.fail("it needs a container", suggestion: "'skiff ps' lists them")
+    }
     return forEach(arguments.positionals) { word in
       if let note = try engine.stop(word, signal: signal, timeout: timeout) { complain("\(word): \(note)") }
       _ = try printing { $0.line(word) }

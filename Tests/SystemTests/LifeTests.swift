@@ -131,6 +131,43 @@ private let obstacle: String? = {
     }
   }
 
+  /// What ends with the machine is not what a person has stopped.
+  @Test func aMachineThatGoesDownAndComesBack() throws {
+    try with { sandbox in
+      for name in ["one", "two"] {
+        let words = ["run", "-d", "--name", name, "--network", "none", "--restart", "unless-stopped", "--rootfs"]
+        #expect(try sandbox.skiff(words + [sandbox.rootfs, "sleep", "1000"]).code == 0)
+      }
+      let free = ["run", "-d", "--name", "free", "--network", "none", "--rootfs", sandbox.rootfs, "sleep", "1000"]
+      #expect(try sandbox.skiff(free).code == 0)
+      let stopped = try sandbox.skiff(["stop", "--shutdown", "-t", "60"]).output
+      #expect(Set(stopped.split(separator: "\n")) == ["one", "two", "free"])
+      #expect(try sandbox.skiff(["ps", "-q"]).output.isEmpty)
+      #expect(try sandbox.skiff(["why", "one"]).output.contains("stopped with the machine"))
+      #expect(try sandbox.skiff(["start", "--boot"]).output == "one\ntwo\n")
+    }
+  }
+
+  @Test func unitsForTheServiceManager() throws {
+    try with { sandbox in
+      let create = ["create", "--name", "web", "--stop-timeout", "7", "--rootfs", sandbox.rootfs, "true"]
+      #expect(try sandbox.skiff(create).code == 0)
+      let one = try sandbox.skiff(["generate", "systemd", "web"]).output
+      let all = try sandbox.skiff(["generate", "systemd"]).output
+      let program = "\(Sandbox.skiff) --root \(sandbox.state) --state \(sandbox.run)"
+      #expect(one.contains("\nExecStart=\(program) start web\nExecStop=\(program) stop --timeout 7 web\n"), "\(one)")
+      #expect(all.contains("\nExecStart=\(program) start --boot\nExecStop=\(program) stop --shutdown\n"), "\(all)")
+      #expect(try sandbox.skiff(["generate", "systemd", "nosuch"]).code == 1)
+      if FileManager.default.isExecutableFile(atPath: "/usr/bin/systemd-analyze") {
+        let file = sandbox.folder.path + "/skiff-web.service"
+        try Data(one.replacingOccurrences(of: "Documentation=man:skiff(1)\n", with: "").utf8).write(
+          to: URL(filePath: file))
+        let checked = try sandbox.shell("systemd-analyze verify --man=no \(file) 2>&1 | grep skiff-web; true")
+        #expect(checked.output.isEmpty, "\(checked)")
+      }
+    }
+  }
+
   @Test func aPausedOneStandsStillAndCanBeEnded() throws {
     try with { sandbox in
       let words = ["run", "-d", "--name", "still", "--network", "none", "--init", "--rootfs", sandbox.rootfs]

@@ -59,8 +59,10 @@ enum StopCommand {
 
   static func syntax() -> Command {
     Command(
-      "stop", summary: summary, usage: ["[OPTIONS] CONTAINER [CONTAINER...]"], options: options,
-      positionals: .atLeast(1, .containers))
+      "stop", summary: summary, usage: ["[OPTIONS] CONTAINER [CONTAINER...]", "--shutdown"],
+      options: options + [
+        Option("shutdown", help: "Stop all that runs, with the machine: 'skiff start --boot' starts it again")
+      ], positionals: .atLeast(0, .containers))
   }
 
   static let options = [
