@@ -25,6 +25,16 @@ package struct ContainerOptions: Hashable, Sendable {
   package var publishesAll = false
   /// The streams of -a; nil is what there is.
   package var attached: [String]?
+  /// Seconds after which it is killed; nil is never.
+  package var timeout: Int?
+  package var timezone = ""
+  package var umask: UInt32?
+  /// By number: `NAME=/path`, or `NAME` alone for a variable.
+  package var secrets: [String] = []
+  /// As given: vendor.com/class=name.
+  package var namedDevices: [String] = []
+  /// What `logs --details` shows: labels and variables that --log-opt named, in that order.
+  package var logDetails: [String] = []
 
   package init() {}
 }
@@ -49,6 +59,12 @@ extension ContainerOptions: JSONReadable, JSONWritable {
       case "deviceRules": deviceRules = try reader.strings()
       case "publishesAll": publishesAll = try reader.bool()
       case "attached": attached = try reader.strings()
+      case "timeout": timeout = try reader.integer()
+      case "timezone": timezone = try reader.string()
+      case "umask": umask = try reader.integer()
+      case "secrets": secrets = try reader.strings()
+      case "namedDevices": namedDevices = try reader.strings()
+      case "logDetails": logDetails = try reader.strings()
       default: try reader.skip()
       }
     }
@@ -72,6 +88,12 @@ extension ContainerOptions: JSONReadable, JSONWritable {
       writer.member("deviceRules", some(deviceRules))
       writer.member("publishesAll", publishesAll ? true : nil)
       writer.member("attached", attached)
+      writer.member("timeout", timeout)
+      writer.member("timezone", some(timezone))
+      writer.member("umask", umask)
+      writer.member("secrets", some(secrets))
+      writer.member("namedDevices", some(namedDevices))
+      writer.member("logDetails", some(logDetails))
     }
   }
 }

@@ -55,6 +55,10 @@ package struct ContainerFiles: Hashable, Sendable {
   package var cgroupParent: Path { directory.appending("cgroup-parent") }
   /// What its health checks have shown.
   package var health: Path { directory.appending("health.json") }
+  /// The rules of the time zone of `--tz`.
+  package var timezone: Path { directory.appending("localtime") }
+  /// What `--secret` brought, by number.
+  package var secrets: Path { directory.appending("secrets") }
   package var log: Path { directory.appending("log.json") }
   /// Held by the supervisor as long as it lives; outside of the directory, so that it can be held before there is one.
   package let lock: Path

@@ -91,6 +91,8 @@ extension Engine {
     var request = request
     try resolveSharing(&request, starts: starts)
     try checkHost(for: request)
+    let edits = try deviceEdits(of: request)
+    try checkTimezone(of: request)
     let warnings = try completeLimits(&request.resources)
     let files = store.files(of: identifier)
     let image = try imageDefaults(of: request)
@@ -111,10 +113,12 @@ extension Engine {
       let builder = SpecBuilder(
         request: request, config: image.config,
         files: .init(
-          hostname: files.hostname, hosts: files.hosts, resolvConf: files.resolvConf, rootfs: files.rootfs),
+          hostname: files.hostname, hosts: files.hosts, resolvConf: files.resolvConf, rootfs: files.rootfs,
+          timezone: files.timezone, secrets: files.secrets),
         hostname: hostname, user: user, mounts: mounts.records,
         sharedNetwork: network.sharedNamespace)
-      let spec = try builder.build()
+      var spec = try builder.build()
+      try edits.apply(to: &spec)
       var record = record(identifier, name, request, image, spec, network)
       record.anonymousVolumes = mounts.anonymous
       record.mounts = mounts.records
@@ -235,6 +239,7 @@ extension Engine {
     record.logMaximumFiles = request.logging.maximumFiles
     record.logIsOff = request.logging.isOff
     record.options = ContainerOptions(request)
+    record.options.logDetails = request.logging.details(labels: record.labels, environment: spec.process?.env ?? [])
     return record
   }
 
@@ -264,6 +269,7 @@ extension Engine {
     if let parent = request.cgroupParent {
       steps.append(.writeFile(files.cgroupParent, contents: Array(parent.utf8), mode: 0o600))
     }
+    steps += keepingSteps(files, request)
     steps += [
       .writeFile(files.hostname, contents: Array((hostname + "\n").utf8), mode: 0o644),
       .writeFile(files.record, contents: record.jsonBytes(.pretty), mode: 0o600),

@@ -48,7 +48,8 @@ extension Engine {
     let pid = running.identity.process
     if let user = request.user {
       let resolved = try self.user(user, root: RootReader(layers: ["/proc/\(pid)/root"]))
-      process.user = Spec.User(uid: resolved.user, gid: resolved.group, additionalGids: resolved.supplementary)
+      process.user = Spec.User(
+        uid: resolved.user, gid: resolved.group, umask: process.user.umask, additionalGids: resolved.supplementary)
       set("HOME=\(resolved.home)", in: &process.env)
     }
     if request.hasTerminal { set("TERM=xterm", in: &process.env) }

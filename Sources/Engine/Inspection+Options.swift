@@ -33,6 +33,7 @@ extension Engine {
     object["Links"] = .null
     describeLimits(linux?["resources"], process, &object)
     object["Devices"] = .array(options.devices.map(device))
+    object["DeviceRequests"] = deviceRequests(options.namedDevices)
     object["DeviceCgroupRules"] = list(options.deviceRules)
     object["MaskedPaths"] = linux?["maskedPaths"] ?? []
     object["ReadonlyPaths"] = linux?["readonlyPaths"] ?? []
@@ -65,12 +66,30 @@ extension Engine {
     object["AttachStdin"] = .bool(record.isInteractive && streams.map { $0.contains("stdin") } ?? true)
     object["AttachStdout"] = .bool(streams?.contains("stdout") ?? true)
     object["AttachStderr"] = .bool(streams?.contains("stderr") ?? true)
+    // Podman's, under its names.
+    if let umask = record.options.umask { object["Umask"] = .string("0" + String(umask, radix: 8)) }
+    if !record.options.timezone.isEmpty { object["Timezone"] = .string(record.options.timezone) }
+    if let timeout = record.options.timeout { object["Timeout"] = .number(.integer(Int64(timeout))) }
+    if !record.options.secrets.isEmpty { object["Secrets"] = secrets(record.options.secrets) }
     return object
   }
 
   /// Of records that do not have the words.
   private func securityWords(of record: ContainerRecord) -> JSONValue {
     record.seccomp == "default" ? [] : [.string("seccomp=" + record.seccomp)]
+  }
+
+  private func secrets(_ words: [String]) -> JSONValue {
+    .array(
+      words.map { word in
+        let name = word.prefix { $0 != "=" }
+        return ["Name": .string(String(name)), "Target": .string(String(word.dropFirst(name.count + 1)))]
+      })
+  }
+
+  private func deviceRequests(_ names: [String]) -> JSONValue {
+    if names.isEmpty { return .null }
+    return [["Driver": "cdi", "Count": 0, "DeviceIDs": list(names), "Capabilities": .null, "Options": [:]]]
   }
 
   private func list(_ words: [String]) -> JSONValue { .array(words.map(JSONValue.string)) }

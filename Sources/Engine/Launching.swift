@@ -15,7 +15,9 @@ extension Engine {
   func launchPlan(
     of record: ContainerRecord, _ files: ContainerFiles, on host: HostView
   ) throws(Failure) -> LaunchPlan {
-    try launchPlan(of: record, try specification(of: record, files), files, on: host)
+    var spec = try specification(of: record, files)
+    try addSecrets(of: record, files, to: &spec)
+    return try launchPlan(of: record, spec, files, on: host)
   }
 
   func specification(of record: ContainerRecord, _ files: ContainerFiles) throws(Failure) -> Spec {
@@ -41,6 +43,10 @@ extension Engine {
       spec: spec, root: root(of: record, files), rootfs: files.rootfs, group: cgroupName(of: record),
       layout: host.layout)
     request.hasInit = record.hasInit
+    if spec.hooks != Spec.Hooks() {
+      request.state = Spec.State(
+        id: record.identifier, status: .creating, bundle: files.directory.string, annotations: spec.annotations)
+    }
     request.limitsAreDefaults = false
     request.shiftsOwners = true
     request.filter = try filter(of: record, spec, on: host)

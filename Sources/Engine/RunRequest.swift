@@ -69,6 +69,17 @@ package struct RunRequest: Sendable {
   package var oomScoreAdjustment: Int?
   package var sharedMemorySize: Int?
   package var logging = LogRequest()
+  package var secrets: [SecretRequest] = []
+  /// `--tz`: a name below /usr/share/zoneinfo, or `local`.
+  package var timezone: String?
+  package var umask: UInt32?
+  /// Variables of the image, and Skiff's own, that the container does not get.
+  package var unsetVariables: [String] = []
+  package var unsetsAllVariables = false
+  /// Seconds after which it is killed.
+  package var timeout: Int?
+  /// `--device VENDOR/CLASS=NAME`: what CDI files describe.
+  package var namedDevices: [NamedDevice] = []
   /// Kept for `inspect` alone: what `-a` chose; nil is output and errors.
   package var attachedStreams: [String]?
 
@@ -220,5 +231,8 @@ package struct LogRequest: Hashable, Sendable {
   /// Bytes of one file before it is rotated.
   package var maximumSize: Int = 10 << 20
   package var maximumFiles: Int = 3
+  /// Names of labels and of variables that `logs --details` shows.
+  package var labels: [String] = []
+  package var variables: [String] = []
   package init() {}
 }

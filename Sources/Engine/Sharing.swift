@@ -117,6 +117,14 @@ extension Spec {
   }
 }
 
+extension LogRequest {
+  /// `NAME=VALUE` of each that the container has.
+  func details(labels present: [String: String], environment: [String]) -> [String] {
+    labels.compactMap { name in present[name].map { "\(name)=\($0)" } }
+      + variables.compactMap { name in environment.first { $0.hasPrefix(name + "=") } }
+  }
+}
+
 extension ContainerOptions {
   init(_ request: RunRequest) {
     self.init()
@@ -134,5 +142,10 @@ extension ContainerOptions {
     deviceRules = request.deviceRules.map(\.text)
     publishesAll = request.publishing.publishesAll
     attached = request.attachedStreams
+    timeout = request.timeout
+    timezone = request.timezone ?? ""
+    umask = request.umask
+    secrets = request.secrets.map(\.word)
+    namedDevices = request.namedDevices.map(\.description)
   }
 }

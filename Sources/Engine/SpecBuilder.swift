@@ -24,6 +24,8 @@ struct SpecBuilder {
     var hosts: Path?
     var resolvConf: Path?
     var rootfs: Path
+    var timezone: Path
+    var secrets: Path
   }
 
   func build() throws(Failure) -> Spec {
@@ -37,6 +39,7 @@ struct SpecBuilder {
     if request.isPrivileged { makeWritable(&spec) }
     if request.security.groupsAreWritable { makeGroupsWritable(&spec) }
     spec.mounts += etcFiles() + mounts.map { $0.specification(isShifted: request.userNamespace != nil) }
+    spec.mounts += files.kept(for: request, options: shifted)
     spec.linux = try linux()
     spec.annotations = Dictionary(request.annotations.map { ($0.name, $0.value) }) { $1 }
     // What the host mounts later concerns nobody but who asked to see it.
@@ -54,7 +57,8 @@ struct SpecBuilder {
     process.args = try command()
     process.env = try environment()
     process.cwd = config.workingDir.isEmpty ? "/" : config.workingDir
-    process.user = Spec.User(uid: user.user, gid: user.group, additionalGids: user.supplementary)
+    process.user = Spec.User(
+      uid: user.user, gid: user.group, umask: request.umask, additionalGids: user.supplementary)
     process.noNewPrivileges = request.security.noNewPrivileges
     process.apparmorProfile = request.security.apparmor
     process.selinuxLabel = request.security.label?.process
@@ -95,6 +99,12 @@ struct SpecBuilder {
     if request.hasTerminal { set("TERM=xterm") }
     set("HOME=\(user.home)")
     for entry in config.env { set(entry) }
+    if request.unsetsAllVariables || !request.unsetVariables.isEmpty {
+      let kept = Set(request.environment.map { String($0.prefix { $0 != "=" }) })
+      for name in order where !kept.contains(name) {
+        if request.unsetsAllVariables || request.unsetVariables.contains(name) { values[name] = nil }
+      }
+    }
     return order.compactMap { values[$0] }
   }
 

@@ -195,6 +195,19 @@ extension Engine {
     return Ends(listener: listener, streams: streams, log: try openLog(record, files))
   }
 
+  /// `--timeout`, counted from its start, whoever supervises.
+  private func setDeadline(
+    of supervisor: inout Supervisor, _ state: ContainerState, _ record: ContainerRecord
+  ) throws(Fault) {
+    guard let timeout = record.options.timeout, let started = state.started,
+      let identifier = ContainerIdentifier(record.identifier)
+    else { return }
+    let now = now()
+    let passed = (now.seconds - started.seconds) * 1_000_000_000 + Int64(now.nanoseconds) - Int64(started.nanoseconds)
+    let left = Int64(timeout) * 1_000_000_000 - passed
+    try supervisor.killAfter(nanoseconds: UInt64(max(1, left))) { announceEnd(.timeout, of: identifier) }
+  }
+
   /// Until the first process ends; then how it ended, in words where there is something to say.
   private func watch(
     _ supervisor: inout Supervisor, _ state: ContainerState, _ record: ContainerRecord, _ files: ContainerFiles,
@@ -203,6 +216,7 @@ extension Engine {
     var end = state
     end.status = .exited
     do throws(Fault) {
+      try setDeadline(of: &supervisor, state, record)
       let status = try supervisor.run(
         renewal: renewal, watch: sharedWatch(record),
         health: healthSchedule(of: record, files, begins: renewal != nil))

@@ -1,5 +1,5 @@
 internal import Cgroups
-internal import Containers
+package import Containers
 internal import JSON
 internal import Kernel
 internal import RuntimeSpec
@@ -9,7 +9,9 @@ internal import Steps
 
 extension Engine {
   /// Changes the limits of one container: in its control groups when it runs, and in what is written down.
-  package func update(_ word: String, _ change: ResourceRequest) throws(Failure) {
+  ///
+  /// - Parameter restart: nil leaves the policy as it is; the supervisor reads it when the container has ended.
+  package func update(_ word: String, _ change: ResourceRequest, restart: RestartPolicy? = nil) throws(Failure) {
     let identifier = try find(word)
     let files = store.files(of: identifier)
     if change.cpuRealtimePeriod != nil || change.cpuRealtimeRuntime != nil {
@@ -25,7 +27,14 @@ extension Engine {
     merged.apply(to: &resources)
     spec.linux = spec.linux ?? Spec.Linux()
     spec.linux?.resources = resources
-    if try containerState(of: identifier).status == .running {
+    if let restart {
+      guard !record.removesItself || restart.kind == .no else {
+        throw Failure(
+          .conflict, "cannot update \(word): it was started with --rm, which removes what --restart would start again")
+      }
+      record.restart = restart
+    }
+    if change != ResourceRequest(), try containerState(of: identifier).status == .running {
       try apply(merged, to: Cgroup(group: cgroupName(of: identifier), layout: try layout()), word)
     }
     record.remember(merged)

@@ -20,6 +20,18 @@ extension Explanation {
         already: "[ -L \(ShellWord(path)) ]", shell: ["ln -s \(ShellWord(target)) \(ShellWord(path))"])
     case .writeFile(let path, let contents, let mode):
       self.init(writing: contents, to: path, mode: mode)
+    case .copySecret(let source, let target, let mode, let user, let group):
+      self.init(
+        name: "file.copySecret",
+        sentence: "Keep what \(Trace.clean(source)) holds in \(Trace.clean(target)), for id \(user) alone.",
+        calls: [
+          Trace.call("openat", "AT_FDCWD", Trace.path(source), "O_RDONLY|O_CLOEXEC"),
+          Trace.call("openat", "AT_FDCWD", Trace.path(target), "O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC", mode.octal),
+          Trace.call("fchownat", "<\(Trace.clean(target))>", "\"\"", "\(user)", "\(group)", "AT_EMPTY_PATH"),
+        ],
+        shell: [
+          "install -m \(mode.octal) -o \(user) -g \(group) \(ShellWord(source)) \(ShellWord(target))"
+        ])
     case .rename(let source, let target):
       self.init(
         name: "file.rename",

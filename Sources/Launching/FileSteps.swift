@@ -22,6 +22,9 @@ package func perform(_ step: FileStep, at parent: BorrowedDescriptor) throws(Fau
     case .copyFile(let source, _, let mayLink): return try copyFile(source, to: name, mayLink: mayLink, at: parent)
     case .makeSymbolicLink(_, let target): return try makeOneLink(name, to: target, at: parent)
     case .writeFile(_, let contents, let mode): try writeFile(name, contents, mode: mode, at: parent)
+    case .copySecret(let source, _, let mode, let user, let group):
+      // Docker's bound of a secret is 500 kB.
+      try writeFile(name, try readFile(source, limit: 1 << 20), mode: mode, owner: (user, group), at: parent)
     case .rename(let source, _):
       let old = try openParent(of: source)
       try rename(source.lastComponent, at: old.borrowed, to: name, at: parent, .noReplace)
@@ -39,7 +42,9 @@ package func perform(_ step: FileStep, at parent: BorrowedDescriptor) throws(Fau
 extension FileStep {
   fileprivate var names: String {
     switch self {
-    case .copyFile(let source, let path, _), .rename(let source, let path): "\(source.quoted), \(path.quoted)"
+    case .copyFile(let source, let path, _), .copySecret(let source, let path, _, _, _),
+      .rename(let source, let path):
+      "\(source.quoted), \(path.quoted)"
     default: path.quoted
     }
   }
@@ -74,10 +79,12 @@ private func makeOneLink(_ name: Path, to target: Path, at parent: BorrowedDescr
 }
 
 private func writeFile(
-  _ name: Path, _ contents: [UInt8], mode: FileMode, at parent: BorrowedDescriptor
+  _ name: Path, _ contents: [UInt8], mode: FileMode, owner: (user: UInt32, group: UInt32)? = nil,
+  at parent: BorrowedDescriptor
 ) throws(Fault) {
   let draft = try Draft(at: parent, near: name)
   do throws(Fault) {
+    if let owner { try setOwner(of: "", at: draft.file.borrowed, user: owner.user, group: owner.group) }
     try draft.file.borrowed.write(contents)
     try setMode(of: draft.file.borrowed, to: mode)
     try draft.replace(name, at: parent)

@@ -48,6 +48,8 @@ package struct Supervisor: ~Copyable {
   private var health: HealthWatch?
   /// What answers the container's questions for names.
   var names: Responder?
+  /// When its time is over.
+  private var deadline: Deadline?
 
   /// How far a client may be behind before the container's output waits.
   private let clientLimit = 1 << 20
@@ -61,6 +63,7 @@ package struct Supervisor: ~Copyable {
     static let listener: UInt64 = 6
     static let input: UInt64 = 7
     static let names: UInt64 = 8
+    static let deadline: UInt64 = 9
     static let firstClient: UInt64 = 1 << 32
   }
 
@@ -109,6 +112,15 @@ package struct Supervisor: ~Copyable {
     let responder = try Responder.answering(sockets, source, process: container.pidfd.borrowed)
     try poller.add(responder.borrowed, .readable, token: Token.names)
     names = consume responder
+  }
+
+  /// It is killed after so many nanoseconds.
+  ///
+  /// - Parameter announce: says so before.
+  package mutating func killAfter(nanoseconds: UInt64, announce: @escaping () -> Void) throws(Fault) {
+    let deadline = try Deadline(after: nanoseconds, announce: announce)
+    try poller.add(deadline.timer.borrowed, .readable, token: Token.deadline)
+    self.deadline = consume deadline
   }
 
   /// A question that waits for somebody else's answer would be lost by a renewal.
@@ -168,6 +180,7 @@ package struct Supervisor: ~Copyable {
         case Token.input: feedInput()
         case Token.listener: acceptClient()
         case Token.names: names?.serve()
+        case Token.deadline: deadline?.pass(container.pidfd.borrowed)
         case let token where WatchPost.owns(token): post?.serve(report, poller: poller)
         case let token where HealthWatch.owns(token): health?.serve(report, poller: poller)
         default: serve(report)

@@ -18,9 +18,11 @@ extension LogsCommand {
     let query = LogQuery(
       tail: try tail(arguments), since: try arguments.read("since", time), until: try arguments.read("until", time))
     let showsTimes = arguments.flag("timestamps")
+    // As docker has it: a space stands there where there are none, too.
+    let details = arguments.flag("details") ? record.options.logDetails.map(escaped).joined(separator: ",") + " " : ""
     var reader = LogReader(files.log, query)
     func show(_ entry: LogEntry) throws(Fault) {
-      let text = showsTimes ? "\(entry.time.rfc3339) \(entry.text)" : entry.text
+      let text = (showsTimes ? "\(entry.time.rfc3339) " : "") + details + entry.text
       let stream: BorrowedDescriptor = entry.stream == .errors ? .standardError : .standardOutput
       try stream.write(text)
     }
@@ -36,6 +38,21 @@ extension LogsCommand {
     }
     try reader.follow(until: supervisor.borrowed, show)
     return 0
+  }
+
+  /// As a query of an address has it (RFC 3986), so that nothing in a value ends it.
+  private static func escaped(_ detail: String) -> String {
+    let name = detail.prefix { $0 != "=" }
+    func escape(_ text: Substring) -> String {
+      text.utf8.reduce(into: "") { escaped, byte in
+        let isPlain =
+          (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+          || [45, 46, 95, 126].contains(byte)
+        let digits = String(byte, radix: 16, uppercase: true)
+        escaped += isPlain ? String(UnicodeScalar(byte)) : byte == 32 ? "+" : "%" + (byte < 16 ? "0" : "") + digits
+      }
+    }
+    return "\(escape(name))=\(escape(detail.dropFirst(name.count + 1)))"
   }
 
   private static func tail(_ arguments: ParsedArguments) throws -> Int? {

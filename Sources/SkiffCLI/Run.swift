@@ -14,6 +14,7 @@ extension RunCommand {
     let glass = try Glass(arguments)
     if request.hasTerminal && request.isInteractive && !request.isDetached { try requireTerminal() }
     if let code = try request.pullsImage(arguments, engine) { return code }
+    if !glass.isRehearsal { try replace(request, arguments, engine) }
     let identifier = try engine.newIdentifier()
     if glass.isRehearsal {
       let prepared = try engine.prepare(request, as: identifier, rehearsal: true)
@@ -50,6 +51,15 @@ extension RunCommand {
       request.attachOptions(forwardingSignals: arguments.optionalFlag("sig-proxy") ?? true),
       keys: try arguments.detachKeys, whenStarted: { engine.heal() }
     ) { try glass.showTimings($0, of: plan, total: monotonicNanoseconds() - begin) }
+  }
+
+  /// `--replace`: the container that has the name goes first, with its address and its ports.
+  static func replace(_ request: RunRequest, _ arguments: ParsedArguments, _ engine: Engine) throws {
+    guard arguments.flag("replace") else { return }
+    guard let name = request.name else { throw arguments.fail("--replace needs --name, which says what is replaced") }
+    do throws(Failure) { try engine.remove(name, force: true, withVolumes: true) } catch {
+      if error.kind != .notFound { throw error }
+    }
   }
 
   private static func show(
@@ -100,6 +110,7 @@ extension CreateCommand {
     let request = try RunRequest(arguments)
     let glass = try Glass(arguments, hasTimings: false)
     if let code = try request.pullsImage(arguments, engine) { return code }
+    if !glass.isRehearsal { try RunCommand.replace(request, arguments, engine) }
     let identifier = try engine.newIdentifier()
     let lock = try engine.reserve(identifier)
     let prepared: PreparedContainer

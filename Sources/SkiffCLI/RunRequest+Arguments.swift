@@ -85,10 +85,7 @@ extension RunRequest {
     labels = try words.fileLabels + words.readAll("label", Label.init(label:))
     annotations = try words.readAll("annotation", Label.init(annotation:))
     stopSignal = try words.value("stop-signal", "no such signal", SignalName.number)
-    if let text = words.string("restart") {
-      guard let policy = RestartPolicy(text) else {
-        throw words.bad("restart", text, "expected no, always, unless-stopped or on-failure[:COUNT]")
-      }
+    if let policy = try words.restartPolicy {
       if removesItself && policy.kind != .no {
         throw words.fail("--rm and --restart do not go together: one removes what the other starts again")
       }
@@ -113,6 +110,13 @@ extension RunRequest {
     _ = try words.readAll("group-add", UserReference.Principal.init(_:))
     supplementaryGroups = words.strings("group-add")
     entrypoint = words.string("entrypoint")
+    unsetVariables = words.strings("unsetenv")
+    unsetsAllVariables = words.flag("unsetenv-all")
+    umask = try words.value("umask", "expected octal digits such as 0022") { text in
+      UInt32(text, radix: 8).flatMap { $0 <= 0o777 ? $0 : nil }
+    }
+    timezone = try words.read("tz", parseTimezone)
+    timeout = try words.integer("timeout", in: 0...31_536_000).flatMap { $0 == 0 ? nil : $0 }
   }
 
   private mutating func readFiles(_ words: ParsedArguments) throws(UsageError) {
@@ -129,6 +133,9 @@ extension RunRequest {
       throw words.fail("two mounts have the same target \(mount.target)")
     }
     inheritedMounts = try words.readAll("volumes-from", InheritedMountsRequest.init(option:))
+    secrets = try words.readAll("secret") { (text) throws(OptionError) in
+      try SecretRequest(text, directory: directory)
+    }
     rootIsReadOnly = words.flag("read-only")
     sharedMemorySize = try words.bytes("shm-size").map { Int(clamping: $0) }
     if sharedMemorySize == 0 { throw words.bad("shm-size", "0", "it must be more than 0") }
@@ -144,7 +151,11 @@ extension RunRequest {
         throw words.bad("security-opt", text, error.reason, suggestion: error.suggestion)
       }
     }
-    devices = try words.readAll("device", DeviceRequest.init(_:))
+    let given = words.strings("device")
+    namedDevices = try words.gpus + given.compactMap(NamedDevice.init(_:))
+    devices = try given.filter { NamedDevice($0) == nil }.map { (text) throws(UsageError) in
+      do throws(OptionError) { return try DeviceRequest(text) } catch { throw words.bad("device", text, error.reason) }
+    }
     deviceRules = try words.readAll("device-cgroup-rule", DeviceRuleRequest.init(_:))
     let users = try words.readAll("uidmap", IdentifierMap.init(option:))
     let groups = try words.readAll("gidmap", IdentifierMap.init(option:))

@@ -65,3 +65,10 @@ extension ParsedArguments {
     }
   }
 }
+
+extension ParsedArguments {
+  /// `--gpus`.
+  var gpus: [NamedDevice] {
+    get throws(UsageError) { try read("gpus", NamedDevice.gpus) ?? [] }
+  }
+}

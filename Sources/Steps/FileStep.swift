@@ -11,6 +11,8 @@ package enum FileStep: Hashable, Sendable {
   case makeSymbolicLink(Path, target: Path)
   /// A whole new file, in place of the one that has the name.
   case writeFile(Path, contents: [UInt8], mode: FileMode)
+  /// A new file with another one's contents, which nobody is shown, and with this mode and owner.
+  case copySecret(from: Path, to: Path, mode: FileMode, user: UInt32, group: UInt32)
   /// renameat2(2) with RENAME_NOREPLACE: what was built aside gets its name when it is whole.
   case rename(from: Path, to: Path)
   case removeFile(Path)
@@ -21,8 +23,8 @@ package enum FileStep: Hashable, Sendable {
   package var path: Path {
     switch self {
     case .makeDirectory(let path, _), .copyFile(_, let path, _), .makeSymbolicLink(let path, _),
-      .writeFile(let path, _, _), .rename(_, let path), .removeFile(let path), .removeDirectory(let path),
-      .removeTree(let path):
+      .writeFile(let path, _, _), .copySecret(_, let path, _, _, _), .rename(_, let path), .removeFile(let path),
+      .removeDirectory(let path), .removeTree(let path):
       path
     }
   }
@@ -30,7 +32,9 @@ package enum FileStep: Hashable, Sendable {
   var undo: FileStep? {
     switch self {
     case .makeDirectory(let path, _): .removeDirectory(path)
-    case .copyFile(_, let path, _), .makeSymbolicLink(let path, _), .writeFile(let path, _, _): .removeFile(path)
+    case .copyFile(_, let path, _), .makeSymbolicLink(let path, _), .writeFile(let path, _, _),
+      .copySecret(_, let path, _, _, _):
+      .removeFile(path)
     case .rename(let source, let target): .rename(from: target, to: source)
     case .removeFile, .removeDirectory, .removeTree: nil
     }

@@ -151,7 +151,9 @@ extension LogRequest {
     case ("max-file", let value):
       guard let count = Int(value), (1...1000).contains(count) else { throw OptionError("max-file is from 1 to 1000") }
       maximumFiles = count
-    default: throw OptionError("expected max-size=SIZE or max-file=COUNT")
+    case ("labels", let value) where !value.isEmpty: labels = value.split(separator: ",").map(String.init)
+    case ("env", let value) where !value.isEmpty: variables = value.split(separator: ",").map(String.init)
+    default: throw OptionError("expected max-size=SIZE, max-file=COUNT, labels=NAME,… or env=NAME,…")
     }
   }
 }

@@ -57,7 +57,7 @@ enum SaveCommand {
           "format", .value, help: "docker-archive, oci-archive, or oci-dir (a directory)", initial: "docker-archive",
           completion: .words(["docker-archive", "oci-archive", "oci-dir"])),
         ArchiveOptions.output,
-        Option("referrers", help: "Save what is attached to the images, too"),
+        Option("referrers", help: "Save what is attached to the images, too"), RefusedOptions.platform,
       ], positionals: .atLeast(1, .images),
       examples: [
         .init("skiff save web | docker load", "Give an image to docker"),
@@ -122,6 +122,6 @@ enum ManifestCommand {
         "The document that the image's digest is of, of an image that is here: the index, where a registry had it for several"
           + " platforms, else its manifest."
       ],
-      positionals: .exactly(1, .images))
+      options: [RefusedOptions.insecure], positionals: .exactly(1, .images))
   }
 }

@@ -42,7 +42,8 @@ enum ImageCommand {
             options: [
               Option(
                 "format", short: "f", .value,
-                help: "Format output using a template: 'json', or text with {{.Field}} and {{json .}}")
+                help: "Format output using a template: 'json', or text with {{.Field}} and {{json .}}"),
+              RefusedOptions.platform,
             ], positionals: .atLeast(1, .images))
         }, perform))
   }

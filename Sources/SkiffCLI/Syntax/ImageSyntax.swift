@@ -15,7 +15,7 @@ enum ImagesCommand {
         Option("digests", help: "Show digests"),
         Option("filter", short: "f", .repeated, value: "filter", help: "Filter output based on conditions provided"),
         FormatOption.templated, ProcessOptions.noTruncation,
-        Option("quiet", short: "q", help: "Only show image IDs"),
+        Option("quiet", short: "q", help: "Only show image IDs"), RefusedOptions.tree,
       ], positionals: Positionals(0, 1, first: .images))
   }
 }
@@ -32,7 +32,7 @@ enum RmiCommand {
       "rmi", summary: summary, usage: ["[OPTIONS] IMAGE [IMAGE...]"],
       options: [
         Option("force", short: "f", help: "Force removal of the image"),
-        Option("no-prune", help: "Do not delete untagged parents"),
+        Option("no-prune", help: "Do not delete untagged parents"), RefusedOptions.platforms,
       ], positionals: .atLeast(1, .images))
   }
 }
@@ -69,6 +69,7 @@ enum HistoryCommand {
         Option(
           "human", short: "H", help: "Print sizes and dates in human readable format (default true)"),
         ProcessOptions.noTruncation, Option("quiet", short: "q", help: "Only show image IDs"),
+        RefusedOptions.platform,
       ], positionals: .exactly(1, .images))
   }
 }

@@ -46,6 +46,7 @@ enum LogsCommand {
         Option(
           "tail", short: "n", .value, help: "Number of lines to show from the end of the logs", initial: "all"),
         Option("timestamps", short: "t", help: "Show timestamps"),
+        Option("details", help: "Show extra details provided to logs: what --log-opt labels and env name"),
       ], positionals: .exactly(1, .containers))
   }
 }

@@ -76,7 +76,8 @@ enum UpdateCommand {
   static func syntax() -> Command {
     Command(
       "update", summary: summary, usage: ["[OPTIONS] CONTAINER [CONTAINER...]"],
-      options: LimitOptions.changeable + [RefusedRunOptions.kernelMemory], positionals: .atLeast(1, .containers),
+      options: LimitOptions.changeable + [RestartOptions.change, RefusedRunOptions.kernelMemory],
+      positionals: .atLeast(1, .containers),
       examples: [.init("skiff update -m 512m --cpus 1.5 web", "More memory, and at most one and a half CPUs")])
   }
 }

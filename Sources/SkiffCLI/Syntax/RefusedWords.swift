@@ -81,4 +81,27 @@ enum RefusedOptions {
   ]
   static let networkVerbose = Option.refused(
     "verbose", short: "v", .flag, because: "it tells of the nodes of a swarm")
+
+  private static let onePlatform = "an image of the store is of one platform"
+  private static let pullOther = "skiff pull --platform OS/ARCH brings another one's"
+  static let platform = Option.refused("platform", because: onePlatform, instead: pullOther)
+  static let platforms = Option.refused("platform", .repeated, because: onePlatform, instead: pullOther)
+  static let tree = Option.refused(
+    "tree", .flag, because: onePlatform, instead: "skiff manifest inspect shows the index that it was chosen from")
+  static let insecure = Option.refused(
+    "insecure", .flag, because: "no registry is asked: the manifest is the store's",
+    instead: "skiff pull --tls-verify=false brings the image")
+  static let checkpoints: [Option] = ["checkpoint", "checkpoint-dir"].map {
+    .refused(
+      $0, because: "containers of the engine have no checkpoints",
+      instead: "the runtime alone makes them: skiff oci checkpoint")
+  }
+
+  private static let cluster = "cluster volumes are swarm's"
+  static let volumeCreation: [Option] =
+    ["availability", "group", "limit-bytes", "required-bytes", "scope", "sharing", "type"].map {
+      .refused($0, because: cluster)
+    } + ["secret", "topology-preferred", "topology-required"].map { .refused($0, .repeated, because: cluster) }
+  static let clusterVolumes = Option.refused("cluster", .flag, because: cluster)
+  static let volumeUpdate = CommandEntry.refused("update", because: cluster)
 }

@@ -43,6 +43,7 @@ enum RunCommand {
     Option("quiet", short: "q", help: "Suppress the pull output"),
     RegistryOptions.platform, RegistryOptions.contentTrust,
     Option("rm", help: "Automatically remove the container and its anonymous volumes when it exits"),
+    Option("replace", help: "Remove the container that has the name first"),
     RestartOptions.policy,
     Option(
       "init",
@@ -56,7 +57,8 @@ enum RunCommand {
     ),
     Option("stop-signal", .value, value: "signal", help: "Signal to stop the container"),
     Option("stop-timeout", .value, value: "int", help: "Timeout (in seconds) to stop a container"),
-    Option("log-opt", .repeated, value: "list", help: "Log options: max-size=10m, max-file=3"),
+    Option("timeout", .value, value: "int", help: "Seconds after which the container is killed; 0 is never"),
+    Option("log-opt", .repeated, value: "list", help: "Log options: max-size=10m, max-file=3, labels=a,b, env=A,B"),
     Option("log-driver", .value, help: "Logging driver: json-file or none", completion: .words(["json-file", "none"])),
   ]
 
@@ -94,6 +96,10 @@ enum RunCommand {
       ProcessOptions.workingDirectory, ProcessOptions.user,
       Option("group-add", .repeated, value: "list", help: "Add additional groups to join"),
       Option("entrypoint", .value, help: "Overwrite the default ENTRYPOINT of the image"),
+      Option("unsetenv", .repeated, value: "name", help: "Leave out a variable that the image or Skiff would set"),
+      Option("unsetenv-all", help: "Leave out all variables that the image or Skiff would set"),
+      Option("umask", .value, help: "Set the umask inside the container", initial: "0022"),
+      Option("tz", .value, value: "zone", help: "Set the time zone of the container: Europe/Berlin, or local"),
     ].map { grouped("Process", $0) }
 
   private static let files: [Option] =
@@ -109,6 +115,10 @@ enum RunCommand {
         help: "Attach a filesystem mount to the container: type=bind, volume, tmpfs or image, source=, target=, …"),
       Option("tmpfs", .repeated, value: "list", help: "Mount a tmpfs directory"),
       Option("volume-driver", .value, help: "Optional volume driver for the container: local"),
+      Option(
+        "secret", .repeated, value: "secret",
+        help: "Show a file of the host in /run/secrets: src=FILE[,target=NAME][,mode=0400][,uid=0][,gid=0], "
+          + "or type=env"),
       Option("read-only", help: "Mount the container's root filesystem as read only"),
       Option("shm-size", .value, value: "bytes", help: "Size of /dev/shm"),
     ].map { grouped("Files", $0) }
@@ -125,8 +135,12 @@ enum RunCommand {
         help: "Security Options: no-new-privileges, seccomp=unconfined|FILE, systempaths=unconfined, "
           + "apparmor=PROFILE, label=type:TYPE, writable-cgroups"),
       Option(
-        "device", .repeated, value: "list", help: "Add a host device to the container: HOST[:CONTAINER[:rwm]]",
+        "device", .repeated, value: "list",
+        help: "Add a host device to the container: HOST[:CONTAINER[:rwm]], or VENDOR/CLASS=NAME of a CDI file",
         completion: .files),
+      Option(
+        "gpus", .value, value: "gpu-request",
+        help: "GPU devices to add to the container through CDI files: all, a number, or device=ID"),
       Option(
         "device-cgroup-rule", .repeated, value: "list",
         help: "Add a rule to the cgroup allowed devices list: 'c 1:3 rwm'"),

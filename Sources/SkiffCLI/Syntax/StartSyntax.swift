@@ -1,6 +1,11 @@
 internal import Arguments
 
 enum RestartOptions {
+  /// Of `update`: without it the policy stays.
+  static let change = Option(
+    "restart", .value, value: "policy",
+    help: "Restart policy to apply when a container exits: no, on-failure[:COUNT], always, unless-stopped",
+    completion: .words(["no", "on-failure", "always", "unless-stopped"]))
   static let policy = Option(
     "restart", .value, value: "policy",
     help: "Restart policy to apply when a container exits: no, on-failure[:COUNT], always, unless-stopped",
@@ -46,7 +51,7 @@ enum StartCommand {
         ProcessOptions.detachKeys,
         Option("boot", help: "Start all that should run by its restart policy: for the service manager"),
         GlassBox.explain, GlassBox.dryRun,
-      ], positionals: .atLeast(0, .containers),
+      ] + RefusedOptions.checkpoints, positionals: .atLeast(0, .containers),
       examples: [
         .init("skiff start db", "One that was stopped, or made by 'skiff create'"),
         .init("skiff start -ai db", "With this terminal"),

@@ -19,6 +19,7 @@ enum VolumeCommand {
           CommandEntry(
             "rm", aliases: ["remove"], summary: "Remove one or more volumes", .run(syntax: removeSyntax, remove)),
           CommandEntry("prune", summary: "Remove unused local volumes", .run(syntax: pruneSyntax, prune)),
+          RefusedOptions.volumeUpdate,
         ]
       })
   }
@@ -36,7 +37,7 @@ enum VolumeCommand {
         Option(
           "opt", short: "o", .repeated, value: "map", help: "Set driver specific options: type, device, o (as mount -o)"
         ),
-      ], positionals: Positionals(0, 1, first: .volumes),
+      ] + RefusedOptions.volumeCreation, positionals: Positionals(0, 1, first: .volumes),
       examples: [
         .init("skiff volume create data", "A directory that outlives containers"),
         .init(
@@ -54,7 +55,7 @@ enum VolumeCommand {
           "filter", short: "f", .repeated, value: "filter",
           help: "Provide filter values (e.g. \"dangling=true\"): dangling, driver, label, name"),
         FormatOption.templated,
-        Option("quiet", short: "q", help: "Only display volume names"),
+        Option("quiet", short: "q", help: "Only display volume names"), RefusedOptions.clusterVolumes,
       ])
   }
 

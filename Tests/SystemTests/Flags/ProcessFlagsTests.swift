@@ -1,0 +1,94 @@
+import Foundation
+import Testing
+
+/// What podman has beyond docker: secrets, time zones, masks, and containers that end in time.
+@Suite(.enabled(if: FlagBench.obstacle == nil, Comment(rawValue: FlagBench.obstacle ?? "")))
+struct ProcessFlagsTests {
+  @Test func secrets() throws {
+    try FlagBench.with { bench in
+      let file = bench.sandbox.folder.path + "/password"
+      try Data("hunter2".utf8).write(to: URL(filePath: file))
+      try bench.start(
+        "keeper", "--secret", "src=\(file)", "--secret", "id=own,src=\(file),target=/etc/own,uid=1000,mode=0440",
+        "--secret", "type=env,id=WORD,src=\(file)",
+        line: "ls -ln /etc/own /run/secrets/password; cat /run/secrets/password; echo; echo $WORD; exec sleep 1000")
+      let said = try bench.sandbox.shell(
+        #"for try in $(seq 50); do "$0" logs keeper | grep -q 'hunter2$' && break; sleep 0.1; done; "$0" logs keeper"#)
+      let lines = said.output.split(separator: "\n")
+      try #require(lines.count == 4, "\(said)")
+      #expect(lines[1].hasPrefix("-r--------    1 0        0 "))
+      #expect(lines[0].hasPrefix("-r--r-----    1 1000     0 "))
+      #expect(lines[2] == "hunter2" && lines[3] == "hunter2")
+      // Nobody who looks at the container is told.
+      let shown = try bench.sandbox.skiff(["inspect", "keeper"]).output
+      #expect(!shown.contains("hunter2") && shown.contains(#""Target": "/run/secrets/password""#))
+      let explained = try bench.run("--dry-run", "--explain=shell", "--secret", "src=\(file)")
+      #expect(explained.output.contains("install -m 0400 ") && !explained.output.contains("hunter2"))
+      let kept = try bench.sandbox.shell("grep -rl hunter2 \(bench.sandbox.state)/containers | grep -v /secrets/")
+      // The log is the container's own doing.
+      #expect(kept.output.split(separator: "\n").allSatisfy { $0.hasSuffix("/log.json") }, "\(kept)")
+      #expect(try bench.run("--secret", "src=/none").errors.contains("the secret none is not there"))
+      #expect(try bench.run("--secret", "password").errors.contains("src=FILE"))
+    }
+  }
+
+  @Test func variablesThatAreLeftOut() throws {
+    try FlagBench.with { bench in
+      let some = try bench.run(
+        "--unsetenv", "HOSTNAME", "-e", "A=1", line: "grep -c HOSTNAME= /proc/$$/environ; echo $A")
+      #expect(some.output == "0\n1\n", "\(some)")
+      let all = try bench.run("--unsetenv-all", "-e", "A=1", line: "cat /proc/$$/environ; true")
+      // Whoever has none is given a home directory by his own name's entry.
+      #expect(all.output == "A=1\0HOME=/root\0", "\(all)")
+    }
+  }
+
+  @Test func masks() throws {
+    try FlagBench.with { bench in
+      let made = try bench.run("--umask", "0077", line: "touch /made; stat -c %a /made")
+      #expect(made.output == "600\n", "\(made)")
+      try bench.start("masked", "--umask", "0027")
+      let second = try bench.sandbox.skiff(["exec", "-u", "0", "masked", "sh", "-c", "touch /m; stat -c %a /m"])
+      #expect(second.output == "640\n", "\(second)")
+      #expect(try bench.inspect("masked", "{{.Config.Umask}}") == "027")
+      #expect(try bench.run("--umask", "99").errors.contains("expected octal digits"))
+    }
+  }
+
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: "/usr/share/zoneinfo/Asia/Tokyo"), "no tzdata"))
+  func timeZones() throws {
+    try FlagBench.with { bench in
+      let zone = try bench.run("--tz", "Asia/Tokyo", line: "cat /etc/localtime | head -c 4; stat -c %a /etc/localtime")
+      #expect(zone.output == "TZif644\n", "\(zone)")
+      let same = try bench.sandbox.shell(
+        #""$0" run --rm --network none --tz Asia/Tokyo --rootfs \#(bench.sandbox.rootfs) cat /etc/localtime "#
+          + "| cmp - /usr/share/zoneinfo/Asia/Tokyo && echo same")
+      #expect(same.output == "same\n", "\(same)")
+      #expect(try bench.run("--tz", "Mars/Olympus").errors.contains("no such time zone on this host"))
+      #expect(try bench.run("--tz", "../../etc/shadow").errors.contains("expected a time zone"))
+    }
+  }
+
+  @Test func itsTimeIsOver() throws {
+    try FlagBench.with { bench in
+      let begin = Date()
+      let ended = try bench.run("--timeout", "1", line: "sleep 1000")
+      #expect(ended.code == 137, "\(ended)")
+      #expect(Date().timeIntervalSince(begin) < 60)
+      try bench.start("long", "--timeout", "600")
+      #expect(try bench.inspect("long", "{{.Config.Timeout}} {{.State.Status}}") == "600 running")
+    }
+  }
+
+  @Test func oneInThePlaceOfAnother() throws {
+    try FlagBench.with { bench in
+      try bench.start("same", "-l", "n=1")
+      let first = try bench.inspect("same", "{{.Id}}")
+      try bench.start("same", "--replace", "-l", "n=2")
+      #expect(try bench.inspect("same", "{{.Config.Labels.n}}") == "2")
+      #expect(try bench.sandbox.skiff(["inspect", first]).code != 0)
+      try bench.start("fresh", "--replace")
+      #expect(try bench.run("--replace").errors.contains("--replace needs --name"))
+    }
+  }
+}
