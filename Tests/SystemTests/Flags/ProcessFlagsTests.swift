@@ -91,4 +91,29 @@ struct ProcessFlagsTests {
       #expect(try bench.run("--replace").errors.contains("--replace needs --name"))
     }
   }
+
+  @Test func detailsOfLogs() throws {
+    try FlagBench.with { bench in
+      try bench.start(
+        "told", "-l", "role=a b", "-e", "WORD=x,y", "--log-opt", "labels=role,none", "--log-opt", "env=WORD",
+        line: "echo said")
+      #expect(try bench.sandbox.skiff(["wait", "told"]).output == "0\n")
+      #expect(try bench.sandbox.skiff(["logs", "--details", "told"]).output == "role=a+b,WORD=x%2Cy said\n")
+      #expect(try bench.sandbox.skiff(["logs", "told"]).output == "said\n")
+    }
+  }
+
+  @Test func thePolicyOfWhatRuns() throws {
+    try FlagBench.with { bench in
+      try bench.start("lasting")
+      #expect(try bench.sandbox.skiff(["update", "--restart", "on-failure:3", "lasting"]).output == "lasting\n")
+      #expect(
+        try bench.inspect(
+          "lasting", "{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}")
+          == "on-failure 3")
+      try bench.start("passing", "--rm")
+      let refused = try bench.sandbox.skiff(["update", "--restart", "always", "passing"])
+      #expect(refused.code == 1 && refused.errors.contains("it was started with --rm"), "\(refused)")
+    }
+  }
 }
