@@ -12,7 +12,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo 'sudo -E env "PATH=$(PATH)"')
 
 .DEFAULT_GOAL := help
-.PHONY: run build test attack conformance check lint floors bench order install uninstall clean help
+.PHONY: run build test attack soak conformance check lint floors bench order install uninstall clean help
 
 run: ## build a release, then walk the tour on it
 	@Scripts/setup build tour
@@ -42,6 +42,12 @@ attack: ## the attacks that win by chance, with 10,000 starts of the release eac
 	swift build $(MANIFEST) --build-tests
 	$(SUDO) env SKIFF_ATTACKS=$(ATTACKS) SKIFF_RELEASE="$(CURDIR)/$(BUILD)/skiff" \
 	  swift test $(MANIFEST) --skip-build --disable-xctest --filter "EscapeTests|RacerTests|ReachTests|ConformanceTests"
+
+SOAK ?= 300
+soak: ## eight people and a killer at work on containers for five minutes (SOAK=SECONDS)
+	@Scripts/setup build tour test
+	swift build $(MANIFEST) --build-tests
+	$(SUDO) env SKIFF_SOAK=$(SOAK) .build/debug/skiffPackageTests.xctest --testing-library swift-testing --filter SoakTests
 
 RUNTIME ?= $(BUILD)/skiff-runtime
 CASES ?=
