@@ -27,7 +27,7 @@ import Testing
     ask() { word=$1; shift; answer=$("$@" 2>&1; echo "($?)"); echo "$word: $(echo "$answer" | tr '\\n' ' ')"; }
     groups() { find /sys/fs/cgroup -type d -name $id | wc -l; }
 
-    id=$(run -d --name box -m 64m --pids-limit 40 --rootfs $place/root sleep 1000)
+    id=$(run -d --init=false --name box -m 64m --pids-limit 40 --rootfs $place/root sleep 1000)
     ask started "$skiff" stats --no-stream --format '{{.MemUsage}} {{.PIDs}}' box
     ask updated "$skiff" update -m 32m --memory-swap 32m --cpus 0.5 box
     ask smaller "$skiff" stats --no-stream --format '{{.MemUsage}}' box
