@@ -66,7 +66,7 @@ extension Engine {
     record.lower.isEmpty ? .directory(Path(record.rootDirectory)) : .image(record.image)
   }
 
-  private func root(of record: ContainerRecord, _ files: ContainerFiles) -> LaunchRequest.Root {
+  func root(of record: ContainerRecord, _ files: ContainerFiles) -> LaunchRequest.Root {
     if record.lower.isEmpty { return .directory(Path(record.rootDirectory)) }
     var lower = record.lower.map { Path($0) }
     let mountPoints = LayerStore.mountPointLayer(in: state.root)

@@ -48,6 +48,7 @@ func commandTable() -> [CommandEntry] {
     SaveCommand.entry(SaveCommand.perform),
     ImportCommand.entry(ImportCommand.perform),
     ExportCommand.entry(ExportCommand.perform),
+    CpCommand.entry(CpCommand.perform),
     ManifestCommand.entry(inspect: ManifestCommand.inspect),
     HistoryCommand.entry(HistoryCommand.perform),
     ImageCommand.entry,

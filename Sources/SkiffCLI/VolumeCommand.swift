@@ -6,7 +6,26 @@ internal import Kernel
 extension VolumeCommand {
   static let entry = entry(
     create: create, list: VolumeList.perform, inspect: VolumeInspect.perform, remove: remove,
-    prune: VolumePrune.perform)
+    prune: VolumePrune.perform, export: export, import: importing)
+
+  private static let export: Perform = { arguments in
+    let engine = try arguments.engine
+    try withOutput(arguments.string("output"), arguments) { file in
+      try engine.exportVolume(arguments.positionals[0], to: file)
+    }
+    return 0
+  }
+
+  private static let importing: Perform = { arguments in
+    let engine = try arguments.engine
+    guard arguments.positionals.count > 1, arguments.positionals[1] != "-" else {
+      try engine.importVolume(arguments.positionals[0], from: .standardInput)
+      return 0
+    }
+    let file = try open(Path(arguments.positionals[1]), [.readOnly])
+    try engine.importVolume(arguments.positionals[0], from: file.borrowed)
+    return 0
+  }
 
   private static let create: Perform = { arguments in
     let engine = try arguments.engine

@@ -97,8 +97,20 @@ extension VolumeStore {
     return top.mountIdentifier != above.mountIdentifier
   }
 
+  /// Who this process is among the users of a volume, where it is no container.
+  package static var commandName: String { "command.\(processIdentifier())" }
+
+  private func removeDeadCommands(of users: Path) {
+    for entry in (try? entries(of: users)) ?? [] {
+      let parts = entry.name.string.split(separator: ".")
+      guard parts.count == 2, parts[0] == "command", let process = Int32(parts[1]), !isRunning(process) else { continue }
+      try? removeFile(users.appending(entry.name))
+    }
+  }
+
   /// Volumes that are mounted although no file says for whom: a command was killed between the two.
   func unmountForgotten() {
+    for entry in (try? entries(of: run)) ?? [] { removeDeadCommands(of: run.appending(entry.name)) }
     for entry in (try? entries(of: run)) ?? [] where (try? entries(of: run.appending(entry.name)))?.isEmpty == true {
       guard let lock = try? locked(entry.name.string) else {
         try? removeDirectory(run.appending(entry.name))

@@ -5,7 +5,7 @@ enum VolumeCommand {
 
   static func entry(
     create: @escaping Perform, list: @escaping Perform, inspect: @escaping Perform, remove: @escaping Perform,
-    prune: @escaping Perform
+    prune: @escaping Perform, export: @escaping Perform, import: @escaping Perform
   ) -> CommandEntry {
     CommandEntry(
       "volume", summary: summary, group: CommandGroup.other,
@@ -20,6 +20,8 @@ enum VolumeCommand {
             "rm", aliases: ["remove"], summary: "Remove one or more volumes", .run(syntax: removeSyntax, remove)),
           CommandEntry("prune", summary: "Remove unused local volumes", .run(syntax: pruneSyntax, prune)),
           RefusedOptions.volumeUpdate,
+          CommandEntry("export", summary: "Export a volume as a tar archive", .run(syntax: exportSyntax, export)),
+          CommandEntry("import", summary: "Import a tar archive into a volume", .run(syntax: importSyntax, `import`)),
         ]
       })
   }
@@ -76,6 +78,23 @@ enum VolumeCommand {
       discussion: ["What is in them is gone. A volume that a container has, running or not, stays."],
       options: [Option("force", short: "f", help: "Do not error if the volume does not exist")],
       positionals: .atLeast(1, .volumes))
+  }
+
+  static func exportSyntax() -> Command {
+    Command(
+      "volume export", summary: "Export a volume as a tar archive", usage: ["[OPTIONS] VOLUME"],
+      options: [ArchiveOptions.output], positionals: .exactly(1, .volumes),
+      examples: [.init("skiff volume export data | zstd >data.tar.zst", "A backup")])
+  }
+
+  static func importSyntax() -> Command {
+    Command(
+      "volume import", summary: "Import a tar archive into a volume", usage: ["VOLUME FILE|-"],
+      discussion: [
+        "Files of the archive replace those of the same name; all else in the volume stays. gzip and zstd are read as they are."
+      ],
+      positionals: Positionals(1, 2, first: .volumes, rest: .files),
+      examples: [.init("skiff volume import data data.tar.zst", "A backup comes back")])
   }
 
   static func pruneSyntax() -> Command {
