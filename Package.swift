@@ -142,7 +142,8 @@ let package = Package(
       "DNS",
       "Containers",
       "Launching", "Inside",
-      "Planning", "Privileges", "Seccomp", "Cgroups", "RuntimeSpec", "ImageSpec", "JSON", "Arguments", "Mounts", "Rooted",
+      "Planning", "Privileges", "Seccomp", "Cgroups", "RuntimeSpec", "ImageSpec", "JSON", "Arguments", "Mounts",
+      "Rooted",
       "Steps", "Kernel"),
 
     room(

@@ -18,7 +18,8 @@ struct ContainerRoot: ~Copyable {
   /// The host's id for one of the container's; the id itself where it has no other, and 65534 for one that it has not.
   static func host(_ own: UInt32, _ maps: [IdentifierMap]) -> UInt32 {
     if maps.isEmpty { return own }
-    return maps.first { own >= $0.container && own - $0.container < $0.count }.map { own - $0.container + $0.host } ?? 65_534
+    return maps.first { own >= $0.container && own - $0.container < $0.count }.map { own - $0.container + $0.host }
+      ?? 65_534
   }
 
   static func own(_ host: UInt32, _ maps: [IdentifierMap]) -> UInt32 {

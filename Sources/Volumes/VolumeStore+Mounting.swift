@@ -103,7 +103,9 @@ extension VolumeStore {
   private func removeDeadCommands(of users: Path) {
     for entry in (try? entries(of: users)) ?? [] {
       let parts = entry.name.string.split(separator: ".")
-      guard parts.count == 2, parts[0] == "command", let process = Int32(parts[1]), !isRunning(process) else { continue }
+      guard parts.count == 2, parts[0] == "command", let process = Int32(parts[1]), !isRunning(process) else {
+        continue
+      }
       try? removeFile(users.appending(entry.name))
     }
   }

@@ -80,7 +80,8 @@ package struct TreeSource: ~Copyable {
 
   /// Nil for one that is gone, or that was replaced by a link. Somebody may have put a FIFO there; O_NONBLOCK keeps it from
   /// stopping us.
-  private func openFile(_ name: Path, _ place: Path, in directory: BorrowedDescriptor) throws(StoreError) -> Descriptor? {
+  private func openFile(_ name: Path, _ place: Path, in directory: BorrowedDescriptor) throws(StoreError) -> Descriptor?
+  {
     do throws(Fault) {
       return try Kernel.open(name, [.readOnly, .noFollow, .nonBlocking, .noControllingTerminal], at: directory)
     } catch {

@@ -23,7 +23,9 @@ enum CpCommand {
         Option("follow-link", short: "L", help: "Always follow symbol link in SRC_PATH"),
         Option(
           "quiet", short: "q",
-          help: "Suppress progress output during copy. Progress output is automatically suppressed if no terminal is attached"),
+          help:
+            "Suppress progress output during copy. Progress output is automatically suppressed if no terminal is attached"
+        ),
       ], positionals: .exactly(2, .files),
       examples: [
         .init("skiff cp web:/etc/nginx/nginx.conf .", "A file out of a container"),
