@@ -52,18 +52,9 @@ package struct NetlinkSocket: ~Copyable {
     writer.message(type, [.request, .acknowledge, flags], sequence: sequence, body)
     do throws(Fault) {
       try send(writer.bytes)
-      var replies: [Message] = []
-      while true {
-        for message in try receive() where message.sequence == sequence {
-          switch message.type {
-          case Message.error:
-            if let fault = acknowledgement(message) { throw fault }
-            return replies
-          case Message.firstOfFamily...: replies.append(message)
-          default: break
-          }
-        }
-      }
+      var reader = ReplyReader(.request, sequence)
+      while try !reader.take(receive()) {}
+      return reader.objects
     } catch {
       throw Fault(operation: name.description, error.errno, arguments: arguments(), hint: error.hint)
     }
@@ -81,12 +72,8 @@ package struct NetlinkSocket: ~Copyable {
     sequence = last &+ 1
     do throws(Fault) {
       try send(writer.bytes)
-      while true {
-        for message in try receive() where message.type == Message.error && message.sequence &- first <= last &- first {
-          if let fault = acknowledgement(message) { throw fault }
-          if message.sequence == last { return }
-        }
-      }
+      var reader = ReplyReader(.transaction(first: first), last)
+      while try !reader.take(receive()) {}
     } catch {
       throw Fault(operation: name.description, error.errno, arguments: arguments(), hint: error.hint)
     }
@@ -98,20 +85,9 @@ package struct NetlinkSocket: ~Copyable {
     _ body: (inout MessageWriter) -> Void
   ) throws(Fault) -> [Message] {
     if buffer.count < 32_768 { buffer = [UInt8](repeating: 0, count: 32_768) }
-    var attempt = 0
-    while true {
-      attempt += 1
-      do throws(Fault) {
-        if let messages = try dumpOnce(type, body) { return messages }
-        if attempt >= NetlinkSocket.dumpAttempts { throw Fault("netlink", .interrupted) }
-      } catch {
-        // EBUSY: the dump before has not ended; ENOBUFS: datagrams were lost. Both are over by the next attempt.
-        let passes = error.errno == .busy || error.errno == .noBufferSpace
-        if !passes || attempt >= NetlinkSocket.dumpAttempts {
-          throw Fault(operation: name.description, error.errno, arguments: arguments(), hint: error.hint)
-        }
-      }
-    }
+    do throws(Fault) {
+      return try readAgain(NetlinkSocket.dumpAttempts) { () throws(Fault) in try dumpOnce(type, body) }
+    } catch { throw Fault(operation: name.description, error.errno, arguments: arguments(), hint: error.hint) }
   }
 
   /// Nil when the list changed meanwhile.
@@ -119,26 +95,12 @@ package struct NetlinkSocket: ~Copyable {
     _ type: UInt16, _ body: (inout MessageWriter) -> Void
   ) throws(Fault) -> [Message]? {
     sequence &+= 1
-    let sequence = sequence
     var writer = MessageWriter()
     writer.message(type, [.request, .dump], sequence: sequence, body)
     try send(writer.bytes)
-    var found: [Message] = []
-    var isInterrupted = false
-    while true {
-      for message in try receive() where message.sequence == sequence {
-        if message.flags & Message.dumpInterrupted != 0 { isInterrupted = true }
-        switch message.type {
-        case Message.done:
-          if let code = message.payload.word(at: 0), code != 0 { throw fault(code: code) }
-          return isInterrupted ? nil : found
-        case Message.error:
-          if let fault = acknowledgement(message) { throw fault }
-        case Message.firstOfFamily...: found.append(message)
-        default: break
-        }
-      }
-    }
+    var reader = ReplyReader(.dump, sequence)
+    while try !reader.take(receive()) {}
+    return reader.isInterrupted ? nil : reader.objects
   }
 
   // MARK: - Datagrams
@@ -199,7 +161,7 @@ func acknowledgement(_ message: Message) -> Fault? {
   return found
 }
 
-private func fault(code: UInt32) -> Fault {
+func fault(code: UInt32) -> Fault {
   let value = Int32(bitPattern: code)
   // A negated errno; anything else is no answer at all.
   return Fault("netlink", value < 0 && value > -4096 ? Errno(rawValue: -value) : .badMessage)
