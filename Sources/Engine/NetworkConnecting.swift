@@ -59,8 +59,41 @@ extension Engine {
       NetworkAttachment.chooseDefaultRoutes(&all)
       var attachment = all[all.count - 1]
       attachment.publishes = !record.ports.isEmpty
-      return (host + attachment.wiring.map(Step.network), attachment.joining.map(Step.network))
+      let ports = try networks.rehearseMovingPorts(
+        of: identifier.description, to: all.first(where: \.isOutlet))
+      return (host + attachment.wiring.map(Step.network) + ports, attachment.joining.map(Step.network))
     } catch { throw Failure(error) }
+  }
+
+  /// The same of disconnecting.
+  package func rehearseDisconnecting(
+    _ word: String, from network: String
+  ) throws(Failure) -> (host: [Step], inside: [Step]) {
+    let identifier = try find(word)
+    let record = try record(of: identifier)
+    let name = (try? networks.find(network).name) ?? network
+    guard let leaving = record.networks.first(where: { $0.network == name }) else {
+      throw Failure(notOn(network, record))
+    }
+    guard try containerState(of: identifier).status == .running, let attachment = leaving.attachment else {
+      return ([], [])
+    }
+    var others = record.networks.filter { $0.network != name }.compactMap(\.attachment)
+    NetworkAttachment.chooseDefaultRoutes(&others)
+    let end = Step.network(.deleteLink(attachment.macvlan == nil ? attachment.hostLink : attachment.name))
+    let routes = others.flatMap(\.routes).map(Step.network)
+    do throws(NetworkError) {
+      let ports = try networks.rehearseMovingPorts(
+        of: identifier.description, to: others.first(where: \.isOutlet))
+      return attachment.macvlan == nil ? ([end] + ports, routes) : (ports, [end] + routes)
+    } catch { throw Failure(error) }
+  }
+
+  private func notOn(_ network: String, _ record: ContainerRecord) -> NetworkError {
+    NetworkError(
+      .notFound, "container \(record.name) is not on network \(network)",
+      hint: "it is on "
+        + (record.networks.isEmpty ? record.networkMode : record.networks.map(\.network).joined(separator: ", ")))
   }
 
   /// The container does not run: its next start wires it.
@@ -119,11 +152,7 @@ extension Engine {
       try clearPending(&record, identifier, in: namespace.view)
       let name = (try? networks.find(network).name) ?? network
       guard let index = record.networks.firstIndex(where: { $0.network == name }) else {
-        throw NetworkError(
-          .notFound, "container \(record.name) is not on network \(network)",
-          hint: "it is on "
-            + (record.networks.isEmpty
-              ? record.networkMode : record.networks.map(\.network).joined(separator: ", ")))
+        throw notOn(network, record)
       }
       let leaving = record.networks.remove(at: index)
       guard let view = namespace.view, let attachment = leaving.attachment else {

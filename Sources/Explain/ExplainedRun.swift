@@ -6,6 +6,8 @@ package import Steps
 package struct ExplainedRun: Hashable, Sendable {
   /// What was asked for: `skiff run -m 64m web`.
   package var title: String
+  /// A container that runs already, by name: `finishing` is in its network namespace.
+  package var entering: String?
   /// The container's identifier, 64 digits long. Sentences show twelve of them, and a script has them in a variable.
   package var identifier: String?
   /// Directories that Skiff keeps for this one container. A script uses scratch directories instead, so that no command of
@@ -27,12 +29,13 @@ package struct ExplainedRun: Hashable, Sendable {
   package var finishing: [Step]
 
   package init(
-    title: String, identifier: String? = nil, ownDirectories: [Path] = [], host: [Step] = [],
+    title: String, entering: String? = nil, identifier: String? = nil, ownDirectories: [Path] = [], host: [Step] = [],
     namespaces: Namespaces = [], cgroup: Path? = nil, wiring: [Step] = [],
     joining: [Step] = [], building: [Step] = [], finishing: [Step] = []
   ) {
     self.joining = joining
     self.title = title
+    self.entering = entering
     self.identifier = identifier
     self.ownDirectories = ownDirectories
     self.host = host
@@ -58,7 +61,10 @@ package struct ExplainedRun: Hashable, Sendable {
       Part(name: "building", title: "Inside: the container builds itself", steps: building),
       Part(name: "wiring", title: "On the host, meanwhile", steps: wiring),
       Part(
-        name: "finishing", title: startsContainer ? "Inside, when both are done" : "In the process", steps: finishing),
+        name: "finishing",
+        title: startsContainer
+          ? "Inside, when both are done"
+          : entering == nil ? "In the process" : "In the container's network namespace", steps: finishing),
     ]
     return all.filter { !$0.steps.isEmpty }
   }

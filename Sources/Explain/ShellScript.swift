@@ -20,6 +20,8 @@ struct ShellScript {
     script.writeHeader()
     if run.startsContainer {
       script.writeContainer()
+    } else if let container = run.entering {
+      script.writeEntering(container)
     } else {
       for step in run.host { script.writeCommands(of: step) }
       let entering = run.cgroup.map { [Step.cgroup(.join($0, isV2: true))] } ?? []
@@ -35,7 +37,7 @@ struct ShellScript {
       "#!/bin/sh",
       "# \(Trace.clean(run.title)): what Skiff would do, as commands. Run it as root.",
     ]
-    if run.startsContainer || !run.finishing.isEmpty {
+    if run.startsContainer || (!run.finishing.isEmpty && run.entering == nil) {
       lines += [
         "# Skiff opens every path inside the root by descriptor and so never leaves it; a shell follows links wherever they",
         "# lead. Run this on images that you trust.",
@@ -44,6 +46,16 @@ struct ShellScript {
     lines += ["set -eu", "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin"]
     if let identifier = run.identifier { lines += ["id=\(ShellWord(identifier))", "export id"] }
     lines.append("")
+  }
+
+  /// Its process is another one after each start, so the script asks for it.
+  private mutating func writeEntering(_ container: String) {
+    lines.append("pid=$(skiff inspect -f '{{.State.Pid}}' \(ShellWord(container)))")
+    for step in run.host { writeCommands(of: step) }
+    guard !run.finishing.isEmpty else { return }
+    lines.append("nsenter -t \"$pid\" -n sh -eu <<'END'")
+    for step in run.finishing { writeCommands(of: step) }
+    lines.append("END")
   }
 
   /// A step with its sentence as a comment; `remembers` puts its undo on the list.

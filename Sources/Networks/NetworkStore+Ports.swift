@@ -118,6 +118,24 @@ extension NetworkStore {
     try perform(PortChange(removed: held()))
   }
 
+  /// The steps that would lead the container's published ports to that address.
+  package func rehearseMovingPorts(
+    of container: String, to outlet: NetworkAttachment?
+  ) throws(NetworkError) -> [Step] {
+    let claims = try describing("cannot read the published ports") { () throws(Fault) in
+      try readClaims().filter { $0.container == container && !$0.leads(to: outlet) }
+    }
+    guard !claims.isEmpty else { return [] }
+    let change = PortChange(moving: claims, to: outlet)
+    let networks = try all()
+    return try describing("cannot look at the firewall") { () throws(Fault) in
+      var host = HostFirewall(rules: HostRules(), links: [])
+      var update = try elementUpdate(change, asking: &host)
+      if update == nil { update = try firewallUpdate(for: networks, claims: change.applied(to: readClaims())) }
+      return (update?.steps ?? []).map(Step.network)
+    }
+  }
+
   /// The container's published ports lead to that address from now on; to none, and nobody else has them, without one.
   package func movePorts(of container: String, to outlet: NetworkAttachment?) throws(NetworkError) {
     guard exists(ports) else { return }
@@ -128,14 +146,7 @@ extension NetworkStore {
     }
     guard !claims.isEmpty else { return }
     // The rules first, then the claims: who is killed in between finds claims that lead elsewhere, and does it all again.
-    try perform(
-      PortChange(
-        removed: claims,
-        added: claims.map { claim in
-          var moved = claim
-          moved.lead(to: outlet)
-          return moved
-        }))
+    try perform(PortChange(moving: claims, to: outlet))
   }
 
   /// As with a lease, who took it counts: between the claim and the container's record there is nothing else to see.

@@ -50,6 +50,20 @@ struct PortChange {
   var removed: [PortClaim] = []
   var added: [PortClaim] = []
 
+  init(removed: [PortClaim] = [], added: [PortClaim] = []) {
+    self.removed = removed
+    self.added = added
+  }
+
+  init(moving claims: [PortClaim], to outlet: NetworkAttachment?) {
+    removed = claims
+    added = claims.map { claim in
+      var moved = claim
+      moved.lead(to: outlet)
+      return moved
+    }
+  }
+
   func applied(to claims: [PortClaim]) -> [PortClaim] {
     let names = Set((removed + added).map(\.fileName))
     return claims.filter { !names.contains($0.fileName) } + added

@@ -2,6 +2,7 @@ internal import Arguments
 internal import Engine
 internal import Explain
 internal import Networks
+internal import Steps
 
 /// `skiff network connect` and `disconnect`
 enum NetworkConnect {
@@ -20,14 +21,8 @@ enum NetworkConnect {
     let (engine, container) = (try arguments.engine, arguments.positionals[1])
     let glass = try Glass(arguments, hasTimings: false)
     if glass.isWanted {
-      // A script would have to know the container's process, which is another one after each start.
-      guard arguments.string("explain") != "shell" else {
-        throw arguments.bad("explain", "shell", "there is no script for a container that runs: text or json")
-      }
       let steps = try engine.rehearseConnecting(container, to: request)
-      try glass.show(
-        ExplainedRun(
-          title: "skiff network connect \(request.network) \(container)", host: steps.host, finishing: steps.inside))
+      try show(steps, of: container, "skiff network connect \(request.network) \(container)", glass)
     }
     if glass.isRehearsal { return 0 }
     try engine.connect(container, to: request)
@@ -35,9 +30,22 @@ enum NetworkConnect {
   }
 
   static let disconnect: Perform = { arguments in
-    try arguments.engine.disconnect(
-      arguments.positionals[1], from: arguments.positionals[0], force: arguments.flag("force"))
+    let (engine, network, container) = (try arguments.engine, arguments.positionals[0], arguments.positionals[1])
+    let glass = try Glass(arguments, hasTimings: false)
+    if glass.isWanted {
+      let steps = try engine.rehearseDisconnecting(container, from: network)
+      try show(steps, of: container, "skiff network disconnect \(network) \(container)", glass)
+    }
+    if glass.isRehearsal { return 0 }
+    try engine.disconnect(container, from: network, force: arguments.flag("force"))
     return 0
+  }
+
+  private static func show(
+    _ steps: (host: [Step], inside: [Step]), of container: String, _ title: String, _ glass: Glass
+  ) throws {
+    try glass.show(
+      ExplainedRun(title: title, entering: container, host: steps.host, finishing: steps.inside))
   }
 }
 

@@ -66,6 +66,10 @@ struct ManyNetworksTests {
       skiff run -d --name web --network front -p 38413:80 --rootfs "$rootfs" sleep 1000 >/dev/null
       skiff network connect --dry-run --explain --ip 10.90.0.7 back web | grep -c 'RTM_NEWLINK.*eth1\|RTM_NEWADDR.*10.90.0.7\|NLM_F_REPLACE.*10.90.0.1'
       links
+      skiff network connect --explain=shell --dry-run back web >"$SKIFF_STATE/script"
+      sh -n "$SKIFF_STATE/script" && grep -c 'nsenter -t "$pid" -n sh\|ip link add\|State.Pid' "$SKIFF_STATE/script"
+      skiff network disconnect --explain --dry-run front web | grep -c 'RTM_DELLINK\|leads nowhere any more'
+      links
       skiff network connect --ip 10.90.0.7 --ip6 fd00:90::7 --alias db --link-local-ip 169.254.7.7 back web
       links; claim
       ls "$SKIFF_STATE"/networks/back/names | grep -x db
@@ -83,7 +87,7 @@ struct ManyNetworksTests {
       skiff network prune -f
       """#)
     let expected = [
-      "4", "lo:eth0@if4: 10.91.0.1 eth0", "lo:eth0@if4:eth1@if5: 10.90.0.1 eth1", "back/10.90.0.7/80", "db", "1",
+      "4", "lo:eth0@if4: 10.91.0.1 eth0", "3", "2", "lo:eth0@if4: 10.91.0.1 eth0", "lo:eth0@if4:eth1@if5: 10.90.0.1 eth1", "back/10.90.0.7/80", "db", "1",
       "skiff: container web is on network back already", "lo:eth1@if5: 10.90.0.1 eth1", "back/10.90.0.7/80",
       "skiff: container web is not on network front", "skiff: network back is in use by web", "lo:", "back/0.0.0.0/80",
       "lo:eth0@if", "front/10.91.0.2/80", "back", "0", "Deleted Networks:", "back", "front",

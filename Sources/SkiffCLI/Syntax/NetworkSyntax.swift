@@ -79,7 +79,8 @@ enum NetworkCommand {
       "network disconnect", summary: "Disconnect a container from a network",
       usage: ["[OPTIONS] NETWORK CONTAINER"],
       options: [
-        Option("force", short: "f", help: "Force the container to disconnect from a network")
+        Option("force", short: "f", help: "Force the container to disconnect from a network"),
+        GlassBox.explain, GlassBox.dryRun,
       ], positionals: Positionals(2, 2, first: .networks, rest: .containers))
   }
 
