@@ -68,20 +68,20 @@ extension Engine {
           parts: [])
         // Ports lead to one place: the network that has the container's default route.
         let ports = record.ports.compactMap(PublishedPort.init)
-        for published in ports where published.address.v4 != nil && (port == nil || published == port) {
-          guard index == outlet(of: record) else { continue }
+        for published in ports where port == nil || published == port {
+          guard index == outlet(of: record), let inner = place.address(for: published) else { continue }
           reach.parts.append(
             .init(
               title:
                 "port \(published.containerPort)/\(published.transport), published on "
-                + "\(published.address):\(published.hostPort)",
-              lines: try networks.reach(of: published, at: address, on: network)))
+                + published.hostEnd,
+              lines: try networks.reach(of: published, at: inner, on: network)))
         }
         if port == nil {
           reach.parts.append(
             .init(
               title: record.ports.isEmpty ? "every port: none is published" : "every other port: not published",
-              lines: try networks.reachUnpublished(at: address, on: network)))
+              lines: try networks.reachUnpublished(at: address, IPv6Address(place.address6), on: network)))
         } else if reach.parts.isEmpty {
           continue
         }
@@ -170,12 +170,19 @@ extension Engine {
         let network = try networks.find(member.network)
         guard network.driver == .bridge else { continue }
         let published = index == outlet(of: record) ? record.ports.compactMap(PublishedPort.init) : []
-        let ports = published.filter { $0.address.v4 != nil && (port == nil || $0 == port) }
+        let ports = published.filter { port == nil || $0 == port }
         if port != nil && ports.isEmpty { continue }
         trials += try networks.verify(
-          ports, in: place.borrowed, at: address, on: network, isAlive: isAlive)
+          ports, in: place.borrowed, at: address, IPv6Address(member.address6), on: network, isAlive: isAlive)
       }
       return trials
     } catch { throw Failure(error) }
+  }
+}
+
+extension NetworkRecord {
+  /// Where the port leads; nil for a family that the container has no address of.
+  fileprivate func address(for port: PublishedPort) -> IPAddress? {
+    port.address.v6 == nil ? IPv4Address(address).map { .v4($0) } : IPv6Address(address6).map { .v6($0) }
   }
 }

@@ -8,7 +8,8 @@ package struct Flow: Sendable {
   /// Nil for what is for this host itself.
   package var output: String?
   package var transport: UInt8
-  package var destination: IPv4Address?
+  package var family: AddressSet.Family
+  package var destination: IPAddress?
   package var destinationPort: UInt16
   /// A rule of ours has led it to a container.
   package var isTranslated: Bool
@@ -19,9 +20,10 @@ package struct Flow: Sendable {
   package var outputIndex: UInt32?
 
   package init(
-    from input: String, to output: String? = nil, transport: UInt8 = 6, destination: IPv4Address? = nil,
-    port: UInt16, isTranslated: Bool = false
+    from input: String, to output: String? = nil, transport: UInt8 = 6, family: AddressSet.Family = .v4,
+    destination: IPAddress? = nil, port: UInt16, isTranslated: Bool = false
   ) {
+    self.family = family
     self.input = input
     self.output = output
     self.transport = transport
@@ -71,10 +73,13 @@ package enum FirewallTool: String, Hashable, Sendable { case nft, iptables, lega
 
 extension HostRules {
   /// Asks every chain of the hook, as the kernel does: a packet passes when each of them lets it.
-  package func ruling(_ flow: Flow, sources: AddressSet = .all) -> Ruling {
+  ///
+  /// - Parameter sources: nil for everybody of the flow's family.
+  package func ruling(_ flow: Flow, sources: AddressSet? = nil) -> Ruling {
+    let sources = sources ?? .all(flow.family)
     var ruling = Ruling(accepted: sources)
     let hook: Hook = flow.output == nil ? .input : .forward
-    for base in chains.filter({ $0.hook == hook }).sorted(by: { $0.priority < $1.priority }) {
+    for base in chains.filter({ $0.hook == hook && $0.sees(flow.family) }).sorted(by: { $0.priority < $1.priority }) {
       var walk = Walk(rules: self, flow: flow, base: base)
       let end = walk.follow(base, sources, depth: 0)
       var accepted = end.accepted
@@ -105,19 +110,26 @@ private struct Walk {
   }
 
   struct End {
-    var accepted = AddressSet.none
+    var accepted: AddressSet
     var through: AddressSet
+    init(through: AddressSet) {
+      accepted = .none(through.family)
+      self.through = through
+    }
   }
 
   /// - Parameter rule: nil for the chain's policy.
   mutating func note(_ chain: HostRules.Chain, _ rule: HostRules.Rule?) {
     guard obstacle == nil else { return }
     // ufw's chains are jumped to from the base chains: where it is the policy that drops, they tell whose it is.
-    let isOfUFW = rules.chains.contains { $0.table == chain.table && $0.name.hasPrefix("ufw-before-") }
+    let isOfUFW = rules.chains.contains {
+      $0.table == chain.table && ($0.name.hasPrefix("ufw-before-") || $0.name.hasPrefix("ufw6-before-"))
+    }
     let tool: FirewallTool =
-      chain.table.hasPrefix("iptables-legacy")
+      chain.isLegacy
       ? (isOfUFW ? .ufw : .legacy)
-      : chain.table == "inet firewalld" ? .firewalld : isOfUFW ? .ufw : chain.table == "ip filter" ? .iptables : .nft
+      : chain.table == "inet firewalld"
+        ? .firewalld : isOfUFW ? .ufw : ["ip filter", "ip6 filter"].contains(chain.table) ? .iptables : .nft
     obstacle = RulePlace(
       table: chain.table, chain: chain.name, handle: rule?.handle, base: base.name,
       isCatchAll: rule?.tests.isEmpty ?? true, tool: tool)
@@ -125,7 +137,7 @@ private struct Walk {
 
   mutating func follow(_ chain: HostRules.Chain, _ sources: AddressSet, depth: Int) -> End {
     var end = End(through: sources)
-    var returned = AddressSet.none
+    var returned = AddressSet.none(flow.family)
     // The kernel itself refuses rule sets that jump deeper.
     guard depth < 16 else { return end }
     for rule in chain.rules {
@@ -165,7 +177,7 @@ private struct Walk {
       if !isCertain {
         if !inner.accepted.isEmpty { isUncertain = true }
         inner.through = inner.through.union(inner.accepted)
-        inner.accepted = .none
+        inner.accepted = .none(flow.family)
       }
       end.accepted = end.accepted.union(inner.accepted)
       end.through = end.through.subtracting(matched)
@@ -193,7 +205,7 @@ private struct Walk {
     for test in rule.tests {
       switch answer(test, chain) {
       case .yes: continue
-      case .no: return (.none, true)
+      case .no: return (.none(flow.family), true)
       case .from(let set): left = left.intersection(set)
       case .unknown: isCertain = false
       }
@@ -230,8 +242,8 @@ private struct Walk {
       case .greaterOrEqual: Answer(!precedes(one, two))
       }
     case .range(let field, let ends, let isInverted):
-      if case .source(4) = field, let lower = number(ends.lower), let upper = number(ends.upper), lower <= upper {
-        let set = AddressSet([lower...upper])
+      if isSource(field), let lower = number(ends.lower), let upper = number(ends.upper), lower <= upper {
+        let set = AddressSet(flow.family, [(lower, upper)])
         return .from(isInverted ? set.complement : set)
       }
       guard let present = bytes(of: field) else { return .unknown }
@@ -239,11 +251,12 @@ private struct Walk {
       return Answer(isInside != isInverted)
     case .lookUp(let fields, let name, let isInverted):
       guard let set = rules.sets["\(chain.table) \(name)"], !set.isOpaque else { return .unknown }
-      if fields == [.source(count: 4)] {
+      if fields.count == 1, isSource(fields[0]) {
         let found = AddressSet(
+          flow.family,
           set.elements.compactMap { element in
             guard let first = number(element.key), let last = number(element.end), first <= last else { return nil }
-            return first...last
+            return (first, last)
           })
         return .from(isInverted ? found.complement : found)
       }
@@ -252,25 +265,34 @@ private struct Walk {
     }
   }
 
+  // Where an address begins in the header of its family (RFC 791, RFC 8200), and how long it is.
+  private var sourceOffset: Int { flow.family == .v4 ? 12 : 8 }
+  private var destinationOffset: Int { flow.family == .v4 ? 16 : 24 }
+  private var size: Int { flow.family.size }
+
+  private func isSource(_ field: HostRules.Field) -> Bool { field == .network(offset: sourceOffset, count: size) }
+
   /// The bits of the source's address that are compared; nil for another field.
-  private func sourceMask(_ field: HostRules.Field) -> (mask: UInt32, count: Int)? {
+  private func sourceMask(_ field: HostRules.Field) -> (mask: UInt128, count: Int)? {
+    let all = number([UInt8](repeating: 255, count: size)) ?? 0
     switch field {
-    case .source(let count) where (1...4).contains(count):
-      return (count == 4 ? .max : ~(UInt32.max >> UInt32(8 * count)), count)
-    case .masked(.source(4), let mask, let xor) where xor.allSatisfy { $0 == 0 }:
-      guard let mask = number(mask), mask == 0 || (~mask & (~mask &+ 1)) == 0 else { return nil }
-      return (mask, 4)
+    case .network(sourceOffset, let count) where (1...size).contains(count):
+      return (all - (count == size ? 0 : all >> UInt128(8 * count)), count)
+    case .masked(let inner, let mask, let xor) where isSource(inner) && xor.allSatisfy { $0 == 0 }:
+      // Ones, and then zeros: as a prefix.
+      guard let mask = number(mask), (all - mask) & (all - mask &+ 1) == 0 else { return nil }
+      return (mask, size)
     default: return nil
     }
   }
 
   private func compareSource(
-    _ part: (mask: UInt32, count: Int), _ operation: HostRules.Operator, _ value: [UInt8]
+    _ part: (mask: UInt128, count: Int), _ operation: HostRules.Operator, _ value: [UInt8]
   ) -> Answer {
-    guard value.count == part.count, let first = number(value + [UInt8](repeating: 0, count: 4 - value.count)) else {
-      return .unknown
-    }
-    let set = AddressSet([(first & part.mask)...(first | ~part.mask)])
+    guard value.count == part.count, let first = number(value + [UInt8](repeating: 0, count: size - value.count)),
+      let all = number([UInt8](repeating: 255, count: size))
+    else { return .unknown }
+    let set = AddressSet(flow.family, [(first & part.mask, first | (all - part.mask))])
     return switch operation {
     case .equal: .from(set)
     case .notEqual: .from(set.complement)
@@ -278,8 +300,9 @@ private struct Walk {
     }
   }
 
-  private func number(_ bytes: [UInt8]) -> UInt32? {
-    bytes.count == 4 ? bytes.reduce(0) { $0 << 8 | UInt32($1) } : nil
+  /// Of a whole address.
+  private func number(_ bytes: [UInt8]) -> UInt128? {
+    bytes.count == size ? bytes.reduce(0) { $0 << 8 | UInt128($1) } : nil
   }
 
   /// In a set each part fills registers of four bytes.
@@ -300,8 +323,8 @@ private struct Walk {
     case .output: return interfaceKey(flow.output ?? "")
     case .inputIndex: return flow.inputIndex.map(machine)
     case .outputIndex: return flow.outputIndex.map(machine)
-    case .family: return [2]
-    case .etherType: return [8, 0]
+    case .family: return [flow.family == .v4 ? 2 : 10]
+    case .etherType: return flow.family == .v4 ? [0x08, 0x00] : [0x86, 0xdd]
     case .transport: return [flow.transport]
     case .state: return machine(flow.isAnswer ? 2 : 8)  // NF_CT_STATE_BIT of IP_CT_ESTABLISHED, IP_CT_NEW
     case .status: return machine(flow.isTranslated ? 32 : 0)  // IPS_DST_NAT
@@ -309,8 +332,11 @@ private struct Walk {
     case .flags: return [flow.isAnswer ? 18 : 2]  // SYN, and ACK
     case .addressType: return machine(flow.output == nil ? 2 : 1)  // RTN_LOCAL, RTN_UNICAST
     case .destinationPort: return [UInt8(flow.destinationPort >> 8), UInt8(flow.destinationPort & 255)]
-    case .destination(let count): return flow.destination.map { Array($0.bytes.prefix(count)) }
-    case .source, .unknown: return nil
+    case .network(destinationOffset, let count) where count <= size:
+      return flow.destination.map { Array($0.bytes.prefix(count)) }
+    // The protocol; behind extension headers, which nobody has who opens a connection, it would stand elsewhere.
+    case .network(let offset, 1) where offset == (flow.family == .v4 ? 9 : 6): return [flow.transport]
+    case .network, .unknown: return nil
     case .masked(let inner, let mask, let xor):
       guard let value = bytes(of: inner), value.count == mask.count, mask.count == xor.count else { return nil }
       return value.indices.map { value[$0] & mask[$0] ^ xor[$0] }

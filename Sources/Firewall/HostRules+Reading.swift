@@ -4,6 +4,9 @@ internal import Netlink
 /// A set with more elements than this is not read: lists of half the internet are no rules about a port.
 private let elementLimit = 65_536
 
+/// NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6.
+private let hostFamilies: [UInt8] = [inetFamily, 2, 10]
+
 extension FirewallSocket {
   /// All rules of others that filter what comes in or is forwarded.
   ///
@@ -23,7 +26,7 @@ extension FirewallSocket {
       try readRules(into: &rules, isOwn: isOwn)
       try readSets(of: tables, into: &rules)
     }
-    rules.chains += (try? legacyChains()) ?? []
+    for family in [AddressSet.Family.v4, .v6] { rules.chains += (try? legacyChains(family)) ?? [] }
     return rules
   }
 
@@ -42,12 +45,12 @@ extension FirewallSocket {
     return chain
   }
 
-  /// `ip filter`; nil for ours and for families that do not see forwarded IPv4.
+  /// `ip filter`; nil for ours and for families that do not see what is forwarded.
   private func tableName(_ message: Message, except own: (String) -> Bool) -> String? {
-    guard let family = message.payload.first, family == inetFamily || family == 2 else { return nil }
+    guard let family = message.payload.first, hostFamilies.contains(family) else { return nil }
     let table = Attributes(message.payload.dropFirst(4)).text(1)
     if family == inetFamily && own(table) { return nil }
-    return (family == 2 ? "ip " : "inet ") + table
+    return (family == inetFamily ? "inet " : family == 2 ? "ip " : "ip6 ") + table
   }
 
   private mutating func readRules(
@@ -55,7 +58,7 @@ extension FirewallSocket {
   ) throws(Fault) {
     var index: [String: Int] = [:]
     for (place, chain) in rules.chains.enumerated() { index["\(chain.table) \(chain.name)"] = place }
-    for family in [inetFamily, 2] {
+    for family in hostFamilies {
       for message in try dump("NFT_MSG_GETRULE", TableType.getRule, family: family, { _ in }) {
         guard let table = tableName(message, except: { _ in false }) else { continue }
         let data = Attributes(message.payload.dropFirst(4))
@@ -84,7 +87,7 @@ extension FirewallSocket {
   }
 
   private mutating func readSets(of tables: Set<String>, into rules: inout HostRules) throws(Fault) {
-    for family in [inetFamily, 2] {
+    for family in hostFamilies {
       for message in try dump("NFT_MSG_GETSET", TableType.getSet, family: family, { _ in }) {
         guard let table = tableName(message, except: { _ in false }), tables.contains(table) else { continue }
         let data = Attributes(message.payload.dropFirst(4))

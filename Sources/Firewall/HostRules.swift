@@ -6,8 +6,18 @@ package struct HostRules: Sendable {
   package enum Hook: UInt32, Sendable { case input = 1, forward = 2 }
 
   struct Chain: Sendable {
-    /// `ip filter`, `inet firewalld`, `iptables-legacy filter`.
+    /// `ip filter`, `inet firewalld`, `iptables-legacy filter`, `ip6 filter`.
     var table: String
+    /// By getsockopt(2): no table of nf_tables.
+    var isLegacy: Bool { table.hasPrefix("iptables-legacy") || table.hasPrefix("ip6tables-legacy") }
+    /// Whether packets of that family come by there.
+    func sees(_ family: AddressSet.Family) -> Bool {
+      switch table.prefix(while: { $0 != " " }) {
+      case "ip", "iptables-legacy": family == .v4
+      case "ip6", "ip6tables-legacy": family == .v6
+      default: true
+      }
+    }
     var name: String
     /// Of a base chain.
     var hook: Hook?
@@ -35,9 +45,8 @@ package struct HostRules: Sendable {
   enum Field: Hashable, Sendable {
     case input, output, inputIndex, outputIndex, family, etherType, transport, state, status, mark, flags
     case destinationPort, addressType
-    /// The first bytes of an address.
-    case destination(count: Int)
-    case source(count: Int)
+    /// Bytes of the network's header; what they are depends on the packet's family.
+    case network(offset: Int, count: Int)
     case unknown
     /// Behind a mask.
     indirect case masked(Field, mask: [UInt8], xor: [UInt8])

@@ -5,23 +5,28 @@ internal import Netlink
 // iptables-legacy does itself (<linux/netfilter_ipv4/ip_tables.h>); where nobody has used it, asking would make it.
 
 /// The chains of the table `filter`, or none.
-func legacyChains() throws(Fault) -> [HostRules.Chain] {
-  let names = (try? readText("/proc/thread-self/net/ip_tables_names", limit: 4096)) ?? ""
+func legacyChains(_ family: AddressSet.Family) throws(Fault) -> [HostRules.Chain] {
+  let file: Path = family == .v4 ? "/proc/thread-self/net/ip_tables_names" : "/proc/thread-self/net/ip6_tables_names"
+  let names = (try? readText(file, limit: 4096)) ?? ""
   guard names.split(separator: "\n").contains("filter") else { return [] }
-  let socket = try makeSocket(.ipv4, .raw, protocol: 255)
+  let socket = try makeSocket(family == .v4 ? .ipv4 : .ipv6, .raw, protocol: 255)
+  let level: Int32 = family == .v4 ? 0 : 41  // SOL_IP, SOL_IPV6; the options have the same numbers.
   // struct ipt_getinfo: char name[32]; u32 valid_hooks, hook_entry[5], underflow[5], num_entries, size.
   var information = Array("filter".utf8) + [UInt8](repeating: 0, count: 78)
-  _ = try socket.borrowed.socketOption(level: 0, 64, structure: &information)
+  _ = try socket.borrowed.socketOption(level: level, 64, structure: &information)
   guard let size = information[...].word(at: 80), size < 16 << 20 else { return [] }
   // struct ipt_get_entries: char name[32]; u32 size, four bytes of padding; the entries.
   var table = Array("filter".utf8) + [UInt8](repeating: 0, count: 34 + Int(size))
   for index in 0..<4 { table[32 + index] = UInt8(truncatingIfNeeded: size >> UInt32(8 * index)) }
-  _ = try socket.borrowed.socketOption(level: 0, 65, structure: &table)
-  return try legacyChains(information: information[...], entries: table[40...])
+  _ = try socket.borrowed.socketOption(level: level, 65, structure: &table)
+  return try legacyChains(family, information: information[...], entries: table[40...])
 }
 
 /// Pure: what the two answers say.
-func legacyChains(information: ArraySlice<UInt8>, entries: ArraySlice<UInt8>) throws(Fault) -> [HostRules.Chain] {
+func legacyChains(
+  _ family: AddressSet.Family, information: ArraySlice<UInt8>, entries: ArraySlice<UInt8>
+) throws(Fault) -> [HostRules.Chain] {
+  let table = family == .v4 ? "iptables-legacy filter" : "ip6tables-legacy filter"
   var starts: [Int: String] = [:]
   var underflows: Set<Int> = []
   for (hook, name) in [(1, "INPUT"), (2, "FORWARD"), (3, "OUTPUT")] {
@@ -35,17 +40,18 @@ func legacyChains(information: ArraySlice<UInt8>, entries: ArraySlice<UInt8>) th
   var names: [Int: String] = starts
   var jumps: [(chain: Int, rule: Int, offset: Int)] = []
   var offset = 0
-  while let entry = LegacyEntry(entries, at: offset) {
+  while let entry = LegacyEntry(entries, at: offset, LegacyLayout(family)) {
     if let name = starts[offset] {
       let hook: HostRules.Hook? = name == "INPUT" ? .input : name == "FORWARD" ? .forward : nil
-      chains.append(HostRules.Chain(table: "iptables-legacy filter", name: name, hook: hook))
+      chains.append(HostRules.Chain(table: table, name: name, hook: hook))
     }
     if let name = entry.errorName {
       // A chain of the user's begins behind the entry that names it; the last one is called ERROR.
       names[offset + entry.length] = name
-      chains.append(HostRules.Chain(table: "iptables-legacy filter", name: name))
+      chains.append(HostRules.Chain(table: table, name: name))
     } else if underflows.contains(offset) {
-      chains[chains.count - 1].policyDrops = entry.verdict == -1
+      // Nothing comes before the chain that it ends, unless the answer is damaged.
+      if !chains.isEmpty { chains[chains.count - 1].policyDrops = entry.verdict == -1 }
     } else if !chains.isEmpty {
       var rule = HostRules.Rule(tests: entry.tests)
       // A base chain's rules are numbered from 1, and so are those of the user's.
@@ -68,7 +74,26 @@ func legacyChains(information: ArraySlice<UInt8>, entries: ArraySlice<UInt8>) th
   return chains.filter { $0.name != "ERROR" }
 }
 
-/// struct ipt_entry with its matches and its target.
+/// Where the parts of struct ipt_entry and struct ip6t_entry are. Both begin with the addresses and their masks, the names of
+/// the links and their masks; then come the protocol, flags, what is inverted, the offsets of target and next entry.
+private struct LegacyLayout {
+  let family: AddressSet.Family
+  let size: Int
+  /// Of the links' names.
+  var names: Int { 4 * size }
+  var transport: Int { names + 64 }
+  var inversions: Int { family == .v4 ? 83 : 132 }
+  var targetOffset: Int { family == .v4 ? 88 : 140 }
+  /// Behind the counters.
+  var matches: Int { family == .v4 ? 112 : 168 }
+
+  init(_ family: AddressSet.Family) {
+    self.family = family
+    size = family.size
+  }
+}
+
+/// One entry with its matches and its target.
 private struct LegacyEntry {
   var length: Int
   var tests: [HostRules.Test] = []
@@ -77,16 +102,16 @@ private struct LegacyEntry {
   var verdict: Int32?
   var errorName: String?
 
-  init?(_ entries: ArraySlice<UInt8>, at offset: Int) {
+  init?(_ entries: ArraySlice<UInt8>, at offset: Int, _ layout: LegacyLayout) {
     let entry = entries.dropFirst(offset)
-    guard let targetOffset = entry.half(at: 88), let next = entry.half(at: 90), next >= 112, next <= entry.count,
-      targetOffset >= 112, Int(targetOffset) + 32 <= Int(next)
+    guard let targetOffset = entry.half(at: layout.targetOffset), let next = entry.half(at: layout.targetOffset + 2),
+      Int(next) <= entry.count, Int(targetOffset) >= layout.matches, Int(targetOffset) + 32 <= Int(next)
     else { return nil }
     length = Int(next)
     let data = entry.dropFirst(Int(targetOffset)).prefix(Int(next) - Int(targetOffset))
     target = data.dropFirst(2).prefix(29).text
-    readHeader(entry)
-    var place = 112
+    readHeader(entry, layout)
+    var place = layout.matches
     while place + 32 <= Int(targetOffset), let size = entry.half(at: place), size >= 32,
       place + Int(size) <= Int(targetOffset)
     {
@@ -98,9 +123,9 @@ private struct LegacyEntry {
     if target == "ERROR" { errorName = data.dropFirst(32).text }
   }
 
-  /// struct ipt_ip: source, destination, their masks; names and masks of both links; protocol, flags, inversions.
-  private mutating func readHeader(_ entry: ArraySlice<UInt8>) {
-    let inverted = entry.byte(at: 83) ?? 0
+  private mutating func readHeader(_ entry: ArraySlice<UInt8>, _ layout: LegacyLayout) {
+    let size = layout.size
+    let inverted = entry.byte(at: layout.inversions) ?? 0
     func bytes(_ start: Int, _ count: Int) -> [UInt8] { Array(entry.dropFirst(start).prefix(count)) }
     func add(_ field: HostRules.Field, _ value: [UInt8], mask: [UInt8], inversion: UInt8) {
       guard mask.contains(where: { $0 != 0 }) else { return }
@@ -110,11 +135,12 @@ private struct LegacyEntry {
           .masked(field, mask: mask, xor: zeros), inverted & inversion == 0 ? .equal : .notEqual,
           zip(value, mask).map { $0 & $1 }))
     }
-    add(.source(count: 4), bytes(0, 4), mask: bytes(8, 4), inversion: 8)
-    add(.destination(count: 4), bytes(4, 4), mask: bytes(12, 4), inversion: 16)
-    add(.input, bytes(16, 16), mask: bytes(48, 16), inversion: 1)
-    add(.output, bytes(32, 16), mask: bytes(64, 16), inversion: 2)
-    if let transport = entry.half(at: 80), transport != 0 {
+    let (source, destination) = layout.family == .v4 ? (12, 16) : (8, 24)
+    add(.network(offset: source, count: size), bytes(0, size), mask: bytes(2 * size, size), inversion: 8)
+    add(.network(offset: destination, count: size), bytes(size, size), mask: bytes(3 * size, size), inversion: 16)
+    add(.input, bytes(layout.names, 16), mask: bytes(layout.names + 32, 16), inversion: 1)
+    add(.output, bytes(layout.names + 16, 16), mask: bytes(layout.names + 48, 16), inversion: 2)
+    if let transport = entry.half(at: layout.transport), transport != 0 {
       let value = [UInt8(truncatingIfNeeded: transport)]
       tests.append(.compare(.transport, inverted & 64 == 0 ? .equal : .notEqual, value))
     }

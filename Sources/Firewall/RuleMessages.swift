@@ -47,6 +47,15 @@ extension MessageWriter {
       loadMeta(.inputName, into: firstRegister)
       loadCaller(from: 4)
       lookUp(set, isInverted: true)
+    case .caller6Not(let set):
+      isIPv6()
+      loadCaller6(from: 0)
+      lookUp(set, isInverted: true)
+    case .caller6ByLinkNot(let set):
+      isIPv6()
+      loadMeta(.inputName, into: firstRegister)
+      loadCaller6(from: 4)
+      lookUp(set, isInverted: true)
     case .answersByExtension:
       expression("match") {
         $0.attribute(1, text: "conntrack")
@@ -151,6 +160,14 @@ extension MessageWriter {
     load(.network, offset: 12, count: 4, into: register)
     loadMeta(.transport, into: register + 1)
     load(.transport, offset: 2, count: 2, into: register + 2)
+  }
+
+  /// The same of IPv6, whose addresses take four registers.
+  private mutating func loadCaller6(from part: Int) {
+    let register = firstParts[0] + UInt32(part)
+    load(.network, offset: 8, count: 16, into: register)
+    loadMeta(.transport, into: register + 4)
+    load(.transport, offset: 2, count: 2, into: register + 5)
   }
 
   /// In a table of family inet a packet is asked first whether it is IPv4 at all.

@@ -80,9 +80,7 @@ struct RuleReader {
   private func payload(_ data: Attributes) -> HostRules.Field {
     let (base, offset, count) = (data.number(2), data.number(3), Int(data.number(4) ?? 0))
     return switch (base, offset) {
-    case (1, 12) where count <= 4: .source(count: count)
-    case (1, 16) where count <= 4: .destination(count: count)
-    case (1, 9) where count == 1: .transport
+    case (1, let offset?) where offset < 40 && (1...16).contains(count): .network(offset: Int(offset), count: count)
     case (2, 2) where count == 2: .destinationPort
     case (2, 13) where count == 1: .flags
     default: .unknown
@@ -109,6 +107,7 @@ struct RuleReader {
   private func size(_ field: HostRules.Field) -> Int {
     switch field {
     case .input, .output: 16
+    case .network(_, let count): count
     case .masked(let inner, _, _): size(inner)
     default: 4
     }

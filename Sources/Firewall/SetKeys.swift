@@ -97,7 +97,7 @@ extension FirewallSet {
     case .interfaces(let names): return names.map { SetKey(bytes: interfaceKey($0)) }
     case .interfacePairs(let pairs):
       return pairs.map { SetKey(bytes: interfaceKey($0.input) + interfaceKey($0.output)) }
-    case .callers(let callers), .callersByLink(let callers):
+    case .callers(let callers), .callersByLink(let callers), .callers6(let callers), .callers6ByLink(let callers):
       return callers.map { caller in
         let link = caller.link.map { interfaceKey($0) } ?? []
         let rest = [caller.transport.number, 0, 0, 0] + portBytes(caller.port)

@@ -65,7 +65,7 @@ extension MessageWriter {
     func one(_ type: UInt16, _ flags: RequestFlags, _ body: (inout MessageWriter) -> Void) {
       start = bytes.count
       message(type, [.request, flags], sequence: next) {
-        $0.tableHeader(family: change.family == .ip ? 2 : inetFamily)
+        $0.tableHeader(family: change.family == .inet ? inetFamily : change.family == .ip ? 2 : 10)
         body(&$0)
       }
       next &+= 1
@@ -162,11 +162,15 @@ extension MessageWriter {
       case .prefixes6: (8, 16, 4, 2)
       case .callers: (7 << 12 | 12 << 6 | 13, 12, 0x84, 0)  // NFT_SET_INTERVAL | NFT_SET_CONCAT
       case .callersByLink: (41 << 18 | 7 << 12 | 12 << 6 | 13, 28, 0x84, 0)
+      case .callers6: (8 << 12 | 12 << 6 | 13, 24, 0x84, 0)
+      case .callers6ByLink: (41 << 18 | 8 << 12 | 12 << 6 | 13, 40, 0x84, 0)
       }
     let parts: [UInt32] =
       switch set.elements {
       case .callers: [4, 1, 2]
       case .callersByLink: [16, 4, 1, 2]
+      case .callers6: [16, 1, 2]
+      case .callers6ByLink: [16, 16, 1, 2]
       default: []
       }
     attribute(2, text: set.name)

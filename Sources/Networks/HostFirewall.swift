@@ -19,16 +19,20 @@ struct HostFirewall {
 
   /// Whether it is the rules about forwarding that open and close published ports here, as ufw's do. Where they let all pass
   /// that somebody has translated, as firewalld's do, or there are none, those about what comes in decide.
-  func forwardingDecides(from link: String) -> Bool {
-    rules.ruling(
-      Flow(from: link, to: HostFirewall.someLink, destination: IPv4Address(192, 0, 2, 1), port: 1, isTranslated: true)
+  func forwardingDecides(from link: String, _ family: AddressSet.Family) -> Bool {
+    // Addresses of examples (RFC 5737, RFC 3849).
+    let somebody: IPAddress =
+      family == .v4 ? .v4(IPv4Address(192, 0, 2, 1)) : .v6(IPv6Address(value: 0x2001_0db8 << 96 | 1))
+    return rules.ruling(
+      Flow(
+        from: link, to: HostFirewall.someLink, family: family, destination: somebody, port: 1, isTranslated: true)
     ).accepted.isEmpty
   }
 
   /// Who may call the port by that link, so far as rules about what comes in say so.
   func ruling(on entry: PortEntry, from link: String) -> Ruling {
     var flow = Flow(
-      from: link, transport: entry.transport.number, destination: entry.address?.v4, port: entry.port)
+      from: link, transport: entry.transport.number, family: entry.family, destination: entry.address, port: entry.port)
     flow.inputIndex = index(link)
     return rules.ruling(flow)
   }
@@ -36,10 +40,16 @@ struct HostFirewall {
   /// The same for the rules about forwarding, which see the container's end of it.
   func forwardRuling(on entry: PortEntry, from link: String, to bridge: String) -> Ruling {
     var flow = Flow(
-      from: link, to: bridge, transport: entry.transport.number, destination: entry.container.v4,
+      from: link, to: bridge, transport: entry.transport.number, family: entry.family, destination: entry.container,
       port: entry.containerPort, isTranslated: true)
     flow.inputIndex = index(link)
     return rules.ruling(flow)
+  }
+
+  /// By those that decide.
+  func decidingRuling(on entry: PortEntry, from link: String, to bridge: String) -> (Ruling, isForward: Bool) {
+    forwardingDecides(from: link, entry.family)
+      ? (forwardRuling(on: entry, from: link, to: bridge), true) : (ruling(on: entry, from: link), false)
   }
 
   private func index(_ name: String) -> UInt32? {
@@ -59,60 +69,87 @@ struct HostFirewall {
     var callers: [Caller] = []
     var isClosing = false
     let names = links.map(\.name)
-    let deciding = Set((names + [HostFirewall.someLink]).filter(forwardingDecides))
+    let all = names + [HostFirewall.someLink]
+    let deciding = [AddressSet.Family.v4, .v6].map { family in Set(all.filter { forwardingDecides(from: $0, family) }) }
     // One rule set for all addresses of the host: of two entries for one port the stricter counts.
     var accepted: [GateKey: [String: AddressSet]] = [:]
-    for entry in ports where entry.container.v4 != nil && entry.address?.isLoopback != true {
-      let key = GateKey(transport: entry.transport, port: entry.port)
-      for link in names + [HostFirewall.someLink] {
-        let sources = deciding.contains(link) ? AddressSet.all : ruling(on: entry, from: link).accepted
+    for entry in ports where entry.address?.isLoopback != true {
+      let key = GateKey(isIPv6: entry.family == .v6, transport: entry.transport, port: entry.port)
+      for link in all {
+        let isForwarding = deciding[key.isIPv6 ? 1 : 0].contains(link)
+        let sources = isForwarding ? AddressSet.all(entry.family) : ruling(on: entry, from: link).accepted
         if !sources.isAll { isClosing = true }
-        let before = accepted[key]?[link] ?? .all
+        let before = accepted[key]?[link] ?? .all(entry.family)
         accepted[key, default: [:]][link] = before.intersection(sources)
       }
     }
     for (key, byLink) in accepted.sorted(by: { $0.key < $1.key }) {
-      let common = byLink.values.reduce(AddressSet.all) { $0.intersection($1) }
+      let family: AddressSet.Family = key.isIPv6 ? .v6 : .v4
+      let common = byLink.values.reduce(AddressSet.all(family)) { $0.intersection($1) }
       func add(_ sources: AddressSet, _ link: String?) {
         callers += sources.bounds.map { Caller(link: link, $0.first, $0.last, key.transport, port: key.port) }
       }
       add(common, nil)
-      for name in names.sorted() { add((byLink[name] ?? .none).subtracting(common), name) }
+      for name in names.sorted() { add((byLink[name] ?? .none(family)).subtracting(common), name) }
     }
     return (callers, isClosing)
   }
 
   private struct GateKey: Hashable, Comparable {
+    var isIPv6: Bool
     var transport: PortEntry.Transport
     var port: UInt16
     static func < (one: GateKey, two: GateKey) -> Bool {
-      (one.transport.rawValue, one.port) < (two.transport.rawValue, two.port)
+      (one.isIPv6 ? 6 : 4, one.transport.rawValue, one.port) < (two.isIPv6 ? 6 : 4, two.transport.rawValue, two.port)
     }
   }
 
   // MARK: - Out
 
-  /// A packet that a container of the network sends to somewhere outside, or what is answered.
-  private func ways(of member: Ruleset.Member, by link: String) -> (out: Ruling, back: Ruling) {
-    let outside = IPv4Address(1, 1, 1, 1)
-    var out = Flow(from: member.bridge, to: link, destination: outside, port: 443)
-    out.outputIndex = index(link)
-    let someone = IPv4Address(value: member.subnet.first.value + 2)
-    var back = Flow(from: link, to: member.bridge, destination: someone, port: 50_000)
-    back.isAnswer = true
-    back.inputIndex = index(link)
-    return (
-      rules.ruling(out, sources: AddressSet(member.subnet)),
-      rules.ruling(back, sources: AddressSet(IPv4Prefix(outside, length: 32)))
-    )
+  /// The network's prefixes, and somebody outside who is called.
+  private func sides(_ member: Ruleset.Member) -> [(inside: AddressSet, someone: IPAddress, outside: IPAddress)] {
+    var sides: [(inside: AddressSet, someone: IPAddress, outside: IPAddress)] = [
+      (
+        AddressSet(member.subnet), .v4(IPv4Address(value: member.subnet.first.value + 2)), .v4(IPv4Address(1, 1, 1, 1))
+      )
+    ]
+    if let subnet = member.subnet6 {
+      let outside = IPv6Address(value: 0x2606_4700_4700 << 80 | 0x1111)
+      sides.append((AddressSet(subnet), .v6(IPv6Address(value: subnet.first.value + 2)), .v6(outside)))
+    }
+    return sides
+  }
+
+  /// What stops a packet that a container of the network sends to somewhere outside, or what is answered.
+  private func ways(of member: Ruleset.Member, by link: String) -> (out: [RulePlace], back: [RulePlace]) {
+    var found: (out: [RulePlace], back: [RulePlace]) = ([], [])
+    for side in sides(member) {
+      var out = Flow(
+        from: member.bridge, to: link, family: side.inside.family, destination: side.outside, port: 443)
+      out.outputIndex = index(link)
+      var back = Flow(
+        from: link, to: member.bridge, family: side.inside.family, destination: side.someone, port: 50_000)
+      back.isAnswer = true
+      back.inputIndex = index(link)
+      let outside: AddressSet =
+        switch side.outside {
+        case .v4(let address): AddressSet(IPv4Prefix(address, length: 32))
+        case .v6(let address): AddressSet(IPv6Prefix(address, length: 128))
+        }
+      found.out += rules.ruling(out, sources: side.inside).obstacles
+      found.back += rules.ruling(back, sources: outside).obstacles
+    }
+    return found
   }
 
   /// What stops containers of one network from reaching each other.
   func obstaclesWithin(_ member: Ruleset.Member) -> [RulePlace] {
     guard filtersBridges else { return [] }
-    let someone = IPv4Address(value: member.subnet.first.value + 2)
-    let flow = Flow(from: member.bridge, to: member.bridge, destination: someone, port: 50_000)
-    return rules.ruling(flow, sources: AddressSet(member.subnet)).obstacles
+    return sides(member).flatMap { side in
+      let flow = Flow(
+        from: member.bridge, to: member.bridge, family: side.inside.family, destination: side.someone, port: 50_000)
+      return rules.ruling(flow, sources: side.inside).obstacles
+    }
   }
 
   private struct Outlet: Hashable {
@@ -135,14 +172,14 @@ struct HostFirewall {
       }
       for link in links.map(\.name) where !member.isInternal {
         let ways = ways(of: member, by: link)
-        for place in ways.out.obstacles where place.isOurs {
+        for place in ways.out where place.isOurs {
           wanted.append(
             Outlet(
               place: place,
               rule: FirewallRule([.inputIs(member.bridge)], .accept, comment: "\(table): \(member.bridge) reaches out"))
           )
         }
-        for place in ways.back.obstacles where place.isOurs {
+        for place in ways.back where place.isOurs {
           wanted.append(
             Outlet(
               place: place,
@@ -190,7 +227,7 @@ struct HostFirewall {
       // Closed by one link of several may be meant; closed by all is not.
       let places = names.map { link in
         let ways = ways(of: member, by: link)
-        return (ways.out.obstacles + ways.back.obstacles).first { !$0.isOurs }
+        return (ways.out + ways.back).first { !$0.isOurs }
       }
       if let place = places.first ?? nil, !places.contains(nil), place.isPlain {
         found.append(HostObstacle(bridge: member.bridge, port: nil, isForward: true, place: place))
@@ -203,9 +240,7 @@ struct HostFirewall {
   func obstacle(on entry: PortEntry, to bridge: String) -> HostObstacle? {
     var first: HostObstacle?
     for link in links.map(\.name) {
-      let isForward = forwardingDecides(from: link)
-      let ruling =
-        isForward ? forwardRuling(on: entry, from: link, to: bridge) : ruling(on: entry, from: link)
+      let (ruling, isForward) = decidingRuling(on: entry, from: link, to: bridge)
       guard ruling.accepted.isEmpty, let place = ruling.obstacles.first, place.isPlain else { return nil }
       if first == nil { first = HostObstacle(bridge: bridge, port: entry, isForward: isForward, place: place) }
     }
@@ -216,7 +251,7 @@ struct HostFirewall {
 extension RulePlace {
   /// What stops a container there is only that nobody has thought of it: the end of a chain of nf_tables.
   var isOurs: Bool {
-    isCatchAll && !table.hasPrefix("iptables-legacy")
+    isCatchAll && !table.hasPrefix("iptables-legacy") && !table.hasPrefix("ip6tables-legacy")
   }
 
   /// A name with a space or a line end in it would be lines of somebody's choice in our file.
@@ -224,4 +259,8 @@ extension RulePlace {
     [chain, base].allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { $0 > 32 && $0 < 127 } }
       && table.utf8.allSatisfy { $0 >= 32 && $0 < 127 && $0 != UInt8(ascii: ":") }
   }
+}
+
+extension PortEntry {
+  var family: AddressSet.Family { container.v4 == nil ? .v6 : .v4 }
 }

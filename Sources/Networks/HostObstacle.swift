@@ -65,12 +65,17 @@ extension RulePlace {
       ?? "nft add rule \(table) \(chain) \(match) \(verdict)"
   }
 
+  private var program: String {
+    let isIPv6 = table.hasPrefix("ip6")
+    return tool == .legacy ? (isIPv6 ? "ip6tables-legacy" : "iptables-legacy") : isIPv6 ? "ip6tables" : "iptables"
+  }
+
   func cureForInput(_ port: PortEntry) -> String {
     switch tool {
     case .ufw: "ufw allow \(port.port)/\(port.transport)"
     case .firewalld: "firewall-cmd --add-port=\(port.port)/\(port.transport), and once more with --permanent"
-    case .iptables: "iptables -I INPUT -p \(port.transport) --dport \(port.port) -j ACCEPT"
-    case .legacy: "iptables-legacy -I INPUT -p \(port.transport) --dport \(port.port) -j ACCEPT"
+    case .iptables: "\(program) -I INPUT -p \(port.transport) --dport \(port.port) -j ACCEPT"
+    case .legacy: "\(program) -I INPUT -p \(port.transport) --dport \(port.port) -j ACCEPT"
     case .nft: nft("\(port.transport) dport \(port.port)")
     }
   }
@@ -79,11 +84,10 @@ extension RulePlace {
     switch tool {
     case .ufw: "ufw route allow out on \(bridge) to any port \(port.containerPort) proto \(port.transport)"
     case .firewalld:
-      "firewall-cmd --direct --add-rule ipv4 filter FORWARD 0 -o \(bridge) -p \(port.transport) --dport "
+      "firewall-cmd --direct --add-rule \(port.container.v4 == nil ? "ipv6" : "ipv4") filter FORWARD 0 -o \(bridge) -p \(port.transport) --dport "
         + "\(port.containerPort) -j ACCEPT"
-    case .iptables: "iptables -I FORWARD -o \(bridge) -p \(port.transport) --dport \(port.containerPort) -j ACCEPT"
-    case .legacy:
-      "iptables-legacy -I FORWARD -o \(bridge) -p \(port.transport) --dport \(port.containerPort) -j ACCEPT"
+    case .iptables, .legacy:
+      "\(program) -I FORWARD -o \(bridge) -p \(port.transport) --dport \(port.containerPort) -j ACCEPT"
     case .nft: nft("oifname \"\(bridge)\" \(port.transport) dport \(port.containerPort)")
     }
   }
@@ -93,11 +97,8 @@ extension RulePlace {
     case .ufw: "ufw route allow in on \(bridge)"
     case .firewalld: "firewall-cmd --zone=trusted --add-interface=\(bridge), and once more with --permanent"
     case .iptables, .legacy:
-      {
-        let program = tool == .legacy ? "iptables-legacy" : "iptables"
-        return "\(program) -I FORWARD -i \(bridge) -j ACCEPT && \(program) -I FORWARD -o \(bridge) -m conntrack "
-          + "--ctstate ESTABLISHED,RELATED -j ACCEPT"
-      }()
+      "\(program) -I FORWARD -i \(bridge) -j ACCEPT && \(program) -I FORWARD -o \(bridge) -m conntrack "
+        + "--ctstate ESTABLISHED,RELATED -j ACCEPT"
     case .nft:
       "nft insert rule \(table) \(base) iifname \"\(bridge)\" accept && nft insert rule \(table) \(base) oifname "
         + "\"\(bridge)\" ct state established,related accept"

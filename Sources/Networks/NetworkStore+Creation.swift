@@ -168,7 +168,7 @@ extension NetworkStore {
   }
 
   /// A unique local prefix (RFC 4193): fd, 40 bits by chance, which are the identifier's first, and subnet 0 of it.
-  private func chooseSubnet6(_ identifier: String, replacing: String?) throws(NetworkError) -> IPv6Prefix {
+  func chooseSubnet6(_ identifier: String, replacing: String?) throws(NetworkError) -> IPv6Prefix {
     let taken = try taken6(except: replacing)
     for attempt in 0..<5 {
       let digits = identifier.dropFirst(attempt * 10).prefix(10)
@@ -183,7 +183,7 @@ extension NetworkStore {
     throw NetworkError(.conflict, "no unique local prefix is free")
   }
 
-  private func taken6(except name: String?, routes: Bool = true) throws(NetworkError) -> [TakenPrefix6] {
+  func taken6(except name: String?, routes: Bool = true) throws(NetworkError) -> [TakenPrefix6] {
     let networks = try all().filter { $0.name != name }
     return try describing("cannot read the host's IPv6 routes") { () throws(Fault) in
       try takenPrefixes6(networks: networks, routes: routes)

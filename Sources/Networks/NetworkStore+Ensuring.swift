@@ -67,23 +67,39 @@ extension NetworkStore {
     return try preparation(of: network, recording: steps, lock: lock)
   }
 
-  /// After a boot the host may have other routes than when the subnet was chosen.
+  /// After a boot the host may have other routes than when the subnets were chosen.
   private func refuseCollision(_ network: inout Network, _ steps: inout [Step]) throws(NetworkError) {
     guard network.driver == .bridge, steps.isEmpty, try bridge(of: network) == nil else { return }
-    let taken = try collisions(for: network.subnet, except: network.name)
-    guard let obstacle = taken.first else { return }
+    let obstacle = try collisions(for: network.subnet, except: network.name).first
+    let obstacle6 = try network.subnet6.flatMap { subnet throws(NetworkError) in
+      try taken6(except: network.name).first { $0.prefix.overlaps(subnet) }
+    }
+    guard obstacle != nil || obstacle6 != nil else { return }
     // Containers that run keep their addresses, so only an empty network may move.
     let isEmpty = try leases(of: network).isEmpty
-    guard network.isSubnetChosen && isEmpty else {
-      throw NetworkError(
-        .conflict, "the subnet \(network.subnet) of network \(network.name) is taken by now by \(obstacle.holder)",
-        hint: "skiff network rm \(network.name), and create it again with another --subnet")
+    if let obstacle, !network.isSubnetChosen || !isEmpty {
+      throw taken(network, "\(network.subnet)", by: obstacle.holder)
     }
-    let request = NetworkOptions(name: network.name)
-    let other = try newNetwork(request, replacing: network.name)
-    network.subnet = other.subnet
-    network.gateway = other.gateway
+    if let obstacle6, !network.isSubnet6Chosen || !isEmpty {
+      throw taken(network, network.subnet6?.description ?? "", by: obstacle6.holder)
+    }
+    if obstacle != nil {
+      let other = try newNetwork(NetworkOptions(name: network.name), replacing: network.name)
+      network.subnet = other.subnet
+      network.gateway = other.gateway
+    }
+    if obstacle6 != nil {
+      let subnet6 = try chooseSubnet6(network.identifier, replacing: network.name)
+      network.subnet6 = subnet6
+      network.gateway6 = IPv6Address(value: subnet6.first.value + 1)
+    }
     steps = recordSteps(network)
+  }
+
+  private func taken(_ network: Network, _ subnet: String, by holder: String) -> NetworkError {
+    NetworkError(
+      .conflict, "the subnet \(subnet) of network \(network.name) is taken by now by \(holder)",
+      hint: "skiff network rm \(network.name), and create it again with another --subnet")
   }
 
   func bridge(of network: Network) throws(NetworkError) -> Link? {

@@ -103,8 +103,7 @@ extension NetworkStore {
   func warnings(for claims: [PortClaim], _ bridge: String, _ host: HostFirewall) -> [String] {
     guard !host.rules.isEmpty else { return [] }
     return claims.compactMap { claim in
-      guard claim.port.address.v4 != nil, !claim.port.address.isLoopback,
-        let obstacle = host.obstacle(on: claim.entry, to: bridge)
+      guard !claim.port.address.isLoopback, let obstacle = host.obstacle(on: claim.entry, to: bridge)
       else { return nil }
       return "port \(claim.port.hostEnd)/\(claim.port.transport) is closed to other machines: "
         + "\(obstacle.place.words); to open it: " + obstacle.cure(bridge: obstacle.bridge)

@@ -20,11 +20,16 @@ struct ProbeScene: ~Copyable {
   let bridge: String
   let here: IPv4Address
   let there: IPv4Address
+  /// Of a machine that has IPv6 too.
+  let here6: IPv6Address
+  let there6: IPv6Address
   let stranger: Descriptor
   let neighbour: Descriptor
   let other: Descriptor
   /// The gateway of the other network: this host, as a container there sees it.
   let otherGateway: IPv4Address
+  /// Nil where that network has no IPv6.
+  let otherGateway6: IPv6Address?
   private let names: [String]
   private let madeNetwork: String?
 
@@ -37,12 +42,15 @@ struct ProbeScene: ~Copyable {
     // For measurements within a network, by RFC 2544: nobody's LAN.
     let base = IPv4Address(198, 18, UInt8(truncatingIfNeeded: number), 0).value
     let (here, there) = (IPv4Address(value: base + 1), IPv4Address(value: base + 2))
+    // The same by RFC 5180: 2001:2::/48.
+    let base6 = UInt128(0x2001_0002) << 96 | UInt128(number) << 64
+    let (here6, there6) = (IPv6Address(value: base6 + 1), IPv6Address(value: base6 + 2))
     let names = [1, 2].map { hexadecimal(UInt64(number), digits: 7) + "\($0)" + String(repeating: "f", count: 56) }
     var madeNetwork: String?
     do throws(NetworkError) {
       let stranger = try describing("cannot make a test machine") { () throws(Fault) in
         ProbeScene.sweep()
-        return try ProbeScene.machine(bridge, here, there)
+        return try ProbeScene.machine(bridge, (here, there), network.subnet6 == nil ? nil : (here6, there6))
       }
       let neighbour = try ProbeScene.container(names[0], on: network.name, store, isAlive)
       var aside = try store.all().first { $0.name != network.name && !$0.isInternal }
@@ -54,6 +62,7 @@ struct ProbeScene: ~Copyable {
       guard let aside else { throw NetworkError(.host, "no other network could be made") }
       other = try ProbeScene.container(names[1], on: aside.name, store, isAlive)
       otherGateway = aside.gateway
+      otherGateway6 = aside.gateway6
       self.stranger = stranger
       self.neighbour = neighbour
     } catch {
@@ -64,6 +73,8 @@ struct ProbeScene: ~Copyable {
     self.bridge = bridge
     self.here = here
     self.there = there
+    self.here6 = here6
+    self.there6 = there6
     self.names = names
     self.madeNetwork = madeNetwork
   }
@@ -102,11 +113,14 @@ struct ProbeScene: ~Copyable {
 
   /// Its loopback stays down: so it sends to us what is for 127.0.0.1, as somebody does who means harm.
   private static func machine(
-    _ bridge: String, _ here: IPv4Address, _ there: IPv4Address
+    _ bridge: String, _ ends: (here: IPv4Address, there: IPv4Address),
+    _ ends6: (here: IPv6Address, there: IPv6Address)?
   ) throws(Fault) -> Descriptor {
+    let (here, there) = ends
     let namespace = try namespace()
     try Firewall.perform(.makeBridge(name: bridge, mac: MacAddress(for: here)))
     try Firewall.perform(.addAddress(LinkName(bridge), IPv4Prefix(here, length: 30)))
+    if let ends6 { try Firewall.perform(.addAddress6(LinkName(bridge), IPv6Prefix(ends6.here, length: 64))) }
     try Firewall.perform(.setUp(LinkName(bridge)))
     let cable = VethPair(host: bridge + "c", bridge: bridge, peer: "eth0", peerMac: MacAddress(for: there))
     try Firewall.perform(.makeVeth(cable), container: namespace.borrowed)
@@ -114,6 +128,10 @@ struct ProbeScene: ~Copyable {
       try Firewall.perform(.addAddress("eth0", IPv4Prefix(there, length: 30)))
       try Firewall.perform(.setUp("eth0"))
       try Firewall.perform(.addDefaultRoute(gateway: here, "eth0"))
+      if let ends6 {
+        try Firewall.perform(.addAddress6("eth0", IPv6Prefix(ends6.there, length: 64)))
+        try Firewall.perform(.addDefaultRoute6(gateway: ends6.here, "eth0"))
+      }
     }
     return namespace
   }
@@ -142,19 +160,23 @@ struct Answerer: ~Copyable {
   let transport: PortEntry.Transport
   let port: UInt16
 
-  init(_ transport: PortEntry.Transport, port: UInt16, in place: BorrowedDescriptor) throws(Fault) {
+  init(
+    _ transport: PortEntry.Transport, port: UInt16, isIPv6: Bool = false, in place: BorrowedDescriptor
+  ) throws(Fault) {
     var found = port
     socket = try insideNetwork(of: place) { () throws(Fault) -> Descriptor? in
-      let socket = try makeSocket(.ipv4, transport == .udp ? .datagram : .stream, nonBlocking: true)
+      let socket = try makeSocket(
+        isIPv6 ? .ipv6 : .ipv4, transport == .udp ? .datagram : .stream, nonBlocking: true)
+      if isIPv6 { try socket.borrowed.takeIPv6Alone() }
       if transport == .tcp { try socket.borrowed.reuseAddress() }
       do throws(Fault) {
-        try socket.borrowed.bind(.ipv4(IPv4Address(value: 0), port: port))
+        try socket.borrowed.bind(.internet(isIPv6 ? .anyIPv6 : .anyIPv4, port: port))
         if transport == .tcp { try socket.borrowed.listen() }
       } catch {
         guard error.errno == .addressInUse else { throw error }
         return nil
       }
-      found = try socket.borrowed.localAddress().ipv4?.port ?? port
+      found = try socket.borrowed.localAddress().port ?? port
       return socket
     }
     self.transport = transport
@@ -163,7 +185,7 @@ struct Answerer: ~Copyable {
 
   /// A cable that has just been plugged in may lose what comes first: what is to work is tried again.
   borrowing func isReached(
-    from place: BorrowedDescriptor?, at address: IPv4Address, port: UInt16, isExpected: Bool
+    from place: BorrowedDescriptor?, at address: IPAddress, port: UInt16, isExpected: Bool
   ) -> Bool? {
     var passed = isReached(from: place, at: address, port: port)
     if isExpected, passed == false { passed = isReached(from: place, at: address, port: port) }
@@ -171,7 +193,7 @@ struct Answerer: ~Copyable {
   }
 
   /// Nil where nobody could tell: a datagram to a program that may not answer.
-  borrowing func isReached(from place: BorrowedDescriptor?, at address: IPv4Address, port: UInt16) -> Bool? {
+  borrowing func isReached(from place: BorrowedDescriptor?, at address: IPAddress, port: UInt16) -> Bool? {
     switch transport {
     case .tcp: return connects(from: place, to: address, port)
     case .udp:
@@ -179,8 +201,8 @@ struct Answerer: ~Copyable {
       var buffer = [UInt8](repeating: 0, count: 16)
       while (try? socket.receive(into: &buffer)) != nil {}
       _ = try? inside(place) { () throws(Fault) in
-        let caller = try makeSocket(.ipv4, .datagram)
-        _ = try caller.borrowed.send([1], to: .ipv4(address, port: port))
+        let caller = try makeSocket(address.v4 == nil ? .ipv6 : .ipv4, .datagram)
+        _ = try caller.borrowed.send([1], to: .internet(address, port: port))
       }
       return ((try? poll(socket, .readable, milliseconds: 1500)) ?? []).contains(.readable)
     case .sctp: return nil
@@ -196,11 +218,11 @@ private func inside<Value: ~Copyable>(
 }
 
 /// Whether a connection comes about within a second and a half: time for one SYN to be sent again.
-func connects(from place: BorrowedDescriptor?, to address: IPv4Address, _ port: UInt16) -> Bool {
+func connects(from place: BorrowedDescriptor?, to address: IPAddress, _ port: UInt16) -> Bool {
   do throws(Fault) {
     return try inside(place) { () throws(Fault) in
-      let socket = try makeSocket(.ipv4, .stream, nonBlocking: true)
-      do throws(Fault) { try socket.borrowed.connect(.ipv4(address, port: port)) } catch {
+      let socket = try makeSocket(address.v4 == nil ? .ipv6 : .ipv4, .stream, nonBlocking: true)
+      do throws(Fault) { try socket.borrowed.connect(.internet(address, port: port)) } catch {
         guard error.errno == .inProgress else { return false }
       }
       guard try !poll(socket.borrowed, .writable, milliseconds: 1500).isEmpty else { return false }
@@ -216,8 +238,8 @@ extension NetworkStore {
   ///
   /// - Parameter place: the container's network namespace.
   package func verify(
-    _ ports: [PublishedPort], in place: BorrowedDescriptor, at address: IPv4Address, on network: Network,
-    isAlive: (String) -> Bool
+    _ ports: [PublishedPort], in place: BorrowedDescriptor, at address: IPv4Address, _ address6: IPv6Address?,
+    on network: Network, isAlive: (String) -> Bool
   ) throws(NetworkError) -> [Trial] {
     let scene = try ProbeScene(self, beside: network, isAlive: isAlive)
     defer { scene.remove() }
@@ -225,60 +247,79 @@ extension NetworkStore {
       var trials: [Trial] = []
       var socket = try FirewallSocket()
       let host = try readHost(&socket)
-      for port in ports { try verify(port, in: place, at: address, on: network, scene, host, &trials) }
-      let hidden = try Answerer(.tcp, port: 0, in: place)
-      func call(_ who: String, _ from: BorrowedDescriptor?, _ isExpected: Bool) {
-        guard let passed = hidden.isReached(from: from, at: address, port: hidden.port, isExpected: isExpected) else {
-          return
-        }
-        trials.append(
-          Trial(who: who, target: "\(address):\(hidden.port)", isExpected: isExpected, hasPassed: passed))
+      let addresses = [IPAddress.v4(address)] + [address6.map { .v6($0) }].compactMap { $0 }
+      for port in ports {
+        guard let inner = addresses.first(where: { ($0.v6 == nil) == (port.address.v6 == nil) }) else { continue }
+        try verify(port, in: place, at: inner, on: network, scene, host, &trials)
       }
-      call("this host", nil, true)
-      call("its network", scene.neighbour.borrowed, true)
-      call("other network", scene.other.borrowed, false)
-      call("other machine", scene.stranger.borrowed, false)
-      let outside = try Answerer(.tcp, port: 0, in: scene.stranger.borrowed)
-      let isOut = !network.isInternal && host.obstacles(for: [.init(network)]).isEmpty
-      trials.append(
-        Trial(
-          who: "its own calls", target: "\(scene.there):\(outside.port)", isExpected: isOut,
-          hasPassed: connects(from: place, to: scene.there, outside.port)
-            || (isOut && connects(from: place, to: scene.there, outside.port))))
+      for inner in addresses { try verifyHidden(in: place, at: inner, on: network, scene, host, &trials) }
       return trials
     }
   }
 
+  /// What is not published, and the container's own calls.
+  private func verifyHidden(
+    in place: BorrowedDescriptor, at address: IPAddress, on network: Network, _ scene: borrowing ProbeScene,
+    _ host: HostFirewall, _ trials: inout [Trial]
+  ) throws(Fault) {
+    let isIPv6 = address.v6 != nil
+    let hidden = try Answerer(.tcp, port: 0, isIPv6: isIPv6, in: place)
+    func call(_ who: String, _ from: BorrowedDescriptor?, _ isExpected: Bool) {
+      guard let passed = hidden.isReached(from: from, at: address, port: hidden.port, isExpected: isExpected) else {
+        return
+      }
+      trials.append(
+        Trial(who: who, target: "\(address.endWord):\(hidden.port)", isExpected: isExpected, hasPassed: passed))
+    }
+    call("this host", nil, true)
+    call("its network", scene.neighbour.borrowed, true)
+    call("other network", scene.other.borrowed, false)
+    call("other machine", scene.stranger.borrowed, false)
+    let there: IPAddress = isIPv6 ? .v6(scene.there6) : .v4(scene.there)
+    let outside = try Answerer(.tcp, port: 0, isIPv6: isIPv6, in: scene.stranger.borrowed)
+    let isOut = !network.isInternal && host.obstacles(for: [.init(network)]).isEmpty
+    trials.append(
+      Trial(
+        who: "its own calls", target: "\(there.endWord):\(outside.port)", isExpected: isOut,
+        hasPassed: connects(from: place, to: there, outside.port)
+          || (isOut && connects(from: place, to: there, outside.port))))
+  }
+
   private func verify(
-    _ port: PublishedPort, in place: BorrowedDescriptor, at address: IPv4Address, on network: Network,
+    _ port: PublishedPort, in place: BorrowedDescriptor, at address: IPAddress, on network: Network,
     _ scene: borrowing ProbeScene, _ host: HostFirewall, _ trials: inout [Trial]
   ) throws(Fault) {
-    let answerer = try Answerer(port.transport, port: port.containerPort, in: place)
+    let isIPv6 = address.v6 != nil
+    let answerer = try Answerer(port.transport, port: port.containerPort, isIPv6: isIPv6, in: place)
     let isLocal = port.address.isLoopback
-    func call(_ who: String, _ from: BorrowedDescriptor?, _ target: IPv4Address, _ number: UInt16, _ isExpected: Bool) {
+    func call(_ who: String, _ from: BorrowedDescriptor?, _ target: IPAddress, _ number: UInt16, _ isExpected: Bool) {
       guard let passed = answerer.isReached(from: from, at: target, port: number, isExpected: isExpected) else {
         return
       }
       trials.append(
         Trial(
-          who: who, target: "\(target):\(number)/\(port.transport)", isExpected: isExpected, hasPassed: passed))
+          who: who, target: "\(target.endWord):\(number)/\(port.transport)", isExpected: isExpected, hasPassed: passed))
     }
     let entry = port.entry(to: address)
-    let own = entry.address?.v4
-    let rulings =
-      host.forwardingDecides(from: scene.bridge)
-      ? host.forwardRuling(on: entry, from: scene.bridge, to: network.bridge)
-      : host.ruling(on: entry, from: scene.bridge)
-    let loopback = IPv4Address(127, 0, 0, 1)
-    call("this host", nil, own ?? loopback, port.hostPort, true)
+    let own = entry.address
+    let (ruling, _) = host.decidingRuling(on: entry, from: scene.bridge, to: network.bridge)
+    let (here, there): (IPAddress, IPAddress) =
+      isIPv6 ? (.v6(scene.here6), .v6(scene.there6)) : (.v4(scene.here), .v4(scene.there))
+    let loopback = IPAddress.v4(IPv4Address(127, 0, 0, 1))
+    // There is no loopback of IPv6 that leads to a container.
+    call("this host", nil, own ?? (isIPv6 ? here : loopback), port.hostPort, true)
     call(
-      "other machine", scene.stranger.borrowed, own ?? scene.here, port.hostPort,
-      !isLocal && rulings.accepted.contains(scene.there))
-    if own == nil { call("other machine", scene.stranger.borrowed, loopback, port.hostPort, false) }
+      "other machine", scene.stranger.borrowed, own ?? here, port.hostPort,
+      !isLocal && ruling.accepted.contains(there))
+    if own == nil && !isIPv6 { call("other machine", scene.stranger.borrowed, loopback, port.hostPort, false) }
     call("its network", scene.neighbour.borrowed, address, port.containerPort, true)
     guard !isLocal else { return }
-    call("its network", scene.neighbour.borrowed, own ?? network.gateway, port.hostPort, true)
-    call("other network", scene.other.borrowed, own ?? scene.otherGateway, port.hostPort, true)
+    let gateway: IPAddress = isIPv6 ? network.gateway6.map { .v6($0) } ?? here : .v4(network.gateway)
+    call("its network", scene.neighbour.borrowed, own ?? gateway, port.hostPort, true)
+    let otherGateway: IPAddress? = isIPv6 ? scene.otherGateway6.map { .v6($0) } : .v4(scene.otherGateway)
+    if let target = otherGateway.map({ own ?? $0 }) {
+      call("other network", scene.other.borrowed, target, port.hostPort, true)
+    }
     call("other network", scene.other.borrowed, address, port.containerPort, false)
   }
 }

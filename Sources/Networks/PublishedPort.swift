@@ -24,7 +24,7 @@ package struct PublishedPort: Hashable, Sendable {
   var number: Number { Number(transport: transport, port: hostPort) }
 
   /// `0.0.0.0:8080`, `[::]:8080`
-  var hostEnd: String { "\(address.endWord):\(hostPort)" }
+  package var hostEnd: String { "\(address.endWord):\(hostPort)" }
 }
 
 extension IPAddress {

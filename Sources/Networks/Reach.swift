@@ -22,18 +22,25 @@ package struct Reach: Hashable, Sendable {
 
 extension NetworkStore {
   /// Who reaches a published port.
+  ///
+  /// - Parameter address: the container's, of the port's family.
   package func reach(
-    of port: PublishedPort, at address: IPv4Address, on network: Network
+    of port: PublishedPort, at address: IPAddress, on network: Network
   ) throws(NetworkError) -> [Reach] {
     let entry = port.entry(to: address)
     let isLocal = port.address.isLoopback
-    let end = entry.address.map { "\($0):\(port.hostPort)" } ?? "port \(port.hostPort) of any address of this host"
+    let kind = port.address.v6 == nil ? "" : " IPv6"
+    let end =
+      entry.address == nil ? "port \(port.hostPort) of any\(kind) address of this host" : port.hostEnd
     let host = try firewallOfHost()
     var lines = [
       Reach(
         "this host", .yes,
-        entry.address == nil
-          ? "127.0.0.1:\(port.hostPort), or any of its addresses (chain output)" : "\(end) (chain output)")
+        entry.address != nil
+          ? "\(end) (chain output)"
+          : port.address.v6 == nil
+            ? "127.0.0.1:\(port.hostPort), or any of its addresses (chain output)"
+            : "any of its IPv6 addresses but [::1], from which the kernel leads nothing to a container (chain output)")
     ]
     if isLocal {
       lines.append(
@@ -49,7 +56,8 @@ extension NetworkStore {
       lines.append(
         Reach(
           "its network", .yes,
-          "\(address):\(port.containerPort) directly" + (isLocal ? "" : ", or this host's port \(port.hostPort)")))
+          "\(address.endWord):\(port.containerPort) directly"
+            + (isLocal ? "" : ", or this host's port \(port.hostPort)")))
     }
     lines.append(
       isLocal
@@ -84,10 +92,7 @@ extension NetworkStore {
     }
     var lines: [Reach] = []
     for link in host.links.map(\.name) {
-      let isForward = host.forwardingDecides(from: link)
-      let ruling =
-        isForward
-        ? host.forwardRuling(on: entry, from: link, to: network.bridge) : host.ruling(on: entry, from: link)
+      let (ruling, isForward) = host.decidingRuling(on: entry, from: link, to: network.bridge)
       let kind = isForward ? "what is forwarded" : "what comes in"
       var why: String
       let answer: Reach.Answer
@@ -114,7 +119,10 @@ extension NetworkStore {
   }
 
   /// Who reaches what a container listens on and does not publish, and where it gets itself.
-  package func reachUnpublished(at address: IPv4Address, on network: Network) throws(NetworkError) -> [Reach] {
+  package func reachUnpublished(
+    at address: IPv4Address, _ address6: IPv6Address?, on network: Network
+  ) throws(NetworkError) -> [Reach] {
+    let address = address.description + (address6.map { " or \($0)" } ?? "")
     let host = try firewallOfHost()
     var lines = [
       Reach("this host", .yes, "\(address), any port, by its bridge \(network.bridge)"),
@@ -196,9 +204,8 @@ extension NetworkStore {
 }
 
 extension PublishedPort {
-  /// In the firewall's map of IPv4.
-  func entry(to container: IPv4Address) -> PortEntry {
-    PortEntry(
-      transport, address: address.isAny ? nil : address, port: hostPort, to: .v4(container), containerPort)
+  /// In the firewall's map of its family, which is the container's address's too.
+  func entry(to container: IPAddress) -> PortEntry {
+    PortEntry(transport, address: address.isAny ? nil : address, port: hostPort, to: container, containerPort)
   }
 }

@@ -65,7 +65,7 @@ struct Ruleset: Hashable, Sendable {
 
   static let sets = [
     "bridges", "within", "internal", "subnets", "subnets6", "open", "open6", "uplinks", "uplinks6", "ports",
-    "addressed", "ports6", "addressed6", "callers", "callers_by_link",
+    "addressed", "ports6", "addressed6", "callers", "callers_by_link", "callers6", "callers6_by_link",
   ]
 
   func change(table: String) -> FirewallChange {
@@ -136,7 +136,15 @@ struct Ruleset: Hashable, Sendable {
         .callerByLinkNot(inSet: "callers_by_link"),
       ], .accept, comment: "what the host's own firewall does not let in is not led to a container")
     var operations: [FirewallOperation] = [.addChain(FirewallChain("prerouting", .prerouting))]
-    if frame.isGated { operations.append(.addRule(chain: "prerouting", closed)) }
+    let closed6 = FirewallRule(
+      [
+        .inputNot(inSet: "bridges"), .toThisHost, .caller6Not(inSet: "callers6"),
+        .caller6ByLinkNot(inSet: "callers6_by_link"),
+      ], .accept, comment: "and of IPv6")
+    if frame.isGated {
+      operations.append(.addRule(chain: "prerouting", closed))
+      if frame.publishes6 { operations.append(.addRule(chain: "prerouting", closed6)) }
+    }
     operations += translations.map { .addRule(chain: "prerouting", $0) }
     operations.append(.addChain(FirewallChain("output", .output)))
     return operations + translations.map { .addRule(chain: "output", $0) }
@@ -200,8 +208,10 @@ private func maps(_ ports: [PortEntry]) -> [PortMap] {
 
 private func callerSets(_ callers: [Caller]) -> [FirewallSet] {
   [
-    FirewallSet("callers", .callers(callers.filter { $0.link == nil })),
-    FirewallSet("callers_by_link", .callersByLink(callers.filter { $0.link != nil })),
+    FirewallSet("callers", .callers(callers.filter { $0.link == nil && $0.first.v4 != nil })),
+    FirewallSet("callers_by_link", .callersByLink(callers.filter { $0.link != nil && $0.first.v4 != nil })),
+    FirewallSet("callers6", .callers6(callers.filter { $0.link == nil && $0.first.v6 != nil })),
+    FirewallSet("callers6_by_link", .callers6ByLink(callers.filter { $0.link != nil && $0.first.v6 != nil })),
   ]
 }
 
@@ -225,7 +235,8 @@ struct PublishedElements {
 extension FirewallSet {
   fileprivate var isEmpty: Bool {
     switch elements {
-    case .callers(let callers), .callersByLink(let callers): callers.isEmpty
+    case .callers(let callers), .callersByLink(let callers), .callers6(let callers), .callers6ByLink(let callers):
+      callers.isEmpty
     case .interfaces(let names): names.isEmpty
     case .interfacePairs(let pairs): pairs.isEmpty
     case .prefixes(let prefixes): prefixes.isEmpty

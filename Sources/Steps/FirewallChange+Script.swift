@@ -37,6 +37,12 @@ extension FirewallSet {
     case .prefixes(let prefixes): ("type ipv4_addr; flags interval;", prefixes.map(\.description))
     case .prefixes6(let prefixes): ("type ipv6_addr; flags interval;", prefixes.map(\.description))
     case .callers(let callers): ("type ipv4_addr . inet_proto . inet_service; flags interval;", callers.map(\.script))
+    case .callers6(let callers): ("type ipv6_addr . inet_proto . inet_service; flags interval;", callers.map(\.script))
+    case .callers6ByLink(let callers):
+      (
+        "type ifname . ipv6_addr . inet_proto . inet_service; flags interval;",
+        callers.map { "\"\($0.link ?? "")\" . \($0.script)" }
+      )
     case .callersByLink(let callers):
       (
         "type ifname . ipv4_addr . inet_proto . inet_service; flags interval;",
@@ -111,6 +117,8 @@ extension FirewallRule {
       case .inputIs(let name): "iifname \"\(name)\""
       case .outputIs(let name): "oifname \"\(name)\""
       case .callerNot(let set): "ip saddr . meta l4proto . th dport != @\(set)"
+      case .caller6Not(let set): "ip6 saddr . meta l4proto . th dport != @\(set)"
+      case .caller6ByLinkNot(let set): "iifname . ip6 saddr . meta l4proto . th dport != @\(set)"
       case .callerByLinkNot(let set): "iifname . ip saddr . meta l4proto . th dport != @\(set)"
       case .output(let set): "oifname @\(set)"
       case .outputNot(let set): "oifname != @\(set)"

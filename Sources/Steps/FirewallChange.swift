@@ -2,7 +2,7 @@ package import Kernel
 
 /// What one transaction of nf_tables does to a table. It happens as a whole or not at all.
 package struct FirewallChange: Hashable, Sendable {
-  package enum Family: String, Hashable, Sendable { case inet, ip }
+  package enum Family: String, Hashable, Sendable { case inet, ip, ip6 }
   /// Ours are of family inet.
   package var family = Family.inet
   package var table: String
@@ -46,6 +46,8 @@ package struct FirewallSet: Hashable, Sendable {
     case callers([Caller])
     /// The same, each by a link of its own.
     case callersByLink([Caller])
+    case callers6([Caller])
+    case callers6ByLink([Caller])
   }
   package var name: String
   package var elements: Elements
@@ -114,12 +116,12 @@ package struct PortEntry: Hashable, Sendable {
 package struct Caller: Hashable, Sendable {
   /// Nil for every link.
   package var link: String?
-  package var first: IPv4Address
-  package var last: IPv4Address
+  package var first: IPAddress
+  package var last: IPAddress
   package var transport: PortEntry.Transport
   package var port: UInt16
   package init(
-    link: String? = nil, _ first: IPv4Address, _ last: IPv4Address, _ transport: PortEntry.Transport, port: UInt16
+    link: String? = nil, _ first: IPAddress, _ last: IPAddress, _ transport: PortEntry.Transport, port: UInt16
   ) {
     self.link = link
     self.first = first
@@ -197,6 +199,8 @@ package struct FirewallRule: Hashable, Sendable {
     case callerNot(inSet: String)
     /// The same with the link that it comes in by, which leads.
     case callerByLinkNot(inSet: String)
+    case caller6Not(inSet: String)
+    case caller6ByLinkNot(inSet: String)
     /// `establishedOrRelated` as iptables has it, whose tables hold nothing that it cannot read.
     case answersByExtension
   }

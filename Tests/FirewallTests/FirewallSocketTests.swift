@@ -102,13 +102,23 @@ struct FirewallSocketTests {
   static var elements: FirewallChange {
     let web = IPv4Address(value: 0xac11_0002)
     let callers = [
-      Caller(IPv4Address(value: 0), IPv4Address(value: .max), .tcp, port: 81),
-      Caller(IPv4Address("10.0.0.1") ?? web, IPv4Address("10.0.0.9") ?? web, .udp, port: 81),
+      Caller(.v4(IPv4Address(value: 0)), .v4(IPv4Address(value: .max)), .tcp, port: 81),
+      Caller(.v4(IPv4Address(10, 0, 0, 1)), .v4(IPv4Address(10, 0, 0, 9)), .udp, port: 81),
+    ]
+    let callers6 = [
+      Caller(.v6(IPv6Address(value: 0)), .v6(IPv6Address(value: .max)), .tcp, port: 81),
+      Caller(link: "eth0", .v6(IPv6Address(value: 1)), .v6(IPv6Address(value: 9 << 64)), .udp, port: 81),
     ]
     return FirewallChange(
       table: "skiff",
       [
         .addSet(FirewallSet("callers", .callers(callers))),
+        .addSet(FirewallSet("callers6", .callers6([callers6[0]]))),
+        .addSet(FirewallSet("callers6_by_link", .callers6ByLink([callers6[1]]))),
+        .addRule(
+          chain: "prerouting",
+          FirewallRule(
+            [.caller6Not(inSet: "callers6"), .caller6ByLinkNot(inSet: "callers6_by_link")], .accept, comment: "gate")),
         .deleteEntries(PortMap("everywhere", isByAddress: false, [PortEntry(.tcp, port: 8080, to: web, 80)])),
         .deleteElements(FirewallSet("bridges", .interfaces(["br0"]))),
         .addEntries(
@@ -197,7 +207,8 @@ struct FirewallSocketTests {
       // Of elements it is known beforehand, and after they came and went too.
       #expect(before.elements == Self.change().elementMark)
       try socket.apply(Self.elements)
-      let changed = try #require(try socket.mark(of: "skiff", sets: sets + ["callers"]))
+      let changed = try #require(
+        try socket.mark(of: "skiff", sets: sets + ["callers", "callers6", "callers6_by_link"]))
       #expect(changed.elements == before.elements &+ Self.elements.elementMark)
       #expect(changed.elements != before.elements)
       // A set more is another frame; one transaction is one number further.

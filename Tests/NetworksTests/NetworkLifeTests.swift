@@ -195,6 +195,32 @@ struct NetworkLifeTests {
     }
   }
 
+  /// The same of IPv6; the addresses of IPv4 stay what they were.
+  @Test func soItIsWithIPv6() throws {
+    try withStore { store in
+      var options = NetworkOptions(name: "six")
+      options.hasIPv6 = true
+      let six = try store.perform(store.prepareCreation(of: options))
+      options.name = "asked"
+      options.subnets = ["fd00:90::/64", "10.90.0.0/24"]
+      let asked = try store.perform(store.prepareCreation(of: options))
+      for bridge in [six.bridge, asked.bridge] { try run("ip", "link", "delete", bridge) }
+      try run("ip", "link", "add", "tun9", "type", "bridge")
+      try run("ip", "link", "set", "tun9", "up")
+      let subnet6 = try #require(six.subnet6)
+      let half = IPv6Prefix(subnet6.first, length: 32)
+      try run("ip", "-6", "route", "add", "\(half)", "dev", "tun9")
+      try run("ip", "-6", "route", "add", "fd00:90::/32", "dev", "tun9")
+      let moved = try store.ready("six")
+      #expect(moved.subnet == six.subnet && moved.identifier == six.identifier)
+      let other = try #require(moved.subnet6)
+      #expect(other != subnet6 && moved.gateway6 == IPv6Address(value: other.first.value + 1))
+      #expect(try run("ip", "-6", "address", "show", "dev", moved.bridge).contains("\(other.first)1/64"))
+      let error = #expect(throws: NetworkError.self) { _ = try store.ready("asked") }
+      #expect(error?.message.contains("is taken by now by the route fd00:90::/32 dev tun9") == true)
+    }
+  }
+
   @Test func whatFailsInTheMiddleIsTakenBack() throws {
     try withStore { store in
       let prepared = try store.prepareCreation(of: NetworkOptions(name: "back"))

@@ -108,6 +108,40 @@ struct HostFirewallTests {
       lines == ["forward closed web", "out outside", "opened web", "1", "input closed web", "opened web"], "\(lines)")
   }
 
+  /// By nf_tables' own and by both iptables of IPv6; what explain says, and what verify tries.
+  @Test(arguments: ["nft", "ip6tables", "ip6tables-legacy"]) func portsOfIPv6(program: String) throws {
+    try #require(!Self.missing(program), "\(program) is not installed (Debian packages nftables, iptables)")
+    let lines = try run(
+      #"""
+      ip -6 addr add 2001:db8::1/64 dev lan0 nodad; lan ip -6 addr add 2001:db8::2/64 dev eth0 nodad
+      lan ip -6 route add default via 2001:db8::1
+      from_lan6() { lan timeout 5 busybox nc -w 2 2001:db8::1 8080 </dev/null 2>/dev/null; }
+      "$skiff" network create --ipv6 six >/dev/null
+      "$skiff" run -d --name web --network six -p 8080:80 --rootfs "$rootfs" sh -c \
+        "while :; do echo web | nc -l -p 80 2>/dev/null; done" </dev/null >/dev/null
+      echo "open $(becomes web from_lan6)"
+      case \#(program) in
+        nft) printf '%s\n' 'table inet filter {' 'chain input {' 'type filter hook input priority 0; policy drop;' \
+          'meta nfproto ipv4 accept' 'ct state established accept' 'iifname lo accept' 'icmpv6 type { 133, 134, 135, 136 } accept' '}' '}' | nft -f - ;;
+        *) fw=\#(program); $fw -A INPUT -i lo -j ACCEPT; $fw -A INPUT -p icmpv6 -j ACCEPT
+          $fw -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT; $fw -P INPUT DROP
+          nft add table ip heard ;; # Legacy rules tell nobody that they have changed.
+      esac
+      echo "input $(becomes closed from_lan6) $(becomes web from_lan)"
+      "$skiff" net explain web | grep -A 6 'published on \[::\]' | grep -o 'other machines *no' | tr -s ' '
+      "$skiff" run -d --name quiet --network six -p 8082:80 --rootfs "$rootfs" sleep 1000 </dev/null >/dev/null 2>&1
+      "$skiff" net verify quiet | tail -n 1 | sed 's/^[0-9]* //'; "$skiff" rm -f quiet >/dev/null
+      hint() { "$skiff" run --rm --network six -p 8081:80 --rootfs "$rootfs" true </dev/null 2>&1 | sed -n 's/.*; to open it: //p' | sed 's/8081/8080/'; }
+      eval "$(hint)"; nft delete table ip heard 2>/dev/null
+      echo "opened $(becomes web from_lan6)"
+      "$skiff" rm -f web >/dev/null; "$skiff" network rm six >/dev/null
+      """#)
+    #expect(
+      lines == [
+        "open web", "input closed web", "other machines no", "calls, each as explained", "opened web",
+      ], "\(lines)")
+  }
+
   /// Words, what really is, and the picture of it; and nothing is left of the trial.
   @Test func explainVerifyAndMap() throws {
     let lines = try run(
