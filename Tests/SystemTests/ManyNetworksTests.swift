@@ -87,7 +87,8 @@ struct ManyNetworksTests {
       skiff network prune -f
       """#)
     let expected = [
-      "4", "lo:eth0@if4: 10.91.0.1 eth0", "3", "2", "lo:eth0@if4: 10.91.0.1 eth0", "lo:eth0@if4:eth1@if5: 10.90.0.1 eth1", "back/10.90.0.7/80", "db", "1",
+      "4", "lo:eth0@if4: 10.91.0.1 eth0", "3", "2", "lo:eth0@if4: 10.91.0.1 eth0",
+      "lo:eth0@if4:eth1@if5: 10.90.0.1 eth1", "back/10.90.0.7/80", "db", "1",
       "skiff: container web is on network back already", "lo:eth1@if5: 10.90.0.1 eth1", "back/10.90.0.7/80",
       "skiff: container web is not on network front", "skiff: network back is in use by web", "lo:", "back/0.0.0.0/80",
       "lo:eth0@if", "front/10.91.0.2/80", "back", "0", "Deleted Networks:", "back", "front",
