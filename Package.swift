@@ -94,6 +94,7 @@ let package = Package(
     room("ISAL", "CISAL", "Compression"),
     room("ELF", "Kernel"),
     room("Arguments", "Kernel"),
+    room("Templates", "Arguments", "JSON", "Kernel"),
     room("Steps", "Kernel"),
     room("Explain", "Steps", "JSON", "Kernel"),
 
@@ -158,7 +159,7 @@ let package = Package(
       "Arguments", "JSON", "Steps", "Kernel"),
     room(
       "SkiffCLI", "RuntimeCLI", "Engine", "RegistryRequests", "Staging", "Networks", "Journal", "Resolving", "DNS",
-      "Archives",
+      "Archives", "Templates",
       "Layers", "Blobs",
       "Monitoring",
       "Containers",

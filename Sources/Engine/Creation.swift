@@ -1,4 +1,5 @@
 package import Containers
+internal import Journal
 internal import Kernel
 internal import Cgroups
 internal import ImageSpec
@@ -161,6 +162,7 @@ extension Engine {
       try? lock.remove()
       throw creationFailure(prepared.record.name, error)
     }
+    note(.create, prepared.record)
     return CreatedContainer(identifier: prepared.identifier, record: prepared.record, lock: lock)
   }
 

@@ -1,5 +1,6 @@
 internal import Cgroups
 internal import Containers
+internal import Journal
 internal import Kernel
 internal import Launching
 internal import Monitoring
@@ -23,6 +24,7 @@ extension Engine {
     if let delay = record.restart.delay(after: end, lifetime: lifetime(of: end)) {
       let kept = [lock.descriptor.borrowed] + ports.descriptors
       prepareAnotherLife(record, files, end, delay: delay, undo: undo)
+      noteEnd(end, record)
       supervisor.report(.exited(code: end.exitCode, message: end.message))
       passKillSwitch("restarting", 1)
       try? executeThisProgram(
@@ -136,6 +138,7 @@ extension Engine {
   ) {
     if !record.removesItself { try? store.write(end, of: files.identifier) }
     passKillSwitch("ending", 0)
+    noteEnd(end, record)
     if let undo { _ = performUndo(undo) } else { removeGroups(of: files.identifier) }
     unmountVolumes(of: files.identifier)
     passKillSwitch("ending", 1)
@@ -150,6 +153,7 @@ extension Engine {
     }
     for name in record.anonymousVolumes { removeAnonymousVolume(name, of: files.identifier) }
     try? erase(files, record: record, lock)
+    note(.destroy, record)
     try? lock.remove()
   }
 
@@ -169,6 +173,7 @@ extension Engine {
     unmountVolumes(of: files.identifier)
     for name in record?.anonymousVolumes ?? [] { removeAnonymousVolume(name, of: files.identifier) }
     try? erase(files, record: record, lock)
+    if let record { note(.destroy, record) }
     try? lock.remove()
   }
 

@@ -39,6 +39,7 @@ extension Engine {
       if heal(identifier) { held.insert(identifier.description) }
     }
     removeOrphans(traces, living: Set(identifiers.map(\.description)))
+    healNames()
     // Addresses that were leased for a container which never came to be.
     _ = try? networks.heal { held.contains($0) || isAlive($0) }
   }
@@ -121,6 +122,7 @@ extension Engine {
       state.exitCode = 137
       state.message = isDamaged ? "how it ended is not known: its state file was damaged" : interruption(of: before)
       try? store.write(state, of: identifier)
+      if let record { noteEnd(state, record) }
     }
     releaseHostResources(identifier, record: record)
   }

@@ -2,6 +2,7 @@ package import Containers
 internal import ImageSpec
 internal import Inside
 internal import JSON
+internal import Journal
 internal import Kernel
 internal import Launching
 internal import Monitoring
@@ -71,6 +72,7 @@ extension Engine {
     let before = health.status
     health.take(probe, by: check, started: started)
     try? replaceFile(files.health, with: health.jsonBytes(), durable: false)
+    if health.status != before { note(.healthStatus, record, detail: health.status.rawValue) }
     if health.status == .unhealthy && before != .unhealthy { answer(check.answer, identifier, record) }
     return health.pause(by: check, started: started, at: now()) == check.interval ? 0 : HealthSchedule.isStarting
   }

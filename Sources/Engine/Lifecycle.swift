@@ -1,4 +1,5 @@
 package import Containers
+internal import Journal
 internal import Kernel
 
 // stop, kill, wait, rm: what happens to a container after `run`.
@@ -16,6 +17,7 @@ extension Engine {
     do throws(Fault) { try sendSignal(signal, to: running.pidfd.borrowed) } catch {
       throw Failure("cannot signal container \(word)", error)
     }
+    if let record { note(.kill, record, ["signal": "\(signal)"]) }
     thawPaused(identifier)
   }
 
@@ -43,14 +45,17 @@ extension Engine {
     var note: String?
     do throws(Fault) {
       try sendSignal(signal, to: pidfd.borrowed)
+      self.note(.kill, record, ["signal": "\(signal)"])
       // A process that stands still takes no signal.
       thawPaused(identifier)
       let milliseconds = timeout < 0 ? nil : min(timeout, Int(Int32.max) / 1000) * 1000
       if try poll(pidfd.borrowed, .readable, milliseconds: milliseconds).isEmpty {
         note = deafness(of: process, to: signal, record, timeout)
         try sendSignal(Signal.kill, to: pidfd.borrowed)
+        self.note(.kill, record, ["signal": "\(Signal.kill)"])
       }
       try ContainerLock.waitUntilFree(store.files(of: identifier))
+      self.note(.stop, record)
       return note
     } catch {
       // It ended on its own between the look and the signal.
@@ -89,6 +94,7 @@ extension Engine {
       // By its group where its state is damaged, so that nobody knows its first process.
       if let running = try? runningProcess(of: identifier, named: word) {
         try? sendSignal(Signal.kill, to: running.pidfd.borrowed)
+        if let record = try? record(of: identifier) { note(.kill, record, ["signal": "\(Signal.kill)"]) }
         thawPaused(identifier)
       } else {
         killAll(of: identifier)
@@ -106,6 +112,7 @@ extension Engine {
       if exists(files.runDirectory) { releaseRemains(of: identifier, record: record) }
       if withVolumes { for name in record?.anonymousVolumes ?? [] { removeAnonymousVolume(name, of: identifier) } }
       try erase(files, record: record, lock)
+      if let record { note(.destroy, record) }
       try lock.remove()
     } catch {
       throw Failure("cannot remove container \(word)", error)

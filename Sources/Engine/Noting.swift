@@ -18,11 +18,44 @@ extension Engine {
     journal.note(JournalEvent(.container, action, detail: detail, of: record.identifier, attributes))
   }
 
+  /// That it runs, on its networks.
+  func noteStart(_ record: ContainerRecord) {
+    noteNetworks(.connect, record)
+    note(.start, record)
+  }
+
   /// Notes the end of the first process: `oom` where the kernel wanted its memory back, then `die`.
-  package func noteEnd(_ end: ContainerState, _ record: ContainerRecord) {
+  func noteEnd(_ end: ContainerState, _ record: ContainerRecord) {
     if end.wasKilledForMemory { note(.oom, record) }
-    let lasted =
-      (end.finished?.seconds ?? 0) - (end.started ?? end.finished ?? Timestamp(seconds: 0, nanoseconds: 0)).seconds
-    note(.die, record, ["exitCode": "\(end.exitCode)", "execDuration": "\(max(0, lasted))"])
+    var lasted: Int64 = 0
+    if let started = end.started, let finished = end.finished { lasted = max(0, finished.seconds - started.seconds) }
+    note(.die, record, ["exitCode": "\(end.exitCode)", "execDuration": "\(lasted)"])
+    noteNetworks(.disconnect, record)
+  }
+
+  private func noteNetworks(_ action: JournalEvent.Action, _ record: ContainerRecord) {
+    for network in record.networks where !network.isPending { note(action, of: network.network, record) }
+  }
+
+  /// That a container came to a network, or left it.
+  func note(_ action: JournalEvent.Action, of network: String, _ record: ContainerRecord) {
+    note(.network, action, of: network, ["name": network, "container": record.identifier])
+  }
+
+  /// Notes what happened to an image, a network or a volume.
+  package func note(
+    _ kind: JournalEvent.Kind, _ action: JournalEvent.Action, of identifier: String, _ attributes: [String: String]
+  ) {
+    journal.note(JournalEvent(kind, action, of: identifier, attributes))
+  }
+}
+
+extension Engine {
+  /// The same of a container that a person named.
+  package func note(
+    _ action: JournalEvent.Action, _ word: String, detail: String = "", _ more: [String: String] = [:]
+  ) {
+    guard let identifier = try? find(word), let record = try? record(of: identifier) else { return }
+    note(action, record, detail: detail, more)
   }
 }

@@ -1,5 +1,6 @@
 package import Cgroups
 package import Containers
+internal import Journal
 internal import Kernel
 
 // A container stands still while its files are read. Whoever is killed meanwhile would leave it frozen for ever, so it
@@ -57,6 +58,7 @@ extension Engine {
     let lock = try lockUpdates(store.files(of: identifier), word)
     defer { try? lock.borrowed.unlock() }
     do throws(Fault) { try group.freeze() } catch { throw Failure("cannot pause container \(word)", error) }
+    if let record = try? record(of: identifier) { note(.pause, record) }
   }
 
   package func unpause(_ word: String) throws(Failure) {
@@ -65,6 +67,7 @@ extension Engine {
     let lock = try lockUpdates(store.files(of: identifier), word)
     defer { try? lock.borrowed.unlock() }
     do throws(Fault) { try group.thaw() } catch { throw Failure("cannot unpause container \(word)", error) }
+    if let record = try? record(of: identifier) { note(.unpause, record) }
   }
 
   /// Whether a running container stands still. The kernel knows; nobody writes it down.

@@ -162,6 +162,7 @@ extension Engine {
       state.started = now()
       try store.write(state, of: files.identifier)
       passKillSwitch("starting", 3)
+      noteStart(record)
       if let client = client.view {
         for timing in launched.timings { _ = try client.send(Frame.timing(line(timing)).bytes) }
         _ = try client.send(Frame.started(launched.process).bytes)

@@ -78,6 +78,20 @@ extension Engine {
     if !request.isRehearsal { healStores() }
   }
 
+  /// `container prune`: those that do not run.
+  package func pruneContainers(
+    isRehearsal: Bool, where takes: @escaping (_ created: Timestamp?, _ labels: [String: String]) -> Bool
+  ) throws(Failure) -> Pruned {
+    var pruned = Pruned()
+    var meter = DiskMeter()
+    var request = PruneRequest()
+    request.takes = takes
+    request.isRehearsal = isRehearsal
+    try pruneContainers(request, &pruned, &meter)
+    pruned.reclaimed = meter.total
+    return pruned
+  }
+
   private func pruneContainers(
     _ request: PruneRequest, _ pruned: inout Pruned, _ meter: inout DiskMeter
   ) throws(Failure) {

@@ -1,6 +1,7 @@
 internal import Cgroups
 package import Containers
 internal import JSON
+internal import Journal
 internal import Kernel
 internal import RuntimeSpec
 internal import Steps
@@ -41,6 +42,7 @@ extension Engine {
     do throws(Fault) {
       try replaceFile(files.configuration, with: spec.jsonBytes())
       try store.write(record, of: identifier)
+      note(.update, record)
     } catch { throw Failure("cannot write down the limits of \(word)", error) }
   }
 

@@ -1,6 +1,7 @@
 internal import Arguments
 internal import Engine
 internal import Inside
+internal import Journal
 internal import Kernel
 internal import Monitoring
 internal import Terminals
@@ -25,10 +26,15 @@ extension ExecCommand {
     if glass.isWanted { try glass.show(plan, title: "skiff exec, container \(word)") }
     if glass.isRehearsal { return 0 }
     let begin = monotonicNanoseconds()
+    let command = request.command.joined(separator: " ")
+    engine.note(.execCreate, word, detail: command)
+    engine.note(.execStart, word, detail: command)
     if request.hasTerminal {
       let session = try engine.executeWithTerminal(plan, in: word, isTimed: glass.isTimed)
       try glass.showTimings(session.timings, of: plan, total: monotonicNanoseconds() - begin)
-      return try use(session, arguments, sendsInput: request.isInteractive && !isDetached, isDetached: isDetached)
+      let code = try use(session, arguments, sendsInput: request.isInteractive && !isDetached, isDetached: isDetached)
+      if !isDetached { engine.note(.execDie, word, ["exitCode": "\(code)"]) }
+      return code
     }
     let null = try open("/dev/null", .readWrite)
     var streams = try StreamRelay(
@@ -43,7 +49,9 @@ extension ExecCommand {
     let passed = SignalSet(Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.quit)
     try setSignalMask(.block, passed)
     try streams.run(until: process.pidfd.borrowed, passing: try SignalDescriptor(passed))
-    return process.exitCode()
+    let code = process.exitCode()
+    engine.note(.execDie, word, ["exitCode": "\(code)"])
+    return code
   }
 
   private static func use(

@@ -2,6 +2,7 @@ internal import Archives
 internal import Arguments
 internal import Blobs
 internal import Engine
+internal import Journal
 internal import Layers
 
 extension ExportCommand {
@@ -12,6 +13,7 @@ extension ExportCommand {
     try withOutput(arguments.string("output"), arguments) { file in
       try telling { () throws(StoreError) in try store.exportRoot(layers, to: file) }
     }
+    engine.note(.export, arguments.positionals[0])
     return 0
   }
 }

@@ -23,21 +23,11 @@ extension ImageCommand {
 
   static let inspect: Perform = { arguments in
     let engine = try arguments.engine
-    let template = try arguments.string("format").map { try Template($0) }
-    var found: [JSONValue] = []
-    let code = forEach(arguments.positionals) { word in
+    return try InspectCommand.show(arguments) { word in
       guard let image = try engine.imageInspection(of: word) else {
         throw Failure(.notFound, "no such image: \(word)", hint: "skiff images lists them")
       }
-      found.append(image)
+      return image
     }
-    _ = try printing { out in
-      if let template {
-        for value in found { out.line(try template.text(value)) }
-      } else {
-        out.print(JSONValue.array(found).jsonString(.pretty))
-      }
-    }
-    return code
   }
 }

@@ -32,7 +32,8 @@ extension ImagesCommand {
 
   private static let headings: KeyValuePairs = [
     "Repository": "REPOSITORY", "Tag": "TAG", "ID": "IMAGE ID", "Digest": "DIGEST", "CreatedSince": "CREATED",
-    "CreatedAt": "CREATED AT", "Size": "SIZE",
+    "CreatedAt": "CREATED AT", "Size": "SIZE", "Containers": "CONTAINERS", "SharedSize": "SHARED SIZE",
+    "UniqueSize": "UNIQUE SIZE",
   ]
 
   private static func table(of rows: [Row], _ isShort: Bool, withDigests: Bool) -> String {
@@ -71,7 +72,8 @@ extension ImagesCommand {
       [
         "Repository": .string(repository), "Tag": .string(tag), "ID": .string(identifier(isShort)),
         "Digest": .string(digest.description), "CreatedSince": .string(age),
-        "CreatedAt": .string(image.created ?? ""), "Size": .string(humanSize(image.size)),
+        "CreatedAt": .string(created.map { goTime($0) } ?? image.created ?? ""), "Size": .string(humanSize(image.size)),
+        "Containers": "N/A", "SharedSize": "N/A", "UniqueSize": "N/A",
       ]
     }
   }

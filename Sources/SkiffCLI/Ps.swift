@@ -3,14 +3,20 @@ internal import Containers
 internal import Engine
 internal import JSON
 internal import Kernel
+internal import Templates
 
 extension PsCommand {
   static let perform: Perform = { arguments in
     let engine = try arguments.engine
     let latest = arguments.flag("latest") ? 1 : try arguments.integer("last", in: 0...Int.max)
-    let all = arguments.flag("all") || latest != nil || arguments.strings("filter").contains { $0.hasPrefix("status=") }
+    let all =
+      arguments.flag("all") || latest != nil
+      || arguments.strings("filter").contains { filter in
+        ["status=", "exited="].contains { filter.hasPrefix($0) }
+      }
     var rows = try engine.summaries(includingEnded: all)
-    for filter in arguments.strings("filter") { rows = rows.filter(try matcher(filter, arguments)) }
+    let filter = try PsFilter(arguments, engine)
+    rows = rows.filter { filter.takes($0) }
     if let latest { rows = Array(rows.prefix(latest)) }
     return try printing { out in
       if arguments.flag("quiet") {
@@ -20,11 +26,17 @@ extension PsCommand {
         if format == "table" { format = arguments.flag("size") ? usual + "\t{{.Size}}" : usual }
         // The files of each are counted only for whoever wants to know.
         let withSize = arguments.flag("size") || format.contains(".Size")
+        let withMounts = format == "json" || format.contains(".Mounts") || format.contains("json")
         let values = rows.map { row in
           fields(
-            of: row, truncated: !arguments.flag("no-trunc"), size: withSize ? size(of: row.identifier, engine) : "")
+            of: row, truncated: !arguments.flag("no-trunc"), size: withSize ? size(of: row.identifier, engine) : "0B",
+            mounts: withMounts ? engine.mountSources(of: row.identifier) : [])
         }
-        out.print(try Template.lines(format, values, headings: headings))
+        let labels = Dictionary(
+          rows.flatMap { [($0.identifier.short, $0.record.labels), ($0.identifier.description, $0.record.labels)] }
+        ) { $1 }
+        let context = TemplateContext.docker.labelled { $0["ID"]?.string.flatMap { labels[$0] } }
+        out.print(try Template.lines(format, values, headings: headings, context))
       }
     }
   }
@@ -35,7 +47,7 @@ extension PsCommand {
   private static let headings: KeyValuePairs = [
     "ID": "CONTAINER ID", "Image": "IMAGE", "Command": "COMMAND", "CreatedAt": "CREATED AT", "RunningFor": "CREATED",
     "Status": "STATUS", "State": "STATE", "Names": "NAMES", "Labels": "LABELS", "Networks": "NETWORKS",
-    "Ports": "PORTS", "Size": "SIZE",
+    "Ports": "PORTS", "Size": "SIZE", "Mounts": "MOUNTS", "LocalVolumes": "LOCAL VOLUMES",
   ]
 
   /// A word that a shell would take apart stands in quotes, as in docker's list.
@@ -45,22 +57,29 @@ extension PsCommand {
     return truncated && command.count > 20 ? "\"\(command.prefix(19))…\"" : "\"\(command)\""
   }
 
+  /// A path or name of at most fifteen letters.
+  private static func shortened(_ text: String) -> String { text.count > 15 ? text.prefix(14) + "…" : text }
+
   private static func size(of identifier: ContainerIdentifier, _ engine: Engine) -> String {
     guard let sizes = engine.sizes(of: identifier) else { return "N/A" }
     return "\(humanSize(sizes.own)) (virtual \(humanSize(sizes.total)))"
   }
 
   /// The fields as docker's templates name them.
-  private static func fields(of row: ContainerSummary, truncated: Bool, size: String) -> JSONValue {
+  private static func fields(
+    of row: ContainerSummary, truncated: Bool, size: String, mounts: [String]
+  ) -> JSONValue {
     [
       "ID": .string(truncated ? row.identifier.short : row.identifier.description), "Image": .string(row.imageName),
       "Command": .string(command(of: row, truncated: truncated)),
-      "Size": .string(size), "CreatedAt": .string(row.record.created.rfc3339),
+      "Size": .string(size), "CreatedAt": .string(goTime(row.record.created)),
       "RunningFor": .string(humanAge(of: row.record.created)),
       "Status": .string(row.statusText), "State": .string(row.stateWord), "Names": .string(row.record.name),
       "Labels": .string(
         row.record.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")),
       "Networks": .string(networks(of: row)), "Ports": .string(ports(of: row)),
+      "Mounts": .string(mounts.map { truncated ? shortened($0) : $0 }.joined(separator: ",")),
+      "LocalVolumes": .string("\(row.record.anonymousVolumes.count)"),
     ]
   }
 
@@ -75,28 +94,12 @@ extension PsCommand {
     row.record.networks.isEmpty
       ? row.record.networkMode : row.record.networks.map(\.network).joined(separator: ",")
   }
+}
 
-  private static func matcher(
-    _ filter: String, _ arguments: ParsedArguments
-  ) throws -> (ContainerSummary) -> Bool {
-    let parts = filter.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2 else { throw arguments.bad("filter", filter, "a filter is NAME=VALUE") }
-    let value = parts[1]
-    switch parts[0] {
-    case "name": return { $0.record.name.contains(value) }
-    case "id": return { $0.identifier.description.hasPrefix(value) }
-    case "status": return { $0.stateWord == value }
-    case "ancestor": return { $0.record.image == value || $0.record.image == value + ":latest" }
-    case "network": return { $0.record.networkMode == value || $0.record.networks.contains { $0.network == value } }
-    case "exited": return { $0.state.status == .exited && "\($0.state.exitCode)" == value }
-    case "label":
-      let label = value.split(separator: "=", maxSplits: 1).map(String.init)
-      return { row in row.record.labels[label[0]].map { label.count == 1 || $0 == label[1] } ?? false }
-    default:
-      throw arguments.bad(
-        "filter", filter, "no such filter; there are name, id, status, ancestor, network, exited and label")
-    }
-  }
+/// `2026-11-26 10:00:00 +0000 UTC`, as Go prints a time.
+func goTime(_ time: Timestamp) -> String {
+  let text = time.rfc3339
+  return "\(text.prefix(10)) \(text.dropFirst(11).prefix(8)) +0000 UTC"
 }
 
 extension ContainerSummary {
@@ -123,4 +126,9 @@ extension ContainerSummary {
       "Exited (\(state.exitCode)) " + (state.finished.map { humanAge(of: $0) } ?? "")
     }
   }
+}
+
+extension ContainerSummary {
+  /// `healthy`, `none` …
+  var healthWord: String { health?.rawValue ?? "none" }
 }

@@ -39,6 +39,7 @@ private func description(of error: any Error, failureCode: Int32) -> (message: S
   case let fault as Fault: (fault.description, fault.hint ?? fault.usualHint, failureCode)
   case let step as StepFailure:
     (step.fault.description, step.fault.hint ?? step.fault.usualHint, failureCode)
+  case let template as Template.Failure: (template.description, template.hint, failureCode)
   default: ("\(error)", nil, failureCode)
   }
 }

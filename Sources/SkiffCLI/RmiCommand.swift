@@ -1,6 +1,8 @@
 internal import Arguments
 internal import Blobs
 internal import Engine
+internal import ImageSpec
+internal import Journal
 internal import Layers
 
 extension RmiCommand {
@@ -11,6 +13,13 @@ extension RmiCommand {
       let removed = try telling { () throws(StoreError) in
         try store.remove(word, force: arguments.flag("force"), keeping: engine.layersInUse()) {
           engine.users(of: $0)
+        }
+      }
+      for step in removed {
+        switch step {
+        case .untagged(let name): engine.note(.image, .untag, of: name, ["name": name])
+        case .deleted(let digest):
+          engine.note(.image, .delete, of: digest.description, ["name": digest.description])
         }
       }
       _ = try printing { out in

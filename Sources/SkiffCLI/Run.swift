@@ -1,6 +1,7 @@
 internal import Arguments
 internal import Containers
 internal import Engine
+internal import Journal
 internal import Kernel
 internal import Monitoring
 internal import Planning
@@ -147,6 +148,7 @@ extension AttachCommand {
     if record.hasTerminal && sendsInput { try requireTerminal() }
     let socket = try engine.connect(to: identifier, named: word)
     _ = try socket.borrowed.send(Frame.subscribe.bytes)
+    engine.note(.attach, record)
     return try attach(
       socket, record,
       AttachOptions(

@@ -1,6 +1,7 @@
 internal import Arguments
 internal import Containers
 internal import Engine
+internal import Journal
 internal import Kernel
 internal import Monitoring
 internal import Planning
@@ -106,6 +107,7 @@ extension RestartCommand {
         complain("\(word): \(note)")
       }
       try StartCommand.start(word, engine)
+      engine.note(.restart, word)
     }
   }
 }

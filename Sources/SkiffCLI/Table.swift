@@ -1,6 +1,8 @@
 /// Columns as docker prints them: at least ten wide with three spaces between, the last one not padded.
 struct Table {
   private var rows: [[Cell]]
+  /// Of each column.
+  private var minimum = 10
 
   /// A text and how many columns of a screen it takes.
   private struct Cell {
@@ -23,6 +25,12 @@ struct Table {
   /// - Parameter headings: the first line; empty for none.
   init(_ headings: String...) { rows = headings.isEmpty ? [] : [headings.map { Cell($0) }] }
 
+  /// - Parameter minimum: how wide each column is at least; `top` of docker has 20.
+  init(minimum: Int) {
+    rows = []
+    self.minimum = minimum
+  }
+
   mutating func add(_ cells: String...) { add(cells) }
 
   mutating func add(_ cells: [String]) { rows.append(cells.map { Cell($0) }) }
@@ -30,7 +38,7 @@ struct Table {
   var text: String {
     let count = rows.map(\.count).max() ?? 0
     let widths = (0..<count).map { column in
-      max(10, (rows.map { column < $0.count ? $0[column].width : 0 }.max() ?? 0) + 3)
+      max(minimum, (rows.map { column < $0.count ? $0[column].width : 0 }.max() ?? 0) + 3)
     }
     var text = ""
     for row in rows {

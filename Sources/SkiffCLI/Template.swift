@@ -1,121 +1,132 @@
 internal import JSON
+internal import Templates
 
-/// The part of Go's text templates that people put into `--format`: fields (`{{.State.Pid}}`), `{{json .Labels}}`,
-/// `{{.}}`, and the text around them. The word `json` alone is the whole value.
+/// What `--format` says: a template of Go's (`Templates`) with what docker adds to it. The word `json` alone is the whole
+/// value; after `table` there are columns with headings.
 struct Template {
-  private enum Part {
-    case text(String)
-    case field([String], asJSON: Bool)
-  }
-  private var parts: [Part] = []
+  private let template: TextTemplate
+  private let context: TemplateContext
 
+  /// What is wrong with a format, said as the flag's value.
   struct Failure: Error, CustomStringConvertible {
     var description: String
+    var hint: String?
+
+    init(_ error: TemplateError) {
+      description = "--format: \(error)"
+      hint = error.hint
+    }
   }
 
-  init(_ format: String) throws(Failure) {
-    if format == "json" {
-      parts = [.field([], asJSON: true)]
-      return
-    }
-    // What a shell passes on as `\t` and `\n` is meant as such.
-    var rest = Template.unescaped(format)[...]
-    while let opening = rest.firstRange(of: "{{") {
-      if opening.lowerBound > rest.startIndex { parts.append(.text(String(rest[..<opening.lowerBound]))) }
-      guard let closing = rest[opening.upperBound...].firstRange(of: "}}") else {
-        throw Failure(description: "--format: \"{{\" without \"}}\"")
-      }
-      parts.append(try Template.action(String(rest[opening.upperBound..<closing.lowerBound])))
-      rest = rest[closing.upperBound...]
-    }
-    if !rest.isEmpty { parts.append(.text(String(rest))) }
-  }
-
-  private static func action(_ text: String) throws(Failure) -> Part {
-    let words = text.split(separator: " ").map(String.init)
-    let asJSON = words.first == "json"
-    guard let field = asJSON ? words.dropFirst().first : words.first, words.count == (asJSON ? 2 : 1),
-      field.hasPrefix(".")
-    else {
-      throw Failure(description: "--format: cannot read {{\(text)}}; there are {{.Field}} and {{json .Field}}")
-    }
-    return .field(field.split(separator: ".").map(String.init), asJSON: asJSON)
-  }
-
-  private static func unescaped(_ text: String) -> String {
-    var result = ""
-    var isEscaped = false
-    for character in text {
-      if isEscaped {
-        result += character == "t" ? "\t" : character == "n" ? "\n" : "\\\(character)"
-        isEscaped = false
-      } else if character == "\\" {
-        isEscaped = true
-      } else {
-        result.append(character)
-      }
-    }
-    return isEscaped ? result + "\\" : result
-  }
-
-  /// What `--format` makes of a list: a line each, or after the word `table` columns, cells between tabs, with a heading
-  /// for each field.
-  static func lines(
-    _ format: String, _ values: [JSONValue], headings: KeyValuePairs<String, String>
-  ) throws(Failure) -> String {
-    guard format.hasPrefix("table "), format != "table " else {
-      let template = try Template(format)
-      var text = ""
-      for value in values { text += try template.text(value) + "\n" }
-      return text
-    }
-    let template = try Template(String(format.dropFirst(6)))
-    var first = JSONObject()
-    for (field, heading) in headings { first[field] = .string(heading) }
-    var table = Table()
-    for value in [.object(first)] + values {
-      table.add(try template.text(value).split(separator: "\t", omittingEmptySubsequences: false).map(String.init))
-    }
-    return table.text
+  init(_ format: String, _ context: TemplateContext = .docker) throws(Failure) {
+    self.context = context
+    do throws(TemplateError) {
+      // What a shell passes on as `\t` and `\n` is meant as such.
+      template = try TextTemplate(format == "json" ? "{{json .}}" : Template.unescaped(format))
+    } catch { throw Failure(error) }
   }
 
   func text(_ value: JSONValue) throws(Failure) -> String {
+    do throws(TemplateError) { return try template.text(value, context) } catch { throw Failure(error) }
+  }
+
+  /// Rows of a list are maps to Go, which writes them by their keys.
+  private static func sorted(_ value: JSONValue) -> JSONValue {
+    guard case .object(let object) = value else { return value }
+    var sorted = JSONObject()
+    for key in object.keys.sorted() { sorted[key] = object[key] }
+    return .object(sorted)
+  }
+
+  /// Outside of {{ }} only: inside, Go itself reads them.
+  private static func unescaped(_ text: String) -> String {
     var result = ""
-    for part in parts {
-      switch part {
-      case .text(let text): result += text
-      case .field(let path, let asJSON):
-        var found = value
-        for name in path {
-          guard let next = found[name] else {
-            throw Failure(description: "--format: there is no field \".\(path.joined(separator: "."))\" here")
-          }
-          found = next
-        }
-        result += asJSON ? found.jsonString() : Template.plain(found)
+    var rest = text[...]
+    while let character = rest.first {
+      if rest.hasPrefix("{{"), let end = rest.firstRange(of: "}}") {
+        result += rest[..<end]
+        rest = rest[end...]
+      } else if rest.hasPrefix("\\t") || rest.hasPrefix("\\n") {
+        result += rest.hasPrefix("\\t") ? "\t" : "\n"
+        rest = rest.dropFirst(2)
+      } else {
+        result.append(character)
+        rest = rest.dropFirst()
       }
     }
     return result
   }
 
-  /// As Go prints it: strings bare, the rest as JSON.
-  private static func plain(_ value: JSONValue) -> String {
-    switch value {
-    case .string(let text): text
-    case .null: "<nil>"
-    default: value.jsonString()
+  /// What `--format` makes of a list: a line each, or after the word `table` columns, cells between tabs, with a heading
+  /// for each field.
+  static func lines(
+    _ format: String, _ values: [JSONValue], headings: KeyValuePairs<String, String>,
+    _ context: TemplateContext = .docker
+  ) throws(Failure) -> String {
+    guard format.hasPrefix("table "), format != "table " else {
+      let template = try Template(format, context)
+      var text = ""
+      for value in values { text += try template.text(format == "json" ? Template.sorted(value) : value) + "\n" }
+      return text
     }
+    var table = Table()
+    var first = JSONObject()
+    for (field, heading) in headings { first[field] = .string(heading) }
+    let row = String(format.drop { $0 != " " }.drop { $0 == " " })
+    var heading = context
+    heading.isHeading = true
+    // As docker heads the column of one label.
+    heading.methods["Label"] = { _, words in
+      let last = words.first?.string?.split(separator: ".").last ?? ""
+      return .string(String(last.map { "-_".contains($0) ? " " : $0 }))
+    }
+    for (value, context) in [(JSONValue.object(first), heading)] + values.map({ ($0, context) }) {
+      let text = try Template(row, context).text(value)
+      table.add(text.split(separator: "\t", omittingEmptySubsequences: false).map(String.init))
+    }
+    return table.text
   }
 }
 
 extension StringProtocol {
   /// The first place of a pattern.
-  fileprivate func firstRange(of pattern: String) -> Range<Index>? {
+  fileprivate func firstRange(of pattern: String) -> Index? {
     var start = startIndex
     while start < endIndex {
-      if self[start...].hasPrefix(pattern) { return start..<index(start, offsetBy: pattern.count) }
+      if self[start...].hasPrefix(pattern) { return start }
       start = index(after: start)
     }
     return nil
+  }
+}
+
+extension TemplateContext {
+  /// What docker's documents hold that JSON does not say of them.
+  static let docker: TemplateContext = {
+    var context = TemplateContext()
+    context.maps = [
+      "Annotations", "Attributes", "Containers", "DriverOpts", "ExposedPorts", "ExtraHosts", "Labels", "Networks",
+      "Options",
+      "PortBindings", "Ports", "Runtimes", "Storage", "StorageOpt", "Sysctls", "Tmpfs", "Volumes",
+    ]
+    context.optional = ["Annotations", "Health", "Healthcheck", "SizeRw", "SizeRootFs", "ImageManifestDescriptor"]
+    context.lists = [
+      "Aliases", "BlkioDeviceReadBps", "BlkioDeviceReadIOps", "BlkioDeviceWriteBps", "BlkioDeviceWriteIOps",
+      "BlkioWeightDevice", "CapAdd", "CapDrop", "Cmd", "DeviceCgroupRules", "DeviceRequests", "Devices", "Dns",
+      "DnsOptions", "DnsSearch", "DNSNames", "Entrypoint", "Env", "ExecIDs", "ExtraHosts", "GroupAdd", "Links",
+      "MaskedPaths", "Mounts", "OnBuild", "ReadonlyPaths", "SecondaryIPAddresses", "SecondaryIPv6Addresses",
+      "SecurityOpt", "Shell", "Ulimits", "VolumesFrom",
+    ]
+    return context
+  }()
+
+  /// The same with the labels of each row for `.Label "name"`, found by the row's `ID`, which is what a table shows.
+  func labelled(_ labels: @escaping @Sendable (JSONValue) -> [String: String]?) -> TemplateContext {
+    var context = self
+    context.methods["Label"] = { row, words in
+      guard let name = words.first?.string else { return "" }
+      return .string(labels(row)?[name] ?? "")
+    }
+    return context
   }
 }

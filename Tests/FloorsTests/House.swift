@@ -8,7 +8,7 @@ struct House {
     ["Kernel"],
     [
       "JSON", "RuntimeSpec", "ImageSpec", "Hashing", "SPDX", "DNS", "Archive", "Compression", "ISAL", "ELF",
-      "Arguments", "Steps", "Explain",
+      "Arguments", "Templates", "Steps", "Explain",
     ],
     [
       "Rooted", "Mounts", "Cgroups", "DBus", "Systemd", "Netlink", "Firewall", "CNI", "Seccomp", "Privileges",
@@ -29,6 +29,7 @@ struct House {
   static let arrows: [[String]] = [
     ["JSON", "RuntimeSpec"], ["JSON", "ImageSpec"], ["JSON", "SPDX"], ["Hashing", "SPDX"], ["Steps", "Explain"],
     ["JSON", "Explain"],
+    ["JSON", "Templates"], ["Arguments", "Templates"],
     ["Compression", "ISAL"],
     ["Rooted", "Mounts"], ["Cgroups", "Systemd"], ["DBus", "Systemd"], ["Netlink", "Firewall"],
     ["Planning", "Inside", "Launching", "Containers", "Monitoring"], ["Resolving", "Monitoring"],

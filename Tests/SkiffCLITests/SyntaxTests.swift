@@ -17,7 +17,8 @@ private let entries: [CommandEntry] = [
     create: nothing, list: nothing, inspect: nothing, remove: nothing, connect: nothing, disconnect: nothing,
     prune: nothing, map: nothing),
   NetCommand.entry(explain: nothing, verify: nothing, trace: nothing),
-  VersionCommand.entry, CompletionCommand.entry, ManCommand.entry, HelpCommand.entry,
+  VersionCommand.entry(nothing), EventsCommand.entry(nothing), InfoCommand.entry(nothing), TopCommand.entry(nothing),
+  RenameCommand.entry(nothing), CompletionCommand.entry, ManCommand.entry, HelpCommand.entry,
 ]
 
 private func commands(_ entries: [CommandEntry]) -> [Command] {

@@ -14,7 +14,7 @@ enum PsCommand {
         Option("all", short: "a", help: "Show all containers (default shows just running)"),
         Option(
           "filter", short: "f", .repeated, value: "filter",
-          help: "Filter output based on conditions: name=, id=, status=, label=, ancestor=, network="),
+          help: "Filter output based on conditions: name=, id=, status=, label=, ancestor=, volume=, publish=, …"),
         FormatOption.templated,
         Option("last", short: "n", .value, value: "int", help: "Show n last created containers (includes all states)"),
         Option("latest", short: "l", help: "Show the latest created container (includes all states)"),
@@ -123,6 +123,9 @@ enum RmCommand {
 }
 
 enum InspectCommand {
+  static let format = Option(
+    "format", short: "f", .value, help: "Format output using a Go template: 'json', or a TEMPLATE")
+
   static let summary = "Return low-level information on containers, images and networks"
 
   static func entry(_ perform: @escaping Perform) -> CommandEntry {
@@ -133,9 +136,7 @@ enum InspectCommand {
     Command(
       "inspect", summary: summary, usage: ["[OPTIONS] NAME|ID [NAME|ID...]"],
       options: [
-        Option(
-          "format", short: "f", .value,
-          help: "Format output using a template: 'json', or text with {{.Field}} and {{json .}}"),
+        format,
         Option("size", short: "s", help: "Display total file sizes if the type is container"),
         Option(
           "type", .value, help: "Return JSON for specified type: container, image, network",

@@ -35,9 +35,9 @@ enum ProcessOptions {
   static let noTruncation = Option("no-trunc", help: "Don't truncate output")
 }
 
-/// `--format`, the way docker has it: Go's templates, of which `{{.Name}}` and `{{json .}}` are what scripts use.
+/// `--format`, the way docker has it: Go's templates.
 enum FormatOption {
   static let templated = Option(
-    "format", .value, help: "Format output using a template: 'json', or text with {{.Field}} and {{json .}}")
+    "format", .value, help: "Format output using a Go template: 'table', 'table TEMPLATE', 'json', or a TEMPLATE")
   static let json = Option("json", help: "Print JSON")
 }

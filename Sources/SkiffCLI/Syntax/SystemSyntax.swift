@@ -2,7 +2,7 @@ internal import Arguments
 
 /// Docker's group of commands about the whole store.
 enum SystemCommand {
-  static let summary = "Show and take back disk space"
+  static let summary = "Manage Skiff: disk space, events, what there is"
 
   static func entry(diskUsage: @escaping Perform, prune: @escaping Perform) -> CommandEntry {
     CommandEntry(
@@ -11,6 +11,8 @@ enum SystemCommand {
         [
           CommandEntry("df", summary: diskUsageSummary, .run(syntax: diskUsageSyntax, diskUsage)),
           CommandEntry("prune", summary: pruneSummary, .run(syntax: pruneSyntax, prune)),
+          EventsCommand.entry(EventsCommand.perform).member(of: "system"),
+          InfoCommand.entry(InfoCommand.perform).member(of: "system"),
         ]
       })
   }

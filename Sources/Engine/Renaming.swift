@@ -1,0 +1,75 @@
+internal import Containers
+internal import Journal
+internal import Kernel
+internal import Networks
+
+// `rename`: the record and the link that is the name. Who is killed on the way leaves two links to one container, of which
+// the next command takes away the one that the record does not have.
+
+extension Engine {
+  package func rename(_ word: String, to name: String) throws(Failure) {
+    let identifier = try find(word)
+    let files = store.files(of: identifier)
+    guard isValidName(name) else {
+      throw Failure(
+        .usage, "\"\(name)\" is no container name", hint: "letters, digits, _ . and -, starting with a letter or digit")
+    }
+    let updating = try lockUpdates(files, word)
+    defer { try? updating.borrowed.unlock() }
+    var record = try record(of: identifier)
+    let old = record.name
+    guard old != name else {
+      throw Failure(.conflict, "container \(word) has the name \(name) already")
+    }
+    try take(name, for: identifier)
+    passKillSwitch("renaming", 0)
+    record.name = name
+    do throws(Fault) { try store.write(record, of: identifier) } catch {
+      try? names.release(name, of: identifier)
+      throw Failure("cannot rename container \(word)", error)
+    }
+    passKillSwitch("renaming", 1)
+    try? names.release(old, of: identifier)
+    if (try? containerState(of: identifier))?.status == .running {
+      let hostname = (try? readText(files.hostname, limit: 4096)) ?? identifier.short
+      for network in record.networks where !network.isPending {
+        guard let attachment = network.attachment else { continue }
+        // Away and back: its old name is nobody's then.
+        try? networks.withdraw(record.identifier, from: attachment)
+      }
+      announce(record, hostname, files)
+    }
+    note(.rename, record, ["oldName": "/" + old])
+  }
+
+  /// symlink(2) gives a name to one of two that want it at once.
+  private func take(_ name: String, for identifier: ContainerIdentifier) throws(Failure) {
+    let target = Path(identifier.description)
+    do throws(Fault) {
+      do throws(Fault) { try makeSymbolicLink(names.path(of: name), to: target) } catch {
+        guard error.errno == .exists else { throw error }
+        // It may be free but for a container that waits to be healed.
+        heal()
+        try makeSymbolicLink(names.path(of: name), to: target)
+      }
+    } catch {
+      guard error.errno == .exists else { throw Failure("cannot take the name \(name)", error) }
+      throw Failure(
+        .conflict, "the name \(name) is taken by container \(names.identifier(of: name)?.short ?? "another")",
+        hint: "choose another name, or remove that one: skiff rm -f \(name)")
+    }
+  }
+
+  /// Names that a killed `rename` left: of two links to one container the record knows the right one.
+  func healNames() {
+    var found: [ContainerIdentifier: [String]] = [:]
+    for entry in (try? names.all()) ?? [] { found[entry.identifier, default: []].append(entry.name) }
+    for (identifier, list) in found where list.count > 1 {
+      // A rename that is under way holds this lock.
+      guard let directory = try? open(store.files(of: identifier).directory, [.readOnly, .directory]),
+        (try? directory.borrowed.tryLock(.exclusive)) == true, let record = try? store.record(of: identifier)
+      else { continue }
+      for name in list where name != record.name { try? names.release(name, of: identifier) }
+    }
+  }
+}

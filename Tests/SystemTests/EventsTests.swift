@@ -1,0 +1,101 @@
+import Foundation
+import JSON
+import Kernel
+import Testing
+
+private let obstacle: String? = {
+  if getuid() != 0 { return "containers need root" }
+  return FileManager.default.isExecutableFile(atPath: "/bin/busybox") ? nil : "no busybox"
+}()
+
+/// `skiff events`: what was and what comes, in docker's words.
+@Suite(.enabled(if: obstacle == nil, Comment(rawValue: obstacle ?? ""))) struct EventsTests {
+  private func with(_ body: (Sandbox) throws -> Void) throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    try body(sandbox)
+    let identifiers = sandbox.identifiers()
+    for name in try sandbox.skiff(["ps", "-aq"]).output.split(separator: "\n") {
+      #expect(try sandbox.skiff(["rm", "-f", String(name)]).code == 0)
+    }
+    #expect(sandbox.leaks(of: identifiers) == [])
+  }
+
+  private func past(_ sandbox: Sandbox, _ words: [String] = [], format: String = "{{.Action}}") throws -> String {
+    let result = try sandbox.skiff(["events", "--since", "1h", "--until", "0s", "--format", format] + words)
+    #expect(result.code == 0, "\(result)")
+    return result.output.split(separator: "\n").joined(separator: " ")
+  }
+
+  @Test func aLifeIsToldInOrder() throws {
+    try with { sandbox in
+      let box = ["--network", "none", "--label", "tier=front", "--rootfs", sandbox.rootfs]
+      #expect(
+        try sandbox.skiff(
+          ["run", "-d", "--name", "web"] + box + ["sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.05; done"]
+        ).code == 0)
+      usleep(200_000)
+      for words in [
+        ["exec", "web", "true"], ["pause", "web"], ["unpause", "web"], ["rename", "web", "shop"],
+        ["update", "-m", "64m", "shop"],
+        ["stop", "shop"],
+      ] {
+        #expect(try sandbox.skiff(words).code == 0, "\(words)")
+      }
+      #expect(try sandbox.skiff(["rm", "shop"]).code == 0)
+      #expect(
+        try past(sandbox)
+          == "create start exec_create: true exec_start: true exec_die pause unpause rename update kill die stop destroy"
+      )
+      let died = try past(
+        sandbox, ["-f", "event=die"],
+        format: "{{.Actor.Attributes.exitCode}} {{.Actor.Attributes.name}} {{.Actor.Attributes.tier}}")
+      #expect(died == "7 shop front")
+      #expect(try past(sandbox, ["-f", "event=rename"], format: "{{.Actor.Attributes.oldName}}") == "/web")
+      #expect(
+        try past(sandbox, ["-f", "event=kill"], format: "{{.Actor.Attributes.signal}} {{.Type}} {{.Status}}")
+          == "15 container kill")
+      #expect(try past(sandbox, ["-f", "label=tier=back"]) == "")
+      #expect(try past(sandbox, ["-f", "container=shop", "-f", "event=stop", "-f", "event=destroy"]) == "stop destroy")
+      #expect(try past(sandbox, ["-f", "type=image"]) == "")
+    }
+  }
+
+  @Test func runWithRmTellsItsEnd() throws {
+    try with { sandbox in
+      #expect(try sandbox.skiff(["run", "--rm", "--network", "none", "--rootfs", sandbox.rootfs, "false"]).code == 1)
+      #expect(try past(sandbox) == "create start die destroy")
+      let line = try sandbox.skiff(["events", "--until", "0s", "-f", "event=die"]).output
+      #expect(line.contains("Z container die ") && line.contains("exitCode=1"), "\(line)")
+      let json = try JSONValue(
+        parsing: Array(
+          try sandbox.skiff(["system", "events", "--until", "0s", "-f", "event=start", "--format", "json"]).output.utf8)
+      )
+      #expect(
+        json["Type"]?.string == "container" && json["status"]?.string == "start" && json["scope"]?.string == "local")
+      #expect(
+        json["id"]?.string == json["Actor"]?["ID"]?.string
+          && (json["timeNano"]?.integer ?? 0) > 1_700_000_000_000_000_000)
+    }
+  }
+
+  @Test func whatComesIsShownAtOnce() throws {
+    try with { sandbox in
+      let live = try sandbox.start(["events", "--filter", "event=die", "--format", "{{.Action}}"])
+      usleep(300_000)
+      #expect(try sandbox.skiff(["run", "--rm", "--network", "none", "--rootfs", sandbox.rootfs, "true"]).code == 0)
+      usleep(300_000)
+      kill(live.identifier, SIGKILL)
+      #expect(live.finish().output == "die\n")
+    }
+  }
+
+  @Test func whatIsNoFilterIsRefused() throws {
+    try with { sandbox in
+      for (filter, word) in [("color=red", "no such filter"), ("type=daemon", "types of events"), ("x", "NAME=VALUE")] {
+        let refused = try sandbox.skiff(["events", "--until", "0s", "-f", filter])
+        #expect(refused.code != 0 && refused.errors.contains(word), "\(refused)")
+      }
+    }
+  }
+}
