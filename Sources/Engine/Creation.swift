@@ -89,6 +89,7 @@ extension Engine {
         .usage, "\"\(name)\" is no container name", hint: "letters, digits, _ . and -, starting with a letter or digit")
     }
     try checkUserNamespace(of: request)
+    try checkOrdinaryUser(request)
     var request = request
     try resolveSharing(&request, starts: starts)
     try checkHost(for: request)
@@ -98,6 +99,7 @@ extension Engine {
     let files = store.files(of: identifier)
     let image = try imageDefaults(of: request)
     let user = try user(of: request, image)
+    try checkIdentifiers(of: user)
     let hostname = request.hostname ?? hostnameByDefault(request, identifier)
     var mountHold: MountHold?
     do throws(Failure) {

@@ -48,6 +48,7 @@ extension Engine {
     let pid = running.identity.process
     if let user = request.user {
       let resolved = try self.user(user, root: RootReader(layers: ["/proc/\(pid)/root"]))
+      try checkIdentifiers(of: resolved)
       process.user = Spec.User(
         uid: resolved.user, gid: resolved.group, umask: process.user.umask, additionalGids: resolved.supplementary)
       set("HOME=\(resolved.home)", in: &process.env)
@@ -56,7 +57,9 @@ extension Engine {
     for entry in request.environment { set(entry, in: &process.env) }
     process.capabilities = capabilities(of: process, privileged: request.isPrivileged)
     let host = try HostView()
-    var exec = JoinRequest(process, in: spec, leader: pid, group: cgroupName(of: identifier), layout: host.layout)
+    if host.isOrdinary, (try? IdentifierSpace())?.isSingle == true { process.leaveGroupsAlone() }
+    var exec = JoinRequest(
+      process, in: spec, leader: pid, group: host.isOrdinary ? nil : cgroupName(of: identifier), layout: host.layout)
     exec.filter = request.isPrivileged ? nil : try filter(of: record, spec, on: host)
     do throws(PlanningError) {
       var plan = try compileExec(exec)

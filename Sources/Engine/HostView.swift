@@ -7,6 +7,8 @@ internal import Steps
 /// What a start needs to know that depends on no container.
 struct HostView: Sendable {
   let layout: CgroupLayout
+  /// This process is root of a user namespace alone, as an ordinary user's supervisor is.
+  let isOrdinary = !isRootOfHost()
   /// The filter of a container that asks for nothing special.
   private let usual: (granted: CapabilitySet, filter: SystemCallFilter)?
 

@@ -36,6 +36,11 @@ package struct ImageMounts: Sendable {
   ///
   /// - Parameter image: resolved, and held until this returns.
   func mount(_ image: Image) throws(Failure) -> ImageMount {
+    guard isRootOfHost() else {
+      throw Failure(
+        .host, "an ordinary user's mount would end with this command, and so no image is mounted",
+        hint: "skiff save writes its files into an archive; or run it with sudo")
+    }
     do throws(Fault) {
       let lock = try locked()
       defer { hold(lock) }

@@ -40,8 +40,9 @@ extension Engine {
     var spec = spec
     try joinOthers(&spec, of: record)
     var request = LaunchRequest(
-      spec: spec, root: root(of: record, files), rootfs: files.rootfs, group: cgroupName(of: record),
-      layout: host.layout)
+      spec: spec, root: root(of: record, files), rootfs: files.rootfs,
+      group: host.isOrdinary ? nil : cgroupName(of: record), layout: host.layout)
+    if host.isOrdinary { request.adaptToUserNamespace() }
     request.hasInit = record.hasInit
     if spec.hooks != Spec.Hooks() {
       request.state = Spec.State(
@@ -73,6 +74,7 @@ extension Engine {
     if lower.count < OverlayMount.maximumDepth && exists(mountPoints) { lower.append(mountPoints) }
     return .overlay(
       OverlayMount(
-        target: files.rootfs, lower: lower, upper: files.upper, work: files.work, isVolatile: record.removesItself))
+        target: files.rootfs, lower: lower, upper: files.upper, work: files.work, isVolatile: record.removesItself,
+        usesUserAttributes: !isRootOfHost()))
   }
 }

@@ -122,7 +122,9 @@ extension NetworkUse {
     if !wishes.domainName.isEmpty { names.insert("\(hostname).\(wishes.domainName)", at: 0) }
     let own = records.flatMap { [$0.address, $0.address6] }.filter { !$0.isEmpty }
       .map { HostsEntry(address: $0, names: names) }
-    let others = extra.map { HostsEntry(address: $0.value, names: [$0.name]) }
+    // pasta's addresses are the host's, which may change; the name has to lead to the container all the same.
+    let loopback = mode == Engine.userNetwork ? [HostsEntry(address: "127.0.1.1", names: names)] : []
+    let others = loopback + extra.map { HostsEntry(address: $0.value, names: [$0.name]) }
     if mode == "host" {
       let host = (try? readText("/etc/hosts", limit: 1 << 20)) ?? ""
       return Array((host + "\n" + others.map(\.line).joined()).utf8)
@@ -147,6 +149,9 @@ extension NetworkUse {
     }
     if mode == "host" && request == ResolvRequest() { return Array((host + "\n").utf8) }
     if asksSupervisor { return Array(ResolvConf.answered(host: host, request).text.utf8) }
+    if mode == Engine.userNetwork {
+      return Array(ResolvConf.plain(host: host, request, instead: [Engine.forwardedResolver]).text.utf8)
+    }
     let actual = (try? readText(Path(resolvConfPath(host: host)))) ?? host
     return Array(ResolvConf.plain(host: actual, request).text.utf8)
   }

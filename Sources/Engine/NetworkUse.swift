@@ -31,6 +31,8 @@ extension Engine {
     ports: [PortRequest] = [], rehearsal: Bool
   ) throws(Failure) -> NetworkUse {
     try refusePorts(ports, on: request)
+    if isForwarded(request) { return try forwardedNetwork(hostname: hostname, ports: ports) }
+    try refuseBridges(request)
     switch request {
     case .none: return NetworkUse(mode: "none", hostname: hostname)
     case .host: return NetworkUse(mode: "host", hostname: hostname)
@@ -158,6 +160,7 @@ extension Engine {
   /// - Parameter record: nil where it is not known what the container had: then every network is looked at.
   func releaseNetwork(of identifier: ContainerIdentifier, record: ContainerRecord?) {
     leavePlugins(identifier)
+    stopForwarder(of: identifier)
     guard let record else {
       try? networks.release(identifier.description)
       return
@@ -191,6 +194,7 @@ extension Engine {
 
   func networkSteps(of record: ContainerRecord) throws(Failure) -> (wiring: [NetworkStep], inside: [NetworkStep]) {
     if let network = try pluginNetwork(of: record) { return ([.joinPlugins(network)], [.setUp(.loopback)]) }
+    if let forwarder = forwarderStep(of: record) { return ([forwarder], [.setUp(.loopback)]) }
     // With none there is loopback still; a shared namespace is somebody else's to set up.
     guard !record.networks.isEmpty else {
       let isShared = record.networkMode == "host" || record.networkMode.hasPrefix("container:")

@@ -84,6 +84,7 @@ extension Engine {
   }
 
   private func runningGroup(of word: String) throws(Failure) -> (ContainerIdentifier, Cgroup) {
+    try requireGroups("to pause a container")
     let identifier = try find(word)
     try waitForStart(of: identifier, named: word)
     _ = try runningProcess(of: identifier, named: word)

@@ -13,6 +13,7 @@ extension Engine {
   ///
   /// - Parameter restart: nil leaves the policy as it is; the supervisor reads it when the container has ended.
   package func update(_ word: String, _ change: ResourceRequest, restart: RestartPolicy? = nil) throws(Failure) {
+    if change != ResourceRequest() { try requireGroups("a limit") }
     let identifier = try find(word)
     let files = store.files(of: identifier)
     if change.cpuRealtimePeriod != nil || change.cpuRealtimeRuntime != nil {

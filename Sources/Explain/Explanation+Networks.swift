@@ -103,9 +103,35 @@ extension Explanation {
       self.init(openingNameSockets: redirect)
     case .joinPlugins(let network):
       self.init(callingPluginsOf: network)
+    case .startForwarder(let forwarder): self.init(starting: forwarder)
+    case .stopForwarder(let record):
+      self.init(
+        name: "network.stopForwarder", sentence: "End the program that forwarded for the container.",
+        calls: ["pidfd_send_signal(<pidfd>, SIGKILL)", "unlinkat(AT_FDCWD, \(Trace.path(record)), 0)"],
+        shell: ["kill -KILL \"$(cut -d' ' -f1 \(ShellWord(record)))\"; rm \(ShellWord(record))"])
     case .applyFirewall(let change, _):
       self.init(applying: change)
     }
+  }
+
+  private init(starting forwarder: UserForwarder) {
+    let words = forwarder.arguments + UserForwarder.ends
+    let name = forwarder.program.name
+    self.init(
+      name: "network.startForwarder",
+      sentence:
+        "Start \(Trace.clean(name)), an ordinary user's program, which carries what the container sends to sockets of "
+        + "the host, and what comes to the published ports to the container.",
+      calls: [
+        "clone(SIGCHLD), prctl(PR_SET_PDEATHSIG, SIGKILL)",
+        "execve(\(Trace.path(forwarder.program)), [\(Trace.string(name)), "
+          + words.map { Trace.string($0) }.joined(separator: ", ") + "])",
+      ],
+      shell: [
+        command(
+          ([ShellWord(name).description] + words.map { ShellWord($0).description }).joined(separator: " "),
+          "< /proc/$pid/ns/net | head -n 1 > \(ShellWord(forwarder.record))")
+      ])
   }
 
   private init(callingPluginsOf network: PluginNetwork) {

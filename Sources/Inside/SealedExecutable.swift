@@ -7,12 +7,24 @@ package import Kernel
 /// namespace can remount. Where the kernel or a filter has no open_tree, it is a sealed copy in memory.
 package func openSealedExecutable() throws(Fault) -> Descriptor {
   do throws(Fault) {
-    let clone = try cloneMount("/proc/self/exe", recursive: false)
+    let clone = try cloneExecutable()
     try setMountAttributes(of: clone.borrowed, set: [.readOnly], recursive: false)
     return clone
   } catch {
-    if error.errno != .noSystemCall && error.errno != .notPermitted { throw error }
+    if error.errno != .noSystemCall && error.errno != .notPermitted && error.errno != .invalid { throw error }
     return try copyExecutableToSealedMemory()
+  }
+}
+
+private func cloneExecutable() throws(Fault) -> Descriptor {
+  do throws(Fault) { return try cloneMount("/proc/self/exe", recursive: false) } catch {
+    guard error.errno == .invalid else { throw error }
+    // The mount that it was started from is not of this process's mount namespace. What lies at its path in this one is
+    // taken if it is the same file.
+    let clone = try cloneMount(readSymbolicLink("/proc/self/exe"), recursive: false)
+    let (own, found) = (try status(of: "/proc/self/exe"), try status(of: clone.borrowed))
+    guard own.inode == found.inode, own.fileSystem == found.fileSystem else { throw error }
+    return clone
   }
 }
 

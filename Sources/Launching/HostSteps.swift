@@ -34,6 +34,10 @@ func performOnHost(_ step: Step, container: Container?) throws(Fault) -> Bool {
   case .network(.joinPlugins(let network)):
     guard let container else { throw misplaced(step) }
     try join(network, namespace: Path("/proc/\(container.process)/ns/net"))
+  case .network(.startForwarder(let forwarder)):
+    guard let container else { throw misplaced(step) }
+    try start(forwarder, for: container.network)
+  case .network(.stopForwarder(let record)): try stopForwarder(recordedIn: record)
   case .network(let step): try Netlink.perform(step, container: container?.network)
   case .process(.mapIdentifiers(let users, let groups, let writer)):
     guard let container else { throw misplaced(step) }

@@ -1,11 +1,11 @@
-internal import Kernel
-internal import Steps
+package import Kernel
+package import Steps
 
 // uid_map, setgroups and gid_map of a child in a new user namespace (user_namespaces(7)).
 
 /// - Parameter writer: as a privileged parent setgroups stays allowed; an ordinary user has to give it up first, or ask the
 ///   host's set-user-ID programs.
-func writeMaps(
+package func writeMaps(
   of process: ProcessIdentifier, users: [IdentifierMap], groups: [IdentifierMap], by writer: MapWriter
 ) throws(Fault) {
   if writer == .helpers {
@@ -49,11 +49,18 @@ private func runHelper(
   }
 }
 
-/// On the PATH of who starts the container, in directories that do not depend on where that is.
+/// The set-user-ID programs that map ranges of ids.
+package enum MapHelpers {
+  package static var areThere: Bool { findHelper("newuidmap") != nil && findHelper("newgidmap") != nil }
+}
+
+/// Where a distribution puts it, then on the PATH of who starts the container, in directories that do not depend on where
+/// that is.
 private func findHelper(_ name: Path) -> Path? {
-  let path = environment("PATH") ?? "/usr/local/bin:/usr/bin:/bin"
-  for directory in path.split(separator: ":") where directory.hasPrefix("/") {
-    let candidate = Path(String(directory)).appending(name)
+  let usual = ["/usr/bin", "/bin", "/usr/local/bin", "/run/wrappers/bin"]
+  let others = (environment("PATH") ?? "").split(separator: ":").map(String.init)
+  for directory in usual + others where directory.hasPrefix("/") {
+    let candidate = Path(directory).appending(name)
     if let found = try? status(of: candidate), found.kind == .regular { return candidate }
   }
   return nil

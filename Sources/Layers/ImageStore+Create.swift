@@ -10,7 +10,7 @@ package struct Commit: Sendable {
   package var upper: Path
   /// Where something was mounted for every container: empty, and not in the image, they are left out.
   package var mountPoints: [Path] = []
-  package var usesUserAttributes = false
+  package var usesUserAttributes = !isRootOfHost()
   package var config: ContainerDefaults
   package var author: String?
   package var comment: String?

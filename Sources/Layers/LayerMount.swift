@@ -6,7 +6,10 @@ internal import Steps
 /// and its devices mean nothing.
 package func mountLayers(_ lower: [Path], at target: Path) throws(Fault) {
   var executor = MountExecutor()
-  try executor.perform(.mountOverlay(OverlayMount(target: target, lower: lower, upper: nil, work: nil)))
+  try executor.perform(
+    .mountOverlay(
+      OverlayMount(
+        target: target, lower: lower, upper: nil, work: nil, usesUserAttributes: !isRootOfHost())))
   let mounted = try open(target, [.path, .directory])
   try setMountAttributes(of: mounted.borrowed, set: [.readOnly, .noSetUserId, .noDevices], recursive: false)
 }

@@ -149,7 +149,7 @@ package struct LayerStore: Sendable {
 
   /// Packs the changes of an overlay's upper directory, which stays as it is. Nil when there are none.
   package func pack(
-    upper: Path, over lowers: [Path], mountPoints: [Path] = [], usesUserAttributes: Bool = false,
+    upper: Path, over lowers: [Path], mountPoints: [Path] = [], usesUserAttributes: Bool = !isRootOfHost(),
     into blobs: BlobStore
   ) throws(StoreError) -> ContentDescriptor? {
     var writer = try BlobWriter(store: blobs)

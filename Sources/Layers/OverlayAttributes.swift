@@ -6,8 +6,8 @@ struct OverlayAttributes {
   private let prefix: String
 
   /// - Parameter usesUserAttributes: mounted with `userxattr`. A container can write `user.*` itself, so only then do those
-  ///   mean anything.
-  init(usesUserAttributes: Bool = false) {
+  ///   mean anything. It is so where `trusted.*` is closed to who mounts: in a user namespace.
+  init(usesUserAttributes: Bool = !isRootOfHost()) {
     prefix = usesUserAttributes ? "user.overlay." : "trusted.overlay."
   }
 

@@ -23,7 +23,7 @@ package struct Change: Hashable, Sendable {
 ///   - mountPoints: where something was mounted for every container: empty, and not in the image, they are no changes.
 /// - Returns: sorted by path.
 package func overlayChanges(
-  upper: Path, lowers: [Path], mountPoints: [Path] = [], usesUserAttributes: Bool = false
+  upper: Path, lowers: [Path], mountPoints: [Path] = [], usesUserAttributes: Bool = !isRootOfHost()
 ) throws(StoreError) -> [Change] {
   do throws(Fault) {
     let overlay = OverlayAttributes(usesUserAttributes: usesUserAttributes)

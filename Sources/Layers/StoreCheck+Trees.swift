@@ -39,7 +39,7 @@ extension LayerStore {
   /// - Parameter keeps: makes it the blob; otherwise this is only a try.
   func packs(as layer: ContentDescriptor, into blobs: BlobStore, keeps: Bool) -> Bool {
     let tree = path(of: layer.digest)
-    let ways: [TreePacker.Purpose] = [.changes(over: [], mountPoints: [], usesUserAttributes: false), .tree]
+    let ways: [TreePacker.Purpose] = [.changes(over: [], mountPoints: [], usesUserAttributes: !isRootOfHost()), .tree]
     for purpose in ways {
       do throws(StoreError) {
         var writer = try BlobWriter(store: blobs)

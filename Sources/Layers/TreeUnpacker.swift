@@ -133,8 +133,14 @@ extension TreeUnpacker {
       guard kind == .blockDevice || device != DeviceNumber(major: 0, minor: 0) else {
         throw Fault("unpack", .invalid, arguments: entry.path.quoted, hint: "overlayfs would take it for a whiteout")
       }
-      try replacing(place, in: parent) { () throws(Fault) in
-        try makeNode(name, kind: kind, mode: entry.mode, device: device, at: parent)
+      do throws(Fault) {
+        try replacing(place, in: parent) { () throws(Fault) in
+          try makeNode(name, kind: kind, mode: entry.mode, device: device, at: parent)
+        }
+      } catch {
+        // A device is nothing that an ordinary user could open there anyway.
+        if error.errno == .notPermitted && !isRootOfHost() { return }
+        throw error
       }
       try finish(name, entry, in: parent)
     }
@@ -228,21 +234,35 @@ extension TreeUnpacker {
   /// The owner first: chown(2) takes away set-id bits and capabilities, so both come after it.
   private func finish(file: BorrowedDescriptor, _ entry: TarEntry) throws(Fault) {
     if entry.owner != user || entry.group != group {
-      try setOwner(of: "", at: file, user: entry.owner, group: entry.group)
+      try own("", entry, in: file)
     }
     for attribute in entry.attributes where OverlayAttributes.isPortable(attribute.name) {
       do throws(Fault) { try setExtendedAttribute(attribute.name, to: attribute.value, of: file) } catch {
         // A file system without attributes loses them, as it does for everyone.
-        if error.errno != .notSupported { throw error }
+        // And of `trusted.` it is root of the host alone who has any.
+        let isClosed = error.errno == .notPermitted && isClosed(name: attribute.name)
+        if error.errno != .notSupported && !isClosed { throw error }
       }
     }
     try setMode(of: file, to: entry.mode)
   }
 
+  private func isClosed(name: Path) -> Bool { name.string.hasPrefix("trusted.") && !isRootOfHost() }
+
+  /// Who has one id alone can give nothing away: all of it is then his, and a program that asks sees root's files.
+  private func own(_ name: Path, _ entry: TarEntry, in parent: BorrowedDescriptor) throws(Fault) {
+    do throws(Fault) { try setOwner(of: name, at: parent, user: entry.owner, group: entry.group) } catch {
+      guard error.errno == .invalid, !isRootOfHost(), let space = try? IdentifierSpace() else { throw error }
+      if space.isSingle { return }
+      throw error.hinted(
+        "there is no id for \(entry.owner):\(entry.group): /etc/subuid and /etc/subgid may give this user more")
+    }
+  }
+
   /// For what cannot be opened without side effects; its mode was given when it was made.
   private func finish(_ name: Path, _ entry: TarEntry, in parent: BorrowedDescriptor) throws(Fault) {
     if entry.owner != user || entry.group != group {
-      try setOwner(of: name, at: parent, user: entry.owner, group: entry.group)
+      try own(name, entry, in: parent)
     }
     try setModified(of: name, at: parent, to: entry.modified)
   }

@@ -141,13 +141,6 @@ extension MountFlags {
 }
 
 extension Fault {
-  /// The same with what to do about it, unless that is said already.
-  func hinted(_ hint: @autoclosure () -> String?) -> Fault {
-    var fault = self
-    fault.hint = fault.hint ?? hint()
-    return fault
-  }
-
   /// A filter or an old kernel hides a call of the new mount API.
   var isMissingCall: Bool { errno == .noSystemCall }
 }

@@ -12,7 +12,8 @@ package func openLayers(_ lower: [Path]) throws(Fault) -> Root {
     case 0: throw Fault("mount", .invalid, arguments: "overlay without a layer")
     case 1: return try Root(at: lower[0])
     default:
-      let view = OverlayMount(target: "", lower: lower, upper: nil, work: nil)
+      let view = OverlayMount(
+        target: "", lower: lower, upper: nil, work: nil, usesUserAttributes: !isRootOfHost())
       return Root(try makeOverlay(view, attributes: [.readOnly, .noSetUserId, .noDevices, .noExecute]))
     }
   } catch { throw error.hinted(overlayHint(error.errno)) }

@@ -211,6 +211,8 @@ package struct RouteSocket: ~Copyable {
       throw Fault("plan", .invalid, arguments: "sockets for names, where only links, addresses and routes change")
     case .joinPlugins:
       throw Fault("plan", .invalid, arguments: "plugins, where only links, addresses and routes change")
+    case .startForwarder, .stopForwarder:
+      throw Fault("plan", .invalid, arguments: "a program that forwards, where only links, addresses and routes change")
     case .applyFirewall:
       throw Fault("plan", .invalid, arguments: "firewall rules, where only links, addresses and routes change")
     }

@@ -7,13 +7,14 @@ internal import Steps
 package struct PortHold: ~Copyable {
   private let numbers: [Int32]
 
+  /// - Parameter drops: false where nobody leads callers past the sockets: an ordinary user may not have them drop anything.
   /// - Throws: who has one of them.
-  package init(of ports: [PublishedPort]) throws(NetworkError) {
+  package init(of ports: [PublishedPort], drops: Bool = true) throws(NetworkError) {
     var held: [Int32] = []
     var failure: NetworkError?
     for port in ports {
       do throws(Fault) {
-        if let socket = try listen(at: port) { held.append(socket.release()) }
+        if let socket = try listen(at: port, drops: drops) { held.append(socket.release()) }
       } catch {
         if error.errno == .tooManyOpenFiles { break }
         failure =
@@ -43,7 +44,7 @@ package struct PortHold: ~Copyable {
 }
 
 /// Nil where there is nothing to bind: sctp, whose sockets many kernels do not have.
-private func listen(at port: PublishedPort) throws(Fault) -> Descriptor? {
+private func listen(at port: PublishedPort, drops: Bool) throws(Fault) -> Descriptor? {
   let socket: Descriptor
   let isIPv6 = port.address.v6 != nil
   switch port.transport {
@@ -55,7 +56,7 @@ private func listen(at port: PublishedPort) throws(Fault) -> Descriptor? {
   case .udp: socket = try makeSocket(isIPv6 ? .ipv6 : .ipv4, .datagram)
   case .sctp: return nil
   }
-  try socket.borrowed.dropWhatArrives()
+  if drops { try socket.borrowed.dropWhatArrives() }
   if isIPv6 { try socket.borrowed.takeIPv6Alone() }
   try socket.borrowed.bind(.internet(port.address, port: port.hostPort))
   // What this host sends to ::1 is led to no container. Refused at once, a program that tried that first for "localhost"

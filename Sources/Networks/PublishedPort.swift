@@ -29,7 +29,7 @@ package struct PublishedPort: Hashable, Sendable {
 
 extension IPAddress {
   package static let anyIPv4 = IPAddress.v4(IPv4Address(value: 0))
-  static let anyIPv6 = IPAddress.v6(IPv6Address(value: 0))
+  package static let anyIPv6 = IPAddress.v6(IPv6Address(value: 0))
   /// It stands for all of its family.
   var isAny: Bool { self == .anyIPv4 || self == .anyIPv6 }
   /// As it stands before a port.

@@ -11,7 +11,7 @@ package struct Reach: Hashable, Sendable {
   package var answer: Answer
   package var why: String
 
-  init(_ who: String, _ answer: Answer, _ why: String) {
+  package init(_ who: String, _ answer: Answer, _ why: String) {
     self.who = who
     self.answer = answer
     self.why = why

@@ -58,14 +58,16 @@ extension ResolvConf {
     return conf
   }
 
-  /// Of a container that asks servers itself: the host's without those that only the host can reach. Where none is left, the
-  /// public ones that docker takes.
+  /// Of a container that asks servers itself: the host's without those that only the host can reach.
   ///
+  /// - Parameter others: where none is left; the public ones that docker takes.
   /// - Parameter host: /etc/resolv.conf of the host, or what systemd-resolved has behind its stub: see `resolvConfPath`.
-  package static func plain(host: String, _ request: ResolvRequest) -> ResolvConf {
+  package static func plain(
+    host: String, _ request: ResolvRequest, instead others: [String] = ["8.8.8.8", "8.8.4.4"]
+  ) -> ResolvConf {
     var conf = ResolvConf(host)
     conf.servers.removeAll(where: isLoopbackServer)
-    if conf.servers.isEmpty { conf.servers = ["8.8.8.8", "8.8.4.4"] }
+    if conf.servers.isEmpty { conf.servers = others }
     conf.override(by: request)
     return conf
   }

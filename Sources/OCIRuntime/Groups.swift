@@ -13,6 +13,7 @@ extension OCIRuntime {
     if driver == .systemd, let obstacle = SystemdManager.obstacle {
       throw RuntimeFailure("cannot use the systemd driver: \(obstacle)", hint: "leave --systemd-cgroup out")
     }
+    // Root of a user namespace, as podman calls a runtime for an ordinary user, is not root of the host.
     let isRoot = isRootOfHost()
     if isRoot { request.spec.allowDefaultDevices() }
     let manager = driver == .systemd ? try managersGroup() : nil
@@ -27,13 +28,6 @@ extension OCIRuntime {
         return try request.placeUnit(identifier: id, below: manager)
       }
     } catch { throw RuntimeFailure("config.json: \(error)", hint: error.hint) }
-  }
-
-  /// Root of a user namespace, as podman calls a runtime for an ordinary user, is not root of the host.
-  private func isRootOfHost() -> Bool {
-    guard effectiveUser() == 0 else { return false }
-    let map = (try? readText("/proc/self/uid_map")) ?? ""
-    return map.split { $0 == " " || $0 == "\n" } == ["0", "0", "4294967295"]
   }
 
   /// A user's own systemd makes groups below its own; nil where the host's is asked.

@@ -29,7 +29,7 @@ extension PlanCompiler {
   private func node(_ path: Path, major: UInt32, minor: UInt32) -> DeviceNode {
     DeviceNode(
       path: path, kind: .characterDevice, device: DeviceNumber(major: major, minor: minor), mode: 0o666,
-      isBound: hasUserNamespace)
+      isBound: lacksHost)
   }
 
   private func node(_ device: Spec.Device, at path: String) throws(PlanningError) -> DeviceNode {
@@ -46,7 +46,7 @@ extension PlanCompiler {
     return DeviceNode(
       path: Path(device.path), kind: kind, device: DeviceNumber(major: major, minor: minor),
       mode: FileMode(rawValue: device.fileMode ?? 0o666), owner: device.uid ?? 0, group: device.gid ?? 0,
-      isBound: hasUserNamespace && kind != .fifo)
+      isBound: lacksHost && kind != .fifo)
   }
 
   private func links() -> [Step] {

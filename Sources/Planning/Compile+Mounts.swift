@@ -82,8 +82,8 @@ extension PlanCompiler {
   /// mount it.
   private func fallback(for type: String) -> Path? {
     switch type {
-    case "sysfs" where hasUserNamespace && !created.contains(.network): "/sys"
-    case "proc" where hasUserNamespace && !created.contains(.process): "/proc"
+    case "sysfs" where lacksHost && !created.contains(.network): "/sys"
+    case "proc" where lacksHost && !created.contains(.process): "/proc"
     default: nil
     }
   }
@@ -185,7 +185,7 @@ extension PlanCompiler {
           FileSystemMount(
             type: "cgroup2", source: "cgroup", target: target(of: mount),
             attributes: options.set.union(options.setRecursively), options: options.data,
-            propagation: options.propagation, fallback: hasUserNamespace ? fallback : nil)))
+            propagation: options.propagation, fallback: lacksHost ? fallback : nil)))
     }
   }
 

@@ -58,6 +58,9 @@ struct PlanCompiler {
 
   var hasUserNamespace: Bool { has(.user) }
 
+  /// Root of the host makes it, and nobody else.
+  var lacksHost: Bool { hasUserNamespace || request.isInUserNamespace }
+
   func compile() throws(PlanningError) -> LaunchPlan {
     var plan = LaunchPlan(hasTerminal: process.terminal, hasInit: request.hasInit)
     // A cgroup namespace shows as its root what its maker is in, so it is made after the child has joined its groups; a

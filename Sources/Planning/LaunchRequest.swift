@@ -46,6 +46,9 @@ package struct LaunchRequest: Sendable {
 
   /// Who starts the container, when that is an ordinary user: then all of it happens with the rights of a user namespace.
   package var rootless: HostIdentity?
+  /// The engine itself is root of a user namespace alone, and the container is in that too: what it may not make is taken from
+  /// the host.
+  package var isInUserNamespace = false
   /// Move the root into place and chroot, for a host whose own root is the initial ramfs: it cannot be pivoted away.
   package var noPivot = false
   /// Where relative sources of bind mounts start.

@@ -18,6 +18,7 @@ extension ParsedArguments {
     get throws {
       var engine = Engine(try state)
       engine.cacheBudget = try cacheBudget
+      try engine.becomeRoot()
       try engine.prepareDirectories()
       return engine
     }

@@ -12,6 +12,7 @@ enum NetworkCreate {
     let glass = try Glass(arguments)
     let options = try options(arguments)
     let access = try NetworkAccess(arguments)
+    try arguments.unhealedEngine.requireHostNetworks()
     let preparation = try telling { () throws(NetworkError) in try access.store.prepareCreation(of: options) }
     if glass.isWanted {
       try glass.show(

@@ -30,11 +30,11 @@ let globalOptions =
   [
     Option(
       "root", .value, value: "dir", help: "Where images and containers are kept",
-      initial: "$SKIFF_ROOT or /var/lib/skiff",
+      initial: "$SKIFF_ROOT, or /var/lib/skiff, or ~/.local/share/skiff",
       completion: .directories),
     Option(
-      "state", .value, value: "dir", help: "What dies with a boot", initial: "$SKIFF_STATE or /run/skiff",
-      completion: .directories),
+      "state", .value, value: "dir", help: "What dies with a boot",
+      initial: "$SKIFF_STATE, or /run/skiff, or $XDG_RUNTIME_DIR/skiff", completion: .directories),
     Option("version", short: "v", help: "Print the version and exit"),
   ] + refusedGlobalOptions
 

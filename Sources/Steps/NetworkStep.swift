@@ -45,6 +45,10 @@ package enum NetworkStep: Hashable, Sendable {
   /// Programs of the host put the container on a network of theirs. What they made is taken back by the record of it that they
   /// leave, by whoever releases the container's other addresses.
   case joinPlugins(PluginNetwork)
+  /// A program of an ordinary user's stands between the container's network and the host's sockets.
+  case startForwarder(UserForwarder)
+  /// And ends; found again by its record, after a crash too.
+  case stopForwarder(record: Path)
   /// One transaction of nf_tables, with the one that takes it back.
   case applyFirewall(FirewallChange, reverse: FirewallChange?)
 
@@ -61,7 +65,8 @@ package enum NetworkStep: Hashable, Sendable {
     case .moveLink, .returnLink: nil
     // Sockets and rules are gone with the container's namespace.
     case .openNameSockets: nil
-    case .joinPlugins: nil
+    case .joinPlugins, .stopForwarder: nil
+    case .startForwarder(let forwarder): .stopForwarder(record: forwarder.record)
     // What a link carries goes with the link.
     case .replaceDefaultRoute, .setMtu, .isolate: nil
     case .attach, .reflect, .setUp, .addAddress, .addAddress6, .addDefaultRoute,

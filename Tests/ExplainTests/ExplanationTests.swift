@@ -96,6 +96,10 @@ import Testing
     .network(.setMacAddress("eth0", MacAddress(value: 2))), .network(.deleteLink("skiff0")),
     .network(.attach("sk1", bridge: "skiff0")),
     .network(.reflect("sk1")), .network(.openNameSockets(redirect: NameRedirect.change)),
+    .network(
+      .startForwarder(
+        UserForwarder(program: "/usr/bin/pasta", arguments: ["--tcp-ports", "8080:80"], record: "/run/x/forwarder"))),
+    .network(.stopForwarder(record: "/run/x/forwarder")),
     .network(.moveLink(LinkMove("eth1", to: "lan"))), .network(.moveLink(LinkMove("eth1", to: "eth%d"))),
     .network(.returnLink(LinkReturn(index: 7, name: "eth1", wasUp: true))),
     .network(.setSysctl(key: "net.ipv4.ip_forward", value: "1", before: "0")),

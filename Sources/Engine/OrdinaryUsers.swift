@@ -1,0 +1,104 @@
+internal import Containers
+internal import Kernel
+internal import Planning
+internal import Privileges
+internal import Rootless
+internal import RuntimeSpec
+
+// What an ordinary user's engine does otherwise. All of it happens in a user namespace of his, where he is root.
+
+extension Engine {
+  /// Enters the caller's user namespace. Does nothing for root, and for who has entered it already.
+  package func becomeRoot() throws(Failure) {
+    guard Caller.current.isOrdinary, effectiveUser() != 0 else { return }
+    do throws(Fault) { try makeOwnDirectory(state.run) } catch {
+      throw Failure("cannot keep state in \(state.run)", error)
+    }
+    do throws(Fault) { try enterUserNamespace(keepingRecordIn: state.run) } catch {
+      throw Failure("cannot become root of a user namespace", error)
+    }
+  }
+}
+
+extension Engine {
+  /// Who the program runs as has to be somebody.
+  func checkIdentifiers(of user: ResolvedUser) throws(Failure) {
+    guard !isRootOfHost(), let space = try? IdentifierSpace() else { return }
+    if space.has(user: user.user), ([user.group] + user.supplementary).allSatisfy(space.has(group:)) { return }
+    throw Failure(
+      .usage,
+      "user \(user.user):\(user.group) is nobody in this user's namespace, which has "
+        + (space.isSingle ? "one id alone" : "fewer ids"),
+      hint: "give this user more: \(lineForMoreIdentifiers(of: .current)), and stop his containers once")
+  }
+
+  /// What is refused an ordinary user by name, before anything is made.
+  func checkOrdinaryUser(_ request: RunRequest) throws(Failure) {
+    guard !isRootOfHost() else { return }
+    if request.userNamespace != nil {
+      throw Failure(
+        .usage, "--userns does not go with an ordinary user: the container is in this user's namespace already",
+        hint: "leave it out: its root is this user, and no other process of the host")
+    }
+    if request.resources != ResourceRequest() || request.memorySwappiness != nil || !request.deviceRates.isEmpty
+      || request.disablesOOMKiller
+    {
+      try requireGroups("a limit")
+    }
+    if request.cgroupParent != nil { try requireGroups("--cgroup-parent") }
+  }
+
+  /// The container is in the group of the command that started it.
+  func requireGroups(_ what: String) throws(Failure) {
+    if isRootOfHost() { return }
+    throw Failure(
+      .host, "\(what) takes a control group of the container's own, and none was handed to this user",
+      hint: "leave it out, or run it with sudo")
+  }
+}
+
+extension Engine {
+  /// The default network of who may make none, by that name too.
+  func isForwarded(_ request: NetworkRequest) -> Bool {
+    switch request {
+    case .bridge, .named(Self.userNetwork): !isRootOfHost()
+    default: false
+    }
+  }
+
+  /// For commands that make, change and remove networks of the host.
+  package func requireHostNetworks() throws(Failure) { try refuseBridges(.named("")) }
+
+  /// Links, addresses and firewall rules of the host are root's.
+  func refuseBridges(_ request: NetworkRequest) throws(Failure) {
+    switch request {
+    case .none, .host, .container: return
+    case .bridge, .named, .plugins:
+      if isRootOfHost() { return }
+      throw Failure(
+        .host, "a network of the host needs root: its bridge and its firewall rules are the kernel's",
+        hint: "leave --network out for pasta, use none or host, or run it with sudo")
+    }
+  }
+}
+
+extension LaunchRequest {
+  /// Leaves out what a user namespace cannot have.
+  mutating func adaptToUserNamespace() {
+    isInUserNamespace = true
+    // The kernel lets root of the host alone decide about devices; others have the nodes that are bound for them.
+    spec.linux?.resources?.devices = []
+    guard let space = try? IdentifierSpace() else { return }
+    if space.isSingle { spec.process?.leaveGroupsAlone() }
+    guard !space.has(group: 5) else { return }
+    // Terminals then belong to the group of root.
+    for index in spec.mounts.indices where spec.mounts[index].type == "devpts" {
+      spec.mounts[index].options.removeAll { $0 == "gid=5" }
+    }
+  }
+}
+
+extension Spec.Process {
+  /// Who mapped his own id without help gave up setgroups(2) for it: a group can be what a file is kept from.
+  mutating func leaveGroupsAlone() { user.additionalGids = [] }
+}

@@ -1,0 +1,22 @@
+package import Kernel
+
+/// A program of an ordinary user's that carries the packets of a container's network to sockets of the host and back (pasta(1)):
+/// links and firewall rules of the host are root's.
+package struct UserForwarder: Hashable, Sendable {
+  /// Found already: nobody looks on a PATH when it is started.
+  package var program: Path
+  /// What it forwards and how, but for the namespace, which it gets as its standard input.
+  package var arguments: [String]
+  /// `PID TICKS` of it while it runs.
+  package var record: Path
+
+  package init(program: Path, arguments: [String], record: Path) {
+    self.program = program
+    self.arguments = arguments
+    self.record = record
+  }
+
+  /// Where it writes its number as soon as the container can be reached, and where it finds the namespace. It closes what else
+  /// it has open, and may not look at the files of another process.
+  package static let ends = ["--pid", "/dev/stdout", "--netns", "/proc/self/fd/0"]
+}

@@ -1,0 +1,91 @@
+import Foundation
+import Testing
+
+/// pasta between an ordinary user's containers and a LAN of two network namespaces: 10.9.0.1 is the host that he is on, 10.9.0.2
+/// a neighbour and the router.
+@Suite(
+  .serialized,
+  .enabled(
+    if: OrdinaryUser.obstacle == nil
+      && ["/usr/bin/pasta", "/usr/bin/curl"].allSatisfy { FileManager.default.isExecutableFile(atPath: $0) }
+      && FileManager.default.fileExists(atPath: "/dev/net/tun"),
+    "\(OrdinaryUser.obstacle ?? "needs pasta, curl and /dev/net/tun")"))
+struct RootlessNetworkTests {
+  /// Answers each call with the address it came from and the one it came to, as the kernel has them.
+  private let server = "while true; do nc -l -p 80 -e sh -c 'cat /proc/net/tcp /proc/net/tcp6'; done"
+
+  private func withLan(_ body: (OrdinaryUser) throws -> Void) throws {
+    try withOrdinaryUser { user in
+      try user.makeLan()
+      defer { user.removeLan() }
+      try user.makeImage()
+      try body(user)
+    }
+  }
+
+  @Test func aPortIsPublishedAndTheCallerIsSeen() throws {
+    try withLan { user in
+      let run = try user.shell("skiff run -d --name web -p 8080:80 owners sh -c '\(server.shellQuoted)'")
+      #expect(run.code == 0, "\(run.errors)")
+      #expect(try user.shell("skiff port web 80").output.contains("0.0.0.0:8080\n"))
+      // 10.9.0.2, as /proc/net/tcp writes it. pasta takes a call before the server listens, and ends it then.
+      let call = "for i in $(seq 50); do curl -s --http0.9 -m 2 http://10.9.0.1:8080 && break; sleep 0.1; done"
+      let seen = try user.host("nsenter --net=\(user.neighbour) bash -c '\(call)'")
+      #expect(seen.output.contains("0200090A:"), "\(seen.output) \(seen.errors)")
+      let explained = try user.shell("skiff net explain web")
+      #expect(explained.output.contains("port 80/tcp, published on 0.0.0.0:8080"), "\(explained.errors)")
+      #expect(explained.output.contains("pasta, a program of this user"))
+      // The same port again has a holder with a name.
+      let again = try user.shell("skiff run --rm -p 8080:80 owners true")
+      #expect(again.code == 125 && again.errors.contains("port 0.0.0.0:8080/tcp is in use by"), "\(again.errors)")
+      let low = try user.shell("skiff run --rm -p 80:80 owners true")
+      #expect(low.code == 125 && low.errors.contains("ip_unprivileged_port_start=80"), "\(low.errors)")
+      let ended = try user.shell("skiff rm -f web; ss -Hltn sport = 8080")
+      #expect(ended.output == "web\n", "\(ended.output)")
+    }
+  }
+
+  @Test func whatGoesOutComesFromTheHost() throws {
+    try withLan { user in
+      let run = try user.shell(
+        "skiff run --rm owners sh -c 'echo called | nc -w 2 10.9.0.2 9000; cat /etc/hosts; ip -o -4 addr show'",
+        besides: "nc -lnv -p 9000 > \(user.folder.path)/heard 2>&1")
+      #expect(run.output.contains("127.0.1.1\t") && run.output.contains("10.9.0.1/24"), "\(run.output) \(run.errors)")
+      let heard = try user.host("cat \(user.folder.path)/heard")
+      #expect(heard.output.contains("called") && heard.output.contains("10.9.0.1"), "\(heard.output)")
+    }
+  }
+
+  @Test func pastaEndsWithItsSupervisor() throws {
+    try withLan { user in
+      // Who keeps its memory to itself is root's in /proc, so that root alone finds it.
+      let count = "pgrep -f '^pasta .*--tcp-ports 18080:80' | wc -l"
+      #expect(try user.shell("skiff run -d --name web -p 18080:80 owners sleep 100").code == 0)
+      #expect(try user.host(count).output == "1\n")
+      #expect(try user.shell("kill -9 $(pgrep -u $USER skiff-monitor); sleep 0.5").code == 0)
+      #expect(try user.host(count).output == "0\n")
+      let next = try user.shell(
+        """
+        skiff ps -a --format '{{.Status}}'; skiff run -d --name next -p 18080:80 owners sleep 100 >/dev/null && echo again
+        skiff rm -f web next
+        """)
+      #expect(next.output.hasPrefix("Exited (137)"), "\(next.output) \(next.errors)")
+      #expect(next.output.hasSuffix("again\nweb\nnext\n"), "\(next.output) \(next.errors)")
+      #expect(try user.host(count).output == "0\n")
+    }
+  }
+
+  @Test func networksOfTheHostAreRefusedByName() throws {
+    try withLan { user in
+      for command in ["run --rm --network back owners true", "network create back"] {
+        let refused = try user.shell("skiff \(command)")
+        #expect(refused.code != 0 && refused.errors.contains("a network of the host needs root"), "\(refused.errors)")
+      }
+    }
+  }
+}
+
+extension String {
+  /// Inside single quotes.
+  fileprivate var shellQuoted: String { replacing("'", with: "'\\''") }
+}
