@@ -89,6 +89,7 @@ let package = Package(
     room("Hashing", "CSHA256"),
     room("SPDX", "Hashing", "JSON", "Kernel"),
     room("DNS", "Kernel"),
+    room("TOML"),
     room("Archive", "Kernel"),
     room("Compression", "CZlib", "CZstd"),
     room("ISAL", "CISAL", "Compression"),
@@ -165,7 +166,8 @@ let package = Package(
       "Monitoring",
       "Containers", "Rootless",
       "Inside",
-      "Planning", "Privileges", "Cgroups", "Explain", "Arguments", "SPDX", "ImageSpec", "JSON", "Rooted", "Terminals",
+      "Planning", "Privileges", "Cgroups", "Explain", "Arguments", "TOML", "SPDX", "ImageSpec", "JSON", "Rooted",
+      "Terminals",
       "Steps", "Kernel"),
     [
       .executableTarget(
@@ -175,7 +177,7 @@ let package = Package(
     room(
       "RegistryClient", "RegistryRequests", "Archives", "Layers", "Blobs", "Compression", "ISAL", "Hashing",
       "ImageSpec",
-      "JSON", "Kernel", foreign: network),
+      "JSON", "TOML", "Kernel", foreign: network),
     [
       .executableTarget(
         name: "skiff-registry", dependencies: ["RegistryClient", "Kernel"], swiftSettings: strict,

@@ -1,4 +1,5 @@
 internal import CKernel
+internal import Glibc
 
 /// The environment of this process, `NAME=VALUE` each, as it was handed over.
 package func environment() -> [Path] {
@@ -45,4 +46,10 @@ private func clock(_ identifier: Int32) -> Timestamp {
   // The C library's form goes through the vDSO, without entering the kernel.
   _ = unsafe clock_gettime(identifier, &time)
   return Timestamp(seconds: Int64(time.tv_sec), nanoseconds: UInt32(time.tv_nsec))
+}
+
+/// Sets a variable that has no value yet, for this process and those that it starts. setenv(3) is for a process of one
+/// thread: before anything else.
+package func setEnvironment(_ name: String, unlessSetTo value: String) {
+  _ = unsafe setenv(name, value, 0)
 }

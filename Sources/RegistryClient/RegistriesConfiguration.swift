@@ -1,4 +1,5 @@
 internal import Kernel
+internal import TOML
 
 /// podman's and skopeo's registries.conf (containers-registries.conf(5), version 2): where repositories are read from, what is
 /// blocked, and where certificates do not count. A short name means docker.io here whatever it says: `unqualified-search-registries`

@@ -60,6 +60,7 @@ func runCommandLine(_ words: [String]) -> Int32 {
         return try printing { $0.print(help(for: command, aliases: entry.aliases, columns: $0.columns)) }
       }
       parsed.inherit(globals)
+      try Configuration.read().adopt(into: &parsed, of: command.name)
       code = entry.failureCode
       return try run(parsed)
     }

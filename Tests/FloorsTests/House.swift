@@ -7,8 +7,8 @@ struct House {
     ["CKernel", "CSHA256", "CZlib", "CZstd", "CISAL"],
     ["Kernel"],
     [
-      "JSON", "RuntimeSpec", "ImageSpec", "Hashing", "SPDX", "DNS", "Archive", "Compression", "ISAL", "ELF",
-      "Arguments", "Templates", "Steps", "Explain",
+      "JSON", "RuntimeSpec", "ImageSpec", "Hashing", "SPDX", "DNS", "TOML", "Archive", "Compression", "ISAL",
+      "ELF", "Arguments", "Templates", "Steps", "Explain",
     ],
     [
       "Rooted", "Mounts", "Cgroups", "DBus", "Systemd", "Netlink", "Firewall", "CNI", "Seccomp", "Privileges",

@@ -1,5 +1,5 @@
 /// A value of a TOML document (toml.io, version 1.0).
-enum TOMLValue: Hashable, Sendable {
+package enum TOMLValue: Hashable, Sendable {
   case string(String)
   case boolean(Bool)
   /// Numbers and times, as they stand there: nothing that is read here has any.
@@ -11,20 +11,20 @@ enum TOMLValue: Hashable, Sendable {
 }
 
 /// Where and why a document is refused.
-struct TOMLError: Error, Hashable, Sendable, CustomStringConvertible {
-  var line: Int
-  var reason: String
-  var description: String { "line \(line): \(reason)" }
+package struct TOMLError: Error, Hashable, Sendable, CustomStringConvertible {
+  package var line: Int
+  package var reason: String
+  package var description: String { "line \(line): \(reason)" }
 }
 
 /// Reads a document. It is written by the machine's keeper, and bounded all the same.
-struct TOMLReader {
+package struct TOMLReader {
   private let bytes: [UInt8]
   private var position = 0
   private var root: [String: TOMLValue] = [:]
   private static let maximumDepth = 32
 
-  static func read(_ bytes: [UInt8]) throws(TOMLError) -> [String: TOMLValue] {
+  package static func read(_ bytes: [UInt8]) throws(TOMLError) -> [String: TOMLValue] {
     guard String(validating: bytes, as: UTF8.self) != nil else { throw TOMLError(line: 1, reason: "it is not UTF-8") }
     var reader = TOMLReader(bytes: bytes)
     return try reader.document()
