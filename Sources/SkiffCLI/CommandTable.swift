@@ -79,5 +79,5 @@ func commandTable() -> [CommandEntry] {
     CompletionCommand.entry,
     ManCommand.entry,
     HelpCommand.entry,
-  ] + refusedCommands
+  ] + refusedCommands + refusedBuilds
 }

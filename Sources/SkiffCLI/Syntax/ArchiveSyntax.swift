@@ -111,7 +111,7 @@ enum ManifestCommand {
       .commands {
         [
           CommandEntry("inspect", summary: "Display an image manifest", .run(syntax: inspectSyntax, inspect))
-        ]
+        ] + refusedManifests
       })
   }
 
@@ -122,6 +122,11 @@ enum ManifestCommand {
         "The document that the image's digest is of, of an image that is here: the index, where a registry had it for several"
           + " platforms, else its manifest."
       ],
-      options: [RefusedOptions.insecure], positionals: .exactly(1, .images))
+      options: [
+        RefusedOptions.insecure,
+        .refused(
+          "verbose", short: "v", .flag, because: "the document is printed as it is, and nothing beside it",
+          instead: "skiff image inspect says the rest"),
+      ], positionals: .exactly(1, .images))
   }
 }

@@ -28,7 +28,8 @@ enum ImageCommand {
 
   static func entry(_ members: [Member]) -> CommandEntry {
     CommandEntry(
-      "image", summary: summary, group: CommandGroup.images, .commands { members.map(\.entry) })
+      "image", summary: summary, group: CommandGroup.images,
+      .commands { members.map(\.entry) + refusedBuilds.filter { $0.name == "build" } })
   }
 
   static func inspectEntry(_ perform: @escaping Perform) -> CommandEntry {

@@ -25,6 +25,21 @@ let refusedCommands: [CommandEntry] =
       instead: "the runtime alone makes them: skiff oci checkpoint"),
   ]
 
+/// Skiff runs images and shares them; it follows no Dockerfile.
+let refusedBuilds: [CommandEntry] = ["build", "builder"].map {
+  .refused(
+    $0, because: "Skiff builds no images from a Dockerfile",
+    instead: "buildah build -t NAME . && buildah push NAME docker-archive:/dev/stdout | skiff load; or skiff stage, "
+      + "import and commit")
+}
+
+/// Members of `manifest`: lists of images are made where they are built.
+let refusedManifests: [CommandEntry] = ["annotate", "create", "push", "rm"].map {
+  .refused(
+    $0, because: "Skiff makes no lists of images for several platforms",
+    instead: "skopeo and buildah manifest do; pull, push and save keep a list that is there")
+}
+
 /// Flags before the command.
 let refusedGlobalOptions: [Option] = {
   let daemon = "there is no daemon to connect to"
@@ -57,6 +72,11 @@ enum RefusedRunOptions {
         instead: "put both on one network, where they have each other's names: skiff network create NET, then "
           + "run --network NET"),
       .refused(
+        "storage-opt", .repeated, because: "a container's layer has no limit of its own",
+        instead:
+          "--tmpfs DIR:size=1g, or skiff volume create -o type=tmpfs -o o=size=1g NAME, bounds what is written there"
+      ),
+      .refused(
         "use-api-socket", .flag, because: "there is no daemon whose socket could be given to the container"),
     ]
 
@@ -74,6 +94,8 @@ enum RefusedOptions {
   static let networkCreation: [Option] = [
     .refused("config-from", because: "a network made of another's settings is swarm's"),
     .refused("config-only", .flag, because: "a network of settings alone is swarm's"),
+    .refused(
+      "ipv4", .flag, because: "every network has IPv4", instead: "--ipv6 adds IPv6 to it"),
     .refused("ingress", .flag, because: "a routing mesh is swarm's"),
     .refused(
       "ipam-opt", .repeated, because: "the addresses are given by Skiff itself, which has no such options",
