@@ -84,7 +84,7 @@ private let obstacle: String? = {
       // While it waits, it is stopped at once, and stays so.
       #expect(try sandbox.skiff(["stop", "ever"]).code == 0)
       #expect(try sandbox.skiff(["inspect", "-f", "{{.State.Status}}", "ever"]).output == "exited\n")
-      #expect(try sandbox.supervisors().isEmpty)
+      #expect(sandbox.lastingSupervisors().isEmpty)
       #expect(
         try sandbox.skiff(["run", "--rm", "--restart", "always", "--rootfs", sandbox.rootfs, "true"]).code == 125)
       #expect(try sandbox.skiff(["run", "--restart", "often", "--rootfs", sandbox.rootfs, "true"]).code == 125)
