@@ -135,7 +135,8 @@ import Testing
   /// What Skiff makes for a mount to come from, the script makes too; what was written there stays.
   @Test(isRoot) func bringsVolumes() throws {
     let place = try Place()
-    let flags = "--network none -v kept:/data -v \(place.url.path)/fresh:/fresh --rootfs \(place.root)"
+    let fresh = "type=bind,src=\(place.url.path)/fresh,dst=/fresh,bind-create-src"
+    let flags = "--network none -v kept:/data --mount \(fresh) --rootfs \(place.root)"
     let (own, script) = try place.both(flags, "ls -ld /data /fresh | cut -c1-10; echo x >> /fresh/x; cat /fresh/x")
     #expect(script == ["drwxr-xr-x", "drwxr-xr-x", "x"])
     #expect(own == script + ["x"])

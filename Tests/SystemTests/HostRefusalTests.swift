@@ -53,9 +53,6 @@ struct HostRefusalTests {
         """,
       words: "$skiff run --rm --network none box busybox true", error: "cannot start",
       hint: "cannot hold what a container writes: keep Skiff's state on ext4"),
-    Refusal(
-      testDescription: "no root", obstacle: "setpriv --reuid 65534 --clear-groups $skiff version >/dev/null || exit 77",
-      words: "setpriv --reuid 65534 --clear-groups \(run)", error: "this needs root", hint: "run it with sudo"),
   ]
 
   @Test(arguments: refusals) func isSaidAndLeavesNothing(refusal: Refusal) throws {
