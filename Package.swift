@@ -126,7 +126,7 @@ let package = Package(
     room("Containers", "ImageSpec", "JSON", "Kernel"),
     room("Journal", "JSON", "Kernel"),
     room("Resolving", "DNS", "Kernel"),
-    room("Monitoring", "Resolving", "Inside", "Netlink", "Terminals", "JSON", "Kernel"),
+    room("Monitoring", "Resolving", "Inside", "Netlink", "Terminals", "Compression", "JSON", "Kernel"),
 
     // 5 engine
     room("Blobs", "Hashing", "ImageSpec", "JSON", "Kernel"),

@@ -33,8 +33,6 @@ package struct ContainerOptions: Hashable, Sendable {
   package var secrets: [String] = []
   /// As given: vendor.com/class=name.
   package var namedDevices: [String] = []
-  /// What `logs --details` shows: labels and variables that --log-opt named, in that order.
-  package var logDetails: [String] = []
 
   package init() {}
 }
@@ -64,7 +62,6 @@ extension ContainerOptions: JSONReadable, JSONWritable {
       case "umask": umask = try reader.integer()
       case "secrets": secrets = try reader.strings()
       case "namedDevices": namedDevices = try reader.strings()
-      case "logDetails": logDetails = try reader.strings()
       default: try reader.skip()
       }
     }
@@ -93,7 +90,6 @@ extension ContainerOptions: JSONReadable, JSONWritable {
       writer.member("umask", umask)
       writer.member("secrets", some(secrets))
       writer.member("namedDevices", some(namedDevices))
-      writer.member("logDetails", some(logDetails))
     }
   }
 }

@@ -51,11 +51,9 @@ package struct ContainerRecord: Hashable, Sendable {
   package var anonymousVolumes: [String] = []
   /// What was asked to be mounted, in the order of the mounts.
   package var mounts: [MountRecord] = []
-  package var logMaximumSize = 10 << 20
-  package var logMaximumFiles = 3
-  package var logIsOff = false
   /// What beside all this was asked for, for `inspect` and for later starts.
   package var options = ContainerOptions()
+  package var logging = LogSettings()
 
   package init(identifier: String, name: String, created: Timestamp) {
     self.identifier = identifier
@@ -106,10 +104,11 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       case "processes": processes = try reader.integer()
       case "anonymousVolumes": anonymousVolumes = try reader.strings()
       case "mounts": mounts = try reader.list()
-      case "logMaximumSize": logMaximumSize = try reader.integer()
-      case "logMaximumFiles": logMaximumFiles = try reader.integer()
-      case "logIsOff": logIsOff = try reader.bool()
       case "options": options = try reader.value()
+      case "logging": logging = try reader.value()
+      case "logMaximumSize": logging.maximumSize = try reader.integer()
+      case "logMaximumFiles": logging.maximumFiles = try reader.integer()
+      case "logIsOff": if try reader.bool() { logging.driver = .none }
       // A newer Skiff may have written more than this one knows.
       default: try reader.skip()
       }
@@ -153,10 +152,8 @@ extension ContainerRecord: JSONReadable, JSONWritable {
       writer.member("processes", processes)
       writer.member("anonymousVolumes", anonymousVolumes)
       writer.member("mounts", mounts.isEmpty ? nil : mounts)
-      writer.member("logMaximumSize", logMaximumSize)
-      writer.member("logMaximumFiles", logMaximumFiles)
-      writer.member("logIsOff", logIsOff)
       writer.member("options", options)
+      writer.member("logging", logging)
     }
   }
 }

@@ -59,7 +59,9 @@ package struct ContainerFiles: Hashable, Sendable {
   package var timezone: Path { directory.appending("localtime") }
   /// What `--secret` brought, by number.
   package var secrets: Path { directory.appending("secrets") }
-  package var log: Path { directory.appending("log.json") }
+  package func log(of driver: LogSettings.Driver) -> Path {
+    directory.appending(driver == .local ? "log.local" : "log.json")
+  }
   /// Held by the supervisor as long as it lives; outside of the directory, so that it can be held before there is one.
   package let lock: Path
   package var upper: Path { directory.appending("upper") }

@@ -239,11 +239,10 @@ extension Engine {
     record.cpuPeriod = request.resources.cpuPeriod
     record.cpuShares = request.resources.cpuShares
     record.processes = request.resources.processes
-    record.logMaximumSize = request.logging.maximumSize
-    record.logMaximumFiles = request.logging.maximumFiles
-    record.logIsOff = request.logging.isOff
     record.options = ContainerOptions(request)
-    record.options.logDetails = request.logging.details(labels: record.labels, environment: spec.process?.env ?? [])
+    record.logging = request.logging.settings
+    record.logging.attributes = request.logging.selection.attributes(
+      labels: record.labels, environment: spec.process?.env ?? [])
     return record
   }
 

@@ -23,7 +23,8 @@ extension Engine {
       "ResolvConfPath": .string(files.resolvConf.string),
       "HostnamePath": .string(files.hostname.string),
       "HostsPath": .string(files.hosts.string),
-      "LogPath": .string(files.log.string),
+      "LogPath": .string(
+        record.logging.driver.keepsFiles ? files.log(of: record.logging.driver).string : ""),
       "Name": .string("/" + record.name),
       "HostConfig": .object(asked(of: record, configuration, beside: hostConfiguration(of: record))),
       "GraphDriver": [
@@ -98,10 +99,7 @@ extension Engine {
       "CpuQuota": number(record.cpuQuota), "CpuPeriod": number(record.cpuPeriod),
       "PidsLimit": record.processes.map { .number(.integer($0)) } ?? nil,
       "LogConfig": [
-        "Type": record.logIsOff ? "none" : "json-file",
-        "Config": [
-          "max-size": .string("\(record.logMaximumSize)"), "max-file": .string("\(record.logMaximumFiles)"),
-        ],
+        "Type": .string(record.logging.driver.rawValue), "Config": .object(object(record.logging.options)),
       ],
     ]
   }

@@ -51,11 +51,6 @@ extension Engine {
     return "\(bytes) bytes"
   }
 
-  func openLog(_ record: ContainerRecord, _ files: ContainerFiles) throws(Fault) -> LogWriter? {
-    if record.logIsOff { return nil }
-    return try LogWriter(files.log, maximumSize: record.logMaximumSize, maximumFiles: record.logMaximumFiles)
-  }
-
   /// One step's time as the command that asked for --timings reads it.
   func line(_ timing: StepTiming) -> String { "\(timing.phase.rawValue) \(timing.index) \(timing.nanoseconds)" }
 }

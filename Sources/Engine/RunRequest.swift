@@ -224,15 +224,3 @@ package struct DeviceRequest: Hashable, Sendable {
     self.access = access
   }
 }
-
-/// `--log-opt`.
-package struct LogRequest: Hashable, Sendable {
-  package var isOff = false
-  /// Bytes of one file before it is rotated.
-  package var maximumSize: Int = 10 << 20
-  package var maximumFiles: Int = 3
-  /// Names of labels and of variables that `logs --details` shows.
-  package var labels: [String] = []
-  package var variables: [String] = []
-  package init() {}
-}

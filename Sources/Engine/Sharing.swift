@@ -117,14 +117,6 @@ extension Spec {
   }
 }
 
-extension LogRequest {
-  /// `NAME=VALUE` of each that the container has.
-  func details(labels present: [String: String], environment: [String]) -> [String] {
-    labels.compactMap { name in present[name].map { "\(name)=\($0)" } }
-      + variables.compactMap { name in environment.first { $0.hasPrefix(name + "=") } }
-  }
-}
-
 extension ContainerOptions {
   init(_ request: RunRequest) {
     self.init()

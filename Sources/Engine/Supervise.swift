@@ -108,7 +108,7 @@ extension Engine {
     do {
       let record = try record(of: identifier)
       let state = try containerState(of: identifier)
-      var resumed = try ResumedSupervisor.reading(message, log: try openLog(record, files))
+      var resumed = try ResumedSupervisor.reading(message, log: try resumeLog(record, files))
       let lock = ContainerLock(handedOver: resumed.lock, files)
       let ports = PortHold(resuming: resumed.kept)
       if let sockets = resumed.nameSockets.take() {

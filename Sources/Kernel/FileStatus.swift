@@ -113,7 +113,11 @@ package struct FileSystemType: Hashable, Sendable {
 package struct FileSystemStatus: Sendable {
   package var type: FileSystemType
   package var blockSize: Int
+  package var blocks: Int
   package var availableBlocks: Int
+  /// Both 0 where inodes are made when they are needed.
+  package var inodes: Int
+  package var freeInodes: Int
   /// ST_RDONLY: the mount that the file was reached through refuses writes.
   package var isReadOnly: Bool
 }
@@ -125,5 +129,7 @@ package func fileSystemStatus(of descriptor: BorrowedDescriptor) throws(Fault) -
   }
   return FileSystemStatus(
     type: FileSystemType(magic: Int(buffer.f_type)), blockSize: Int(buffer.f_bsize),
-    availableBlocks: Int(clamping: buffer.f_bavail), isReadOnly: buffer.f_flags & 1 != 0)
+    blocks: Int(clamping: buffer.f_blocks), availableBlocks: Int(clamping: buffer.f_bavail),
+    inodes: Int(clamping: buffer.f_files), freeInodes: Int(clamping: buffer.f_ffree),
+    isReadOnly: buffer.f_flags & 1 != 0)
 }

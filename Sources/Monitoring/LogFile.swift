@@ -24,14 +24,58 @@ enum LogFile {
   /// 0 is the file that is written.
   static func name(_ path: Path, rotation: Int) -> Path { rotation == 0 ? path : Path("\(path.string).\(rotation)") }
 
-  /// The bytes up to and with `"log":"`, and what follows the text.
-  static func encode(_ text: ArraySlice<UInt8>, _ stream: LogStream, time: [UInt8], into line: inout [UInt8]) {
+  /// A file that was compressed when it was full.
+  static func compressedName(_ path: Path) -> Path { Path("\(path.string).gz") }
+
+  /// The line for `text`.
+  ///
+  /// - Parameter attributes: what `encode(attributes:)` made, or nothing.
+  static func encode(
+    _ text: ArraySlice<UInt8>, _ stream: LogStream, time: [UInt8], attributes: [UInt8] = [], into line: inout [UInt8]
+  ) {
     append("{\"log\":\"", to: &line)
     escape(text, into: &line)
-    append(
-      stream == .output ? "\",\"stream\":\"stdout\",\"time\":\"" : "\",\"stream\":\"stderr\",\"time\":\"", to: &line)
+    append(stream == .output ? "\",\"stream\":\"stdout\"" : "\",\"stream\":\"stderr\"", to: &line)
+    if !attributes.isEmpty {
+      append(",\"attrs\":", to: &line)
+      line.append(contentsOf: attributes)
+    }
+    append(",\"time\":\"", to: &line)
     line.append(contentsOf: time)
     append("\"}\n", to: &line)
+  }
+
+  /// What is kept beside each line, as a JSON object; nothing for none.
+  static func encode(attributes: [String: String], into bytes: inout [UInt8]) {
+    if attributes.isEmpty { return }
+    var isFirst = true
+    for (name, value) in attributes.sorted(by: { $0.key < $1.key }) {
+      append(isFirst ? "{\"" : ",\"", to: &bytes)
+      isFirst = false
+      escape(Array(name.utf8)[...], into: &bytes)
+      append("\":\"", to: &bytes)
+      escape(Array(value.utf8)[...], into: &bytes)
+      append("\"", to: &bytes)
+    }
+    append("}", to: &bytes)
+  }
+
+  // MARK: - Compressed files
+
+  /// An empty gzip member whose comment (RFC 1952, 2.3) says which file the members behind it were: a reader that has read
+  /// that one must not read it again.
+  static func head(identity: UInt64) -> [UInt8] {
+    [0x1f, 0x8b, 8, 0x10, 0, 0, 0, 0, 0, 0xff] + Array("skiff log \(identity)".utf8) + [0, 3, 0]
+      + [UInt8](repeating: 0, count: 8)
+  }
+
+  /// At least as long as any head up to the end of its comment.
+  static let headSize = 48
+
+  static func identity(inHead head: [UInt8]) -> UInt64? {
+    guard head.starts(with: [0x1f, 0x8b, 8, 0x10]), head.count > 10 else { return nil }
+    let comment = String(decoding: head[10...].prefix { $0 != 0 }, as: UTF8.self)
+    return comment.hasPrefix("skiff log ") ? UInt64(comment.dropFirst(10)) : nil
   }
 
   private static func append(_ text: StaticString, to line: inout [UInt8]) {

@@ -41,6 +41,8 @@ package struct Supervisor: ~Copyable {
   var inputIsAtEnd = false
   /// A client is so far behind that output waits for it, as it would for a slow terminal.
   private var outputIsPaused = false
+  /// The log's receiver is behind: its socket is in the poller.
+  private var logIsAwaited: BorrowedDescriptor?
   private var buffer = [UInt8](repeating: 0, count: 16_384)
   private let signals: SignalDescriptor
   /// Its share in watching over bridges and firewall rules.
@@ -64,6 +66,7 @@ package struct Supervisor: ~Copyable {
     static let input: UInt64 = 7
     static let names: UInt64 = 8
     static let deadline: UInt64 = 9
+    static let log: UInt64 = 10
     static let firstClient: UInt64 = 1 << 32
   }
 
@@ -181,6 +184,7 @@ package struct Supervisor: ~Copyable {
         case Token.listener: acceptClient()
         case Token.names: names?.serve()
         case Token.deadline: deadline?.pass(container.pidfd.borrowed)
+        case Token.log: container.log?.sendWaiting()
         case let token where WatchPost.owns(token): post?.serve(report, poller: poller)
         case let token where HealthWatch.owns(token): health?.serve(report, poller: poller)
         default: serve(report)
@@ -200,6 +204,21 @@ package struct Supervisor: ~Copyable {
         clients[index].flush()
         attempts += 1
       }
+    }
+  }
+
+  /// Hears when the log's receiver takes something again, while something waits for that.
+  private mutating func awaitLog() {
+    let waiting: BorrowedDescriptor? =
+      switch container.log {
+      case .some(let log): log.waiting
+      case .none: nil
+      }
+    if let before = logIsAwaited, before != waiting { try? poller.remove(before) }
+    logIsAwaited = waiting
+    // A socket that was closed has left the poller by itself, and the next one may have its number.
+    if let waiting, (try? poller.modify(waiting, .writable, token: Token.log)) == nil {
+      try? poller.add(waiting, .writable, token: Token.log)
     }
   }
 
@@ -338,6 +357,7 @@ package struct Supervisor: ~Copyable {
 
   /// After each round: who has left, what is waited for.
   mutating func settle() {
+    awaitLog()
     for client in clients where client.isGone {
       try? poller.remove(client.descriptor)
       client.close()

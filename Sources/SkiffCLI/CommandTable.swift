@@ -71,6 +71,7 @@ func commandTable() -> [CommandEntry] {
     GenerateCommand.entry,
     EventsCommand.entry(EventsCommand.perform),
     InfoCommand.entry(InfoCommand.perform),
+    DoctorCommand.entry(DoctorCommand.perform),
     StageCommand.entry(StageCommand.perform),
     SBOMCommand.entry(SBOMCommand.perform),
     ChrootCommand.entry(ChrootCommand.perform),

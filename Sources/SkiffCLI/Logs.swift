@@ -10,49 +10,38 @@ extension LogsCommand {
     let identifier = try engine.find(arguments.positionals[0])
     let files = engine.store.files(of: identifier)
     let record = try engine.record(of: identifier)
-    if record.logIsOff {
+    let log = record.logging
+    switch log.driver {
+    case .jsonFile, .local: break
+    case .none:
       throw Failure(.conflict, "container \(record.name) keeps no log", hint: "it was started with --log-driver none")
+    case .journald:
+      throw Failure(
+        .conflict, "the log of \(record.name) is in the system's journal",
+        hint: "journalctl CONTAINER_ID_FULL=\(record.identifier)")
+    case .syslog:
+      throw Failure(
+        .conflict, "the log of \(record.name) is with the syslog daemon",
+        hint: "look where that keeps it (\(log.options["syslog-address"] ?? "/dev/log"))")
     }
     let present = now()
     func time(_ text: String) throws(OptionError) -> Timestamp { try parseTime(text, now: present) }
     let query = LogQuery(
       tail: try tail(arguments), since: try arguments.read("since", time), until: try arguments.read("until", time))
-    let showsTimes = arguments.flag("timestamps")
-    // As docker has it: a space stands there where there are none, too.
-    let details = arguments.flag("details") ? record.options.logDetails.map(escaped).joined(separator: ",") + " " : ""
-    var reader = LogReader(files.log, query)
-    func show(_ entry: LogEntry) throws(Fault) {
-      let text = (showsTimes ? "\(entry.time.rfc3339) " : "") + details + entry.text
-      let stream: BorrowedDescriptor = entry.stream == .errors ? .standardError : .standardOutput
-      try stream.write(text)
-    }
-    guard arguments.flag("follow") else {
-      try reader.read(show)
-      return 0
-    }
+    var reader = LogReader(files.log(of: log.driver), format: engine.logFormat(record), query)
+    var printer = LogPrinter(showsTimes: arguments.flag("timestamps"), showsDetails: arguments.flag("details"))
     // The supervisor's socket is readable when it has its last word to say, and closed when it is gone.
-    let supervisor = try? engine.connect(to: identifier, named: record.name)
-    guard let supervisor else {
-      try reader.read(show)
-      return 0
-    }
-    try reader.follow(until: supervisor.borrowed, show)
-    return 0
-  }
-
-  /// As a query of an address has it (RFC 3986), so that nothing in a value ends it.
-  private static func escaped(_ detail: String) -> String {
-    let name = detail.prefix { $0 != "=" }
-    func escape(_ text: Substring) -> String {
-      text.utf8.reduce(into: "") { escaped, byte in
-        let isPlain =
-          (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
-          || [45, 46, 95, 126].contains(byte)
-        let digits = String(byte, radix: 16, uppercase: true)
-        escaped += isPlain ? String(UnicodeScalar(byte)) : byte == 32 ? "+" : "%" + (byte < 16 ? "0" : "") + digits
+    if arguments.flag("follow"), let supervisor = try? engine.connect(to: identifier, named: record.name) {
+      try reader.follow(until: supervisor.borrowed) { () throws(Fault) in
+        try printer.flush()
+      } _: { (line) throws(Fault) in
+        try printer.take(line)
       }
+    } else {
+      try reader.read { (line) throws(Fault) in try printer.take(line) }
     }
-    return "\(escape(name))=\(escape(detail.dropFirst(name.count + 1)))"
+    try printer.flush()
+    return 0
   }
 
   private static func tail(_ arguments: ParsedArguments) throws -> Int? {

@@ -93,10 +93,9 @@ extension RunRequest {
     }
     health = try HealthRequest(words)
     stopTimeout = try words.integer("stop-timeout", in: -1 ... .max)
-    for text in words.strings("log-opt") {
-      do throws(OptionError) { try logging.take(text) } catch { throw words.bad("log-opt", text, error.reason) }
-    }
-    logging.isOff = try words.choice("log-driver", of: ["json-file", "none"]) == "none"
+    do throws(OptionError) {
+      logging = try LogRequest(driver: words.string("log-driver"), options: words.strings("log-opt"))
+    } catch { throw words.fail("the log: \(error.reason)") }
   }
 
   private mutating func readProcess(_ words: ParsedArguments) throws(UsageError) {

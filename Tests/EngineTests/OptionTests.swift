@@ -300,16 +300,6 @@ private func reason<Value>(_ body: () throws -> Value) -> String? {
     }
   }
 
-  @Test func logs() throws {
-    var log = LogRequest()
-    try log.take("max-size=1m")
-    try log.take("max-file=5")
-    #expect(log.maximumSize == 1 << 20 && log.maximumFiles == 5)
-    for text in ["", "max-size", "max-size=1", "max-file=0", "max-file=x", "mode=blocking"] {
-      #expect(reason { try log.take(text) } != nil, "\(text)")
-    }
-  }
-
   @Test func times() throws {
     let now = Timestamp(seconds: 1_000_000, nanoseconds: 5)
     #expect(try parseTime("10m", now: now) == Timestamp(seconds: 999_400, nanoseconds: 5))

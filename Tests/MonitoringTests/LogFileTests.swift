@@ -1,3 +1,4 @@
+import Compression
 import Foundation
 import Kernel
 import Synchronization
@@ -22,7 +23,7 @@ private struct Place: ~Copyable {
   func texts(_ query: LogQuery = LogQuery()) throws -> [String] {
     var texts: [String] = []
     var reader = LogReader(log, query)
-    try reader.read { texts.append($0.text) }
+    try reader.read { texts.append($0.entry.text) }
     return texts
   }
 }
@@ -161,13 +162,26 @@ extension LogWriter {
     #expect(lossAfter == nil)
     var texts: [String] = []
     var reader = LogReader(log)
-    try reader.read { texts.append($0.text) }
+    try reader.read { texts.append($0.entry.text) }
     #expect(texts.count == 100 - lost.lines + 2)
     #expect(
       texts.suffix(2) == [
         "skiff: \(lost.lines) lines (\(lost.bytes) bytes) of this log were lost: no space left on device\n", "again\n",
       ])
   }
+}
+
+/// One gzip member.
+private func compressed(_ bytes: [UInt8]) throws(Fault) -> [UInt8] {
+  do {
+    let compressor = try Compressor(.gzip)
+    var output = [UInt8](repeating: 0, count: bytes.count + 1024)
+    var span = output.mutableSpan
+    var raw = span.mutableBytes
+    let progress = try compressor.step(bytes.span.bytes, isLast: true, into: &raw)
+    output.removeLast(output.count - progress.produced)
+    return output
+  } catch { throw Fault("deflate", .invalid, arguments: "\(error)") }
 }
 
 @Suite struct LogReaderTests {
@@ -226,7 +240,9 @@ extension LogWriter {
     let seen = Mutex<[String]>([])
     let follower = Thread {
       var reader = LogReader(log)
-      try? reader.follow(until: BorrowedDescriptor(rawValue: number)) { entry in seen.withLock { $0.append(entry.text) }
+      try? reader.follow(until: BorrowedDescriptor(rawValue: number)) { line in
+        let text = line.entry.text
+        seen.withLock { $0.append(text) }
       }
       seen.withLock { $0.append("END") }
     }
@@ -239,6 +255,120 @@ extension LogWriter {
     #expect(seen.withLock { $0 } == expected)
   }
 
+  /// A reader that is slower than the writer finds several rotations between two of its looks: under load, or here, where
+  /// each line that it gets makes the next two files.
+  @Test func twoRotationsBetweenTwoLooks() throws {
+    let place = try Place()
+    var writer = try LogWriter(place.log, maximumSize: 4096, maximumFiles: 200)
+    writer.append("line 0\n")
+    var (count, texts) = (1, [String]())
+    let ended = try Event()
+    try ended.signal()
+    var reader = LogReader(place.log)
+    try reader.follow(until: ended.borrowed) { line in
+      texts.append(line.entry.text)
+      guard count < 4000 else { return }
+      for _ in 0..<120 {
+        writer.append("line \(count)\n")
+        count += 1
+      }
+    }
+    #expect(texts == (0..<count).map { "line \($0)\n" })
+    #expect(count >= 4000)
+  }
+
+  @Test func theOrderOfTheFilesIsTheirsWhateverMoves() throws {
+    let place = try Place()
+    func write(_ rotation: Int) throws { try replaceFile(LogFile.name(place.log, rotation: rotation), with: []) }
+    func inode(_ rotation: Int) throws -> UInt64 { try status(of: LogFile.name(place.log, rotation: rotation)).inode }
+    for rotation in 0...3 { try write(rotation) }
+    let inodes = try (0...3).map(inode)
+    let files = LogFiles(path: place.log)
+    #expect(try files.list().map(\.identity) == inodes)
+    var rotation = 3
+    // Between two renames of a rotation: nobody has the number below the file that was read.
+    try rename(LogFile.name(place.log, rotation: 3), to: LogFile.name(place.log, rotation: 4))
+    switch try files.successor(of: inodes[3], at: &rotation) {
+    case .next(let next, _): #expect(next.identity == inodes[2] && rotation == 4)
+    default: Issue.record("no successor")
+    }
+    for old in [2, 1, 0] {
+      try rename(LogFile.name(place.log, rotation: old), to: LogFile.name(place.log, rotation: old + 1))
+    }
+    switch try files.successor(of: inodes[0], at: &rotation) {
+    case .none: break
+    default: Issue.record("the newest has no successor while there is no other")
+    }
+    rotation = 0
+    switch try files.successor(of: inodes[1], at: &rotation) {
+    case .next(let next, _): #expect(next.identity == inodes[0] && rotation == 2)
+    default: Issue.record("no successor")
+    }
+    rotation = 0
+    switch try files.successor(of: 1, at: &rotation) {
+    case .lost: break
+    default: Issue.record("a file that is gone has no successor")
+    }
+  }
+
+  @Test func aCompressedFileIsTheSameFile() throws {
+    let place = try Place()
+    var writer = try LogWriter(place.log, maximumSize: 4096, maximumFiles: 10)
+    for number in 0..<150 { writer.append("line \(number)\n") }
+    let expected = (0..<150).map { "line \($0)\n" }
+    #expect(try place.texts() == expected)
+    // The oldest is compressed while a reader has it open: it goes on with the next one.
+    let oldest = place.directory.appending("log.json.2")
+    let inode = try status(of: oldest).inode
+    var texts: [String] = []
+    let ended = try Event()
+    try ended.signal()
+    var reader = LogReader(place.log)
+    var isCompressed = false
+    try reader.follow(until: ended.borrowed) { (line) throws(Fault) in
+      texts.append(line.entry.text)
+      if isCompressed { return }
+      isCompressed = true
+      let deflated = try compressed(try readFile(oldest))
+      try replaceFile(LogFile.compressedName(oldest), with: LogFile.head(identity: inode) + deflated)
+      try removeFile(oldest)
+    }
+    #expect(texts == expected)
+    #expect(try place.texts() == expected)
+    for count in [10, 99, 100, 120, 149] {
+      #expect(try place.texts(LogQuery(tail: count)) == Array(expected.suffix(count)))
+    }
+    // A damaged one gives what comes before the damage.
+    let bytes = try readFile(LogFile.compressedName(oldest))
+    try replaceFile(LogFile.compressedName(oldest), with: Array(bytes.prefix(bytes.count - 40)))
+    let rest = try place.texts()
+    #expect(rest.count < 150 && rest.suffix(90) == expected.suffix(90))
+  }
+
+  @Test func whatDockerWroteIsReadToo() throws {
+    let place = try Place()
+    let lines = [
+      #"{"log":"trimmed\n","stream":"stdout","time":"2026-01-01T00:00:00.5Z"}"#,
+      #"{"log":"a\u0026b \ud83d\udef6\n","stream":"stderr","attrs":{"tag":"x y","com.example":"1&2"},"time":"2026-01-01T00:00:01.000000001Z"}"#,
+      #"{"log":"plain\n","stream":"stdout","attrs":{"a":"1"},"time":"2026-01-01T00:00:02.000000001Z"}"#,
+      #"{"stream":"stdout","time":"2026-01-01T01:00:03+01:00","log":"turned"}"#,
+    ]
+    try replaceFile(place.log, with: Array((lines.joined(separator: "\n") + "\n").utf8))
+    var seen: [String] = []
+    var reader = LogReader(place.log)
+    try reader.read { line in
+      let details = line.details.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
+      let entry = line.entry
+      seen.append("\(entry.time.rfc3339) \(entry.stream.rawValue) \(details) \(entry.text)")
+    }
+    #expect(
+      seen == [
+        "2026-01-01T00:00:00.500000000Z stdout  trimmed\n",
+        "2026-01-01T00:00:01.000000001Z stderr com.example=1&2,tag=x y a&b 🛶\n",
+        "2026-01-01T00:00:02.000000001Z stdout a=1 plain\n", "2026-01-01T00:00:03.000000000Z stdout  turned",
+      ])
+  }
+
   @Test func followingEndsWithTheContainersDirectory() async throws {
     let place = try Place()
     let (log, directory) = (place.log, place.directory)
@@ -247,7 +377,10 @@ extension LogWriter {
     let seen = Mutex<[String]>([])
     let follower = Thread {
       var reader = LogReader(log)
-      try? reader.follow(until: nil) { entry in seen.withLock { $0.append(entry.text) } }
+      try? reader.follow(until: nil) { line in
+        let text = line.entry.text
+        seen.withLock { $0.append(text) }
+      }
       seen.withLock { $0.append("END") }
     }
     follower.start()
@@ -263,7 +396,7 @@ extension LogWriter {
     writer.append("only\n")
     var texts: [String] = []
     var reader = LogReader(place.log, LogQuery(until: now().adding(nanoseconds: 50_000_000)))
-    try reader.follow(until: nil) { texts.append($0.text) }
+    try reader.follow(until: nil) { texts.append($0.entry.text) }
     #expect(texts == ["only\n"])
   }
 }

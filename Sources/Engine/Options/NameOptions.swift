@@ -138,26 +138,6 @@ package func parseResolverOption(_ text: String) throws(OptionError) -> String {
   return text
 }
 
-/// `--log-opt`: `max-size=10m`, `max-file=3`.
-extension LogRequest {
-  package mutating func take(_ text: String) throws(OptionError) {
-    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-    switch (parts[0], parts.count > 1 ? parts[1] : "") {
-    case ("max-size", let value):
-      guard let size = parseBytes(value), size >= 4096 else {
-        throw OptionError("max-size is a size of at least 4k, such as 10m")
-      }
-      maximumSize = Int(clamping: size)
-    case ("max-file", let value):
-      guard let count = Int(value), (1...1000).contains(count) else { throw OptionError("max-file is from 1 to 1000") }
-      maximumFiles = count
-    case ("labels", let value) where !value.isEmpty: labels = value.split(separator: ",").map(String.init)
-    case ("env", let value) where !value.isEmpty: variables = value.split(separator: ",").map(String.init)
-    default: throw OptionError("expected max-size=SIZE, max-file=COUNT, labels=NAME,… or env=NAME,…")
-    }
-  }
-}
-
 /// The lines of a `--label-file`: `NAME=VALUE`, or a name with an empty value; `#` before a comment.
 package func parseLabelFile(_ bytes: [UInt8]) throws(OptionError) -> [Label] {
   // The same form as of variables, but that a name alone is a label too.

@@ -36,6 +36,7 @@ enum LogsCommand {
     Command(
       "logs", summary: summary, usage: ["[OPTIONS] CONTAINER"],
       options: [
+        Option("details", help: "Show extra details provided to logs"),
         Option("follow", short: "f", help: "Follow log output"),
         Option(
           "since", .value,
@@ -46,7 +47,6 @@ enum LogsCommand {
         Option(
           "tail", short: "n", .value, help: "Number of lines to show from the end of the logs", initial: "all"),
         Option("timestamps", short: "t", help: "Show timestamps"),
-        Option("details", help: "Show extra details provided to logs: what --log-opt labels and env name"),
       ], positionals: .exactly(1, .containers))
   }
 }

@@ -58,8 +58,10 @@ enum RunCommand {
     Option("stop-signal", .value, value: "signal", help: "Signal to stop the container"),
     Option("stop-timeout", .value, value: "int", help: "Timeout (in seconds) to stop a container"),
     Option("timeout", .value, value: "int", help: "Seconds after which the container is killed; 0 is never"),
-    Option("log-opt", .repeated, value: "list", help: "Log options: max-size=10m, max-file=3, labels=a,b, env=A,B"),
-    Option("log-driver", .value, help: "Logging driver: json-file or none", completion: .words(["json-file", "none"])),
+    Option("log-opt", .repeated, value: "list", help: "Log driver options: max-size=10m, max-file=3, compress=true, …"),
+    Option(
+      "log-driver", .value, help: "Logging driver for the container: json-file, local, journald, syslog or none",
+      completion: .words(["json-file", "local", "journald", "syslog", "none"])),
   ]
 
   /// What it is made of.

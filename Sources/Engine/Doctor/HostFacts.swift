@@ -1,0 +1,65 @@
+package import Cgroups
+package import Containers
+package import Kernel
+
+/// What the checks ask of a host. This one answers by looking; a test answers as it likes.
+package struct HostFacts: Sendable {
+  /// A small file's text; nil when it cannot be read.
+  package var text: @Sendable (Path) -> String?
+  package var exists: @Sendable (Path) -> Bool
+  /// Whether the kernel has the file system, after it was asked to load it.
+  package var hasFileSystem: @Sendable (String) -> Bool
+  /// Whether a netlink socket to the firewall can be had.
+  package var hasFirewall: @Sendable () -> Bool
+  package var groups: @Sendable () -> CgroupLayout?
+  /// Of the file system that the store is on, or will be.
+  package var space: @Sendable () -> FileSystemStatus?
+  package var time: @Sendable () -> Timestamp
+  package var user: UInt32
+  package var userName: String
+  package var store: Path
+  /// Where the program that speaks with registries lies.
+  package var registryHelper: Path?
+
+  package init(of state: StateDirectories, registryHelper: Path?) {
+    let store = state.root
+    text = { try? readText($0, limit: 4 << 20) }
+    exists = { Kernel.exists($0) }
+    hasFileSystem = { (try? openFileSystem(Path($0))) != nil || Self.lists($0) }
+    hasFirewall = { (try? makeSocket(.netlink, .raw, protocol: 12)) != nil }
+    groups = { try? CgroupLayout.detect() }
+    space = {
+      // What is not there yet will be on its parent's.
+      var place = store
+      while !Kernel.exists(place), !place.parent.isEmpty, place != place.parent { place = place.parent }
+      guard let directory = try? open(place, [.path, .directory]) else { return nil }
+      return try? fileSystemStatus(of: directory.borrowed)
+    }
+    time = { now() }
+    user = effectiveUser()
+    userName = Self.name(of: user)
+    self.store = store
+    self.registryHelper = registryHelper
+  }
+
+  private static func name(of user: UInt32) -> String {
+    let text = (try? readText("/etc/passwd", limit: 4 << 20)) ?? ""
+    for line in text.split(separator: "\n") {
+      let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+      if fields.count > 2, UInt32(fields[2]) == user { return String(fields[0]) }
+    }
+    return "\(user)"
+  }
+
+  /// fsopen(2) is for root alone; the list has what is loaded.
+  private static func lists(_ name: String) -> Bool {
+    ((try? readText("/proc/filesystems")) ?? "").split(separator: "\n").contains { $0.hasSuffix("\t" + name) }
+  }
+
+  var isRoot: Bool { user == 0 }
+
+  /// The number that is all of a file.
+  func number(_ path: Path) -> Int? {
+    text(path).flatMap { Int($0.split(separator: "\n").first ?? "") }
+  }
+}
