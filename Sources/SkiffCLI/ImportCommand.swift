@@ -3,6 +3,7 @@ internal import Arguments
 internal import Blobs
 internal import Engine
 internal import ImageSpec
+internal import Journal
 internal import Kernel
 internal import Layers
 
@@ -41,6 +42,7 @@ extension ImportCommand {
       let file = try LoadCommand.openInput(Path(source))
       image = try take(file.borrowed)
     }
+    engine.note(.image, .import, of: image.id.description, ["name": name?.familiar ?? image.id.description])
     return try printing { $0.line(image.id.description) }
   }
 }

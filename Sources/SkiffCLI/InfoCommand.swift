@@ -67,7 +67,7 @@ private struct HostInfo {
       "Images": .number(.integer(Int64(images))), "Driver": "overlay", "DriverStatus": [],
       "Plugins": [
         "Volume": ["local"], "Network": ["bridge", "host", "macvlan", "null"], "Authorization": nil,
-        "Log": ["json-file", "none"],
+        "Log": .array(LogSettings.Driver.allCases.map { .string($0.rawValue) }),
       ],
       "MemoryLimit": true, "SwapLimit": true, "CpuCfsPeriod": true, "CpuCfsQuota": true, "CPUShares": true,
       "CPUSet": true, "PidsLimit": true,
@@ -101,7 +101,7 @@ private struct HostInfo {
     out.line("Plugins:")
     out.line(" Volume: local")
     out.line(" Network: bridge host macvlan null")
-    out.line(" Log: json-file none")
+    out.line(" Log: " + LogSettings.Driver.allCases.map(\.rawValue).joined(separator: " "))
     out.line("Runtimes: skiff")
     out.line("Default Runtime: skiff")
     out.line("Init Binary: skiff")

@@ -12,7 +12,7 @@ extension NetworkCommand {
 /// What the commands of networks work on: the store, and who is there to use it.
 struct NetworkAccess {
   let store: NetworkStore
-  private let engine: Engine
+  let engine: Engine
 
   init(_ arguments: ParsedArguments) throws {
     engine = try arguments.engine

@@ -2,6 +2,7 @@ internal import Arguments
 internal import Containers
 internal import Engine
 internal import Explain
+internal import Journal
 internal import Kernel
 internal import Networks
 internal import Steps
@@ -12,7 +13,8 @@ enum NetworkCreate {
     let glass = try Glass(arguments)
     let options = try options(arguments)
     let access = try NetworkAccess(arguments)
-    try arguments.unhealedEngine.requireHostNetworks()
+    let engine = try arguments.unhealedEngine
+    try engine.requireHostNetworks()
     let preparation = try telling { () throws(NetworkError) in try access.store.prepareCreation(of: options) }
     if glass.isWanted {
       try glass.show(
@@ -37,6 +39,8 @@ enum NetworkCreate {
       try BorrowedDescriptor.standardError.write(
         ExplanationText().timings(parts, totalNanoseconds: monotonicNanoseconds() - begin))
     }
+    engine.note(
+      .network, .create, of: network.identifier, ["name": network.name, "type": network.driver.rawValue])
     if let warning = access.store.warning(for: network.name) { complain("warning: \(warning)") }
     return try printing { $0.line(network.identifier) }
   }

@@ -1,6 +1,7 @@
 internal import Arguments
 internal import Engine
 internal import JSON
+internal import Journal
 internal import Kernel
 internal import Networks
 
@@ -125,7 +126,12 @@ enum NetworkRemove {
     var removed: [String] = []
     let code = forEach(arguments.positionals) { word in
       do throws(Failure) {
+        let network = try? access.store.find(word)
         try telling { () throws(NetworkError) in try access.store.remove(word, isAlive: access.isAlive) }
+        if let network {
+          access.engine.note(
+            .network, .destroy, of: network.identifier, ["name": network.name, "type": network.driver.rawValue])
+        }
         removed.append(word)
       } catch {
         if !(isForced && error.kind == .notFound) { throw error }

@@ -2,12 +2,14 @@ internal import Archives
 internal import Arguments
 internal import Blobs
 internal import Engine
+internal import Journal
 internal import Kernel
 internal import Layers
 
 extension SaveCommand {
   static let perform: Perform = { arguments in
-    let store = try arguments.engine.images()
+    let engine = try arguments.engine
+    let store = try engine.images()
     let words = try arguments.choice("format", of: SaveFormat.allCases.map(\.rawValue))
     let format = words.flatMap { SaveFormat(rawValue: $0) } ?? .dockerArchive
     let output = arguments.string("output")
@@ -22,11 +24,12 @@ extension SaveCommand {
     if format == .ociDirectory {
       guard let output else { throw arguments.fail("--format oci-dir needs a directory: -o DIR") }
       try telling { () throws(StoreError) in try store.save(images, toDirectory: Path(output)) }
-      return 0
+    } else {
+      try withOutput(output, arguments) { file in
+        try telling { () throws(StoreError) in try store.save(images, as: format, to: file) }
+      }
     }
-    try withOutput(output, arguments) { file in
-      try telling { () throws(StoreError) in try store.save(images, as: format, to: file) }
-    }
+    for name in arguments.positionals { engine.note(.image, .save, of: name, ["name": name]) }
     return 0
   }
 }

@@ -1,6 +1,7 @@
 internal import Arguments
 internal import Engine
 internal import JSON
+internal import Journal
 internal import Kernel
 
 extension VolumeCommand {
@@ -41,6 +42,7 @@ extension VolumeCommand {
     }
     let name = try engine.createVolume(
       arguments.positionals.first, labels: Dictionary(labels.map { ($0.name, $0.value) }) { $1 }, options: options)
+    engine.note(.volume, .create, of: name, ["driver": "local"])
     return try printing { $0.line(name) }
   }
 
@@ -52,6 +54,7 @@ extension VolumeCommand {
         if isForced && error.kind == .notFound { return }
         throw error
       }
+      engine.note(.volume, .destroy, of: word, ["driver": "local"])
       _ = try printing { $0.line(word) }
     }
   }
