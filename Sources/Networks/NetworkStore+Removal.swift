@@ -95,6 +95,7 @@ extension NetworkStore {
   package func heal(isAlive: (String) -> Bool) throws(NetworkError) -> [String] {
     let running = try describing("cannot list the networks") { () throws(Fault) in try runningNames() }
     var healed: [String] = []
+    removeDrafts()
     // Before the leases, so that no port leads to an address that is somebody else's by then.
     healed += try healPorts(isAlive: isAlive)
     for name in running { healed += try heal(name, isAlive: isAlive) }
@@ -102,6 +103,18 @@ extension NetworkStore {
     let strays = running.filter { !known.contains($0) }
     if !strays.isEmpty { healed += try removeStrays(strays) }
     return healed
+  }
+
+  /// What whoever was killed had written of the firewall's state and not given its name yet: NAME.PID.new (replaceFile).
+  private func removeDrafts() {
+    let start = firewallState.name + "."
+    for entry in (try? entries(of: run)) ?? [] {
+      let name = entry.name.string
+      guard name.hasPrefix(start), name.hasSuffix(".new"),
+        let writer = ProcessIdentifier(name.dropFirst(start.utf8.count).dropLast(4)), !exists(Path("/proc/\(writer)"))
+      else { continue }
+      try? removeFile(run.appending(entry.name))
+    }
   }
 
   func heal(_ name: String, isAlive: (String) -> Bool) throws(NetworkError) -> [String] {

@@ -40,7 +40,7 @@ struct PureV2Tests {
     expect("masquerade", "masquerade")
     expect("named", "(0)")
     expect("logged", "ahoy (0)")
-    expect("joined", "1 bash", "(0)")
+    expect("joined", "1 skiff-init", "2 bash", "(0)")
     // The group's quota, as a process inside reads it through its own view, which shows no way up.
     expect("quota", "50000 100000 0::/ (0)")
     // CAP_MKNOD is among the defaults, so that the node is made; only the program on the group refuses to open it.

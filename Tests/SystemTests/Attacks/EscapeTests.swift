@@ -15,7 +15,9 @@ struct EscapeTests {
     try Sandbox.underAttack { place in
       // A copy that may lie anywhere but on a file system that could be read-only by itself.
       let program = place.folder.appending(path: "skiff").path
-      try FileManager.default.copyItem(atPath: attackedProgram, toPath: program)
+      // By another process: what this one has open for writing, a child of another test may hold, and then nobody can
+      // execute it (ETXTBSY).
+      _ = try place.onHost("cp $starter $program", environment: ["starter": attackedProgram, "program": program])
       let before = try Data(contentsOf: URL(filePath: program))
       for name in ["evil", "bin/evil"] {
         try replaceFile(
@@ -51,7 +53,7 @@ struct EscapeTests {
     try Sandbox.underAttack { place in
       let program = "/dev/shm/skiff-attack-\(processIdentifier())"
       defer { try? removeFile(Path(program)) }
-      try FileManager.default.copyItem(atPath: attackedProgram, toPath: program)
+      _ = try place.onHost("cp $starter $program", environment: ["starter": attackedProgram, "program": program])
       try replaceFile(Path("\(place.rootfs)/evil"), with: Array("#!/proc/self/exe\n".utf8), mode: 0o755, durable: false)
       let answer = try place.onHost(
         """

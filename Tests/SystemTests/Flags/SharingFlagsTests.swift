@@ -106,7 +106,7 @@ struct SharingFlagsTests {
     (["--isolation", "hyperv"], "it is for Windows"),
     (["--volume-driver", "nfs"], "volumes are directories of this host"),
     (["--cpu-rt-runtime", "900000"], "--cpu-rt-runtime"),
-    (["--log-driver", "fluentd"], "expected json-file, none"),
+    (["--log-driver", "fluentd"], "no log driver fluentd"),
   ])
   func refusedByName(flags: [String], reason: String) throws {
     let hasModule = ["apparmor", "selinux"].contains {
