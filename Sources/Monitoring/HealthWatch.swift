@@ -60,10 +60,7 @@ struct HealthWatch: ~Copyable {
   private mutating func check(_ poller: borrowing Poller) {
     guard probe == nil else { return }
     do throws(Fault) {
-      let executable = try open("/proc/self/exe", .path)
-      let process = try spawn(
-        executable.borrowed, arguments: schedule.probe, environment: environment(), streams: [], resetsSignals: true)
-      let pidfd = try openProcess(process)
+      let pidfd = try openProcess(try startThisProgram(arguments: schedule.probe))
       try poller.add(pidfd.borrowed, .readable, token: Token.probe)
       probe = consume pidfd
     } catch { try? wait(schedule.interval) }

@@ -150,9 +150,7 @@ struct LogFileWriter: ~Copyable {
       guard let _ = try? wait(for: .process(before), block: false) else { return }
       compressing = nil
     }
-    guard let executable = try? open("/proc/self/exe", .path) else { return }
-    compressing = try? spawn(
-      executable.borrowed, arguments: compressor, environment: environment(), streams: [], resetsSignals: true)
+    compressing = try? startThisProgram(arguments: compressor)
   }
 
   /// Another file takes the name: a reader has the old one until it has read it to its end, which truncation would take from

@@ -56,16 +56,6 @@ extension Supervisor {
   }
 }
 
-/// Replaces this process by its own program, started anew, which has `keeping` by the same numbers. Returns when that is
-/// not possible.
-package func executeThisProgram(arguments: [Path], keeping kept: [BorrowedDescriptor]) throws(Fault) {
-  let executable = try open("/proc/self/exe", .path)
-  for descriptor in kept { try descriptor.duplicate(asInherited: descriptor.rawValue) }
-  _ = execute(executable.borrowed, arguments: arguments, environment: environment())
-  // Still here: nothing that this process starts may get them.
-  for descriptor in kept { try descriptor.setCloseOnExecute() }
-}
-
 extension Supervisor {
   /// The word after the supervisor's own that says to start the container again, with what was kept after it.
   package static var againOption: String { "--again" }

@@ -122,10 +122,7 @@ struct WatchPost: ~Copyable {
     // What the healer changes is heard, and looked at when it has ended.
     guard healer == nil, !watch.isWell() else { return }
     do throws(Fault) {
-      let executable = try open("/proc/self/exe", .path)
-      let process = try spawn(
-        executable.borrowed, arguments: watch.healer, environment: environment(), streams: [], resetsSignals: true)
-      let pidfd = try openProcess(process)
+      let pidfd = try openProcess(try startThisProgram(arguments: watch.healer))
       try poller.add(pidfd.borrowed, .readable, token: Token.healer)
       healer = consume pidfd
     } catch {}

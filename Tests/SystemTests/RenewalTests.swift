@@ -42,6 +42,21 @@ struct RenewalTests {
     #expect(sandbox.leaks(of: identifiers) == [])
   }
 
+  /// Checks that come oftener than the second that it waits for are no reason to stay large.
+  @Test func aSupervisorThatChecksHealthRenewsItselfToo() throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    let words = [
+      "run", "-d", "--name", "checked", "--network", "none", "--health-cmd", "true", "--health-interval", "300ms",
+    ]
+    #expect(try sandbox.skiff(words + ["--rootfs", sandbox.rootfs, "sleep", "1000"]).code == 0)
+    try awaitRenewal(sandbox)
+    // The checks go on after it.
+    let count = "{{len .State.Health.Log}} {{.State.Health.Status}}"
+    try sandbox.expect("checked", count, "5 healthy")
+    #expect(try sandbox.skiff(["rm", "-f", "checked"]).code == 0)
+  }
+
   @Test func theContainerCanBeStoppedAndNothingIsLeft() throws {
     let sandbox = try Sandbox()
     defer { sandbox.remove() }
