@@ -8,7 +8,7 @@ import Testing
 /// Each check is shown a host that is well, and one that is ill.
 @Suite struct DoctorTests {
   /// A host where all is well, for one who is not root.
-  private static func well(files: [String: String] = [:], missing: [String] = []) -> HostFacts {
+  private static func well(files: [String: String] = [:], missing: [String] = []) -> CheckedHost {
     var texts = [
       "/proc/sys/kernel/osrelease": "6.1.0-30-amd64\n", "/proc/sys/kernel/seccomp/actions_avail": "kill errno allow\n",
       "/proc/sys/net/ipv4/ip_forward": "1\n", "/proc/sys/net/ipv4/conf/all/rp_filter": "2\n",
@@ -19,7 +19,7 @@ import Testing
     ]
     texts.merge(files) { $1 }
     let (all, gone) = (texts, Set(missing))
-    var facts = HostFacts(
+    var facts = CheckedHost(
       of: StateDirectories(root: "/store", run: "/run/skiff"), registryHelper: "/usr/lib/skiff-registry")
     facts.text = { gone.contains($0.string) ? nil : all[$0.string] }
     facts.exists = { !gone.contains($0.string) }
@@ -49,7 +49,7 @@ import Testing
       isReadOnly: isReadOnly)
   }
 
-  private func finding(_ name: String, _ facts: HostFacts) throws -> HostFinding {
+  private func finding(_ name: String, _ facts: CheckedHost) throws -> HostFinding {
     try #require(HostReport.all(of: facts).first { $0.name == name }).finding
   }
 

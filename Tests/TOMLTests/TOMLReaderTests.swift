@@ -3,65 +3,27 @@ import Testing
 
 @Suite struct TOMLReaderTests {
   private let example = """
-    unqualified-search-registries = ["example.com"] # not docker's way
-    short-name-mode = "enforcing"
+    a = "x\\ty \\u00e9 \\"" # comment
+    b = 'C:\\path'
+    c . "d e" . f = [ 1, 2.5, # two
+      [true], 1979-05-27T07:32:00Z, { g = -3, h.i = "" } ]
+    j = \"""
 
-    [[registry]]
-    # The longest prefix counts.
-    prefix = "example.com/foo"
-    insecure = false
-    blocked = false
-    location = "internal.example:5000/bar"
-
-    [[registry.mirror]]
-    location = "mirror.example/mirror-for-foo"
-    [[registry.mirror]]
-    location = "mirror2.example:5000"
-    insecure = true
-    pull-from-mirror = "digest-only"
-    [[registry.mirror]]
-    location = 'mirror3.example'
-    pull-from-mirror = "tag-only"
-
-    [[registry]]
-    location = "example.com"
-    insecure = true
-
-    [[registry]]
-    prefix = "*.blocked.example"
-    blocked = true
-
-    [[registry]]
-    prefix = "*.wild.example"
-    insecure = true
-    mirror = [ { location = "m.example/x", insecure = true }, ]
-    mirror-by-digest-only = true
-
-    [aliases]
-    "short" = "docker.io/library/short"
+    one \\
+       two
+    three\"""\"
+    k = '''it's'''
+    [t]
+    u = false
+    [t.v]
+    [[w.x]]
+    y = 1
+    [[w.x]]
+    [w.x.z]
     """
 
   @Test func readsTOML() throws {
-    let text = """
-      a = "x\\ty \\u00e9 \\"" # comment
-      b = 'C:\\path'
-      c . "d e" . f = [ 1, 2.5, # two
-        [true], 1979-05-27T07:32:00Z, { g = -3, h.i = "" } ]
-      j = \"""
-
-      one \\
-         two
-      three\"""\"
-      k = '''it's'''
-      [t]
-      u = false
-      [t.v]
-      [[w.x]]
-      y = 1
-      [[w.x]]
-      [w.x.z]
-      """
-    let found = try TOMLReader.read(Array(text.utf8))
+    let found = try TOMLReader.read(Array(example.utf8))
     #expect(found["a"] == .string("x\ty é \""))
     #expect(found["b"] == .string("C:\\path"))
     let list: [TOMLValue] = [

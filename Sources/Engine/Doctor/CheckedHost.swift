@@ -3,7 +3,7 @@ package import Containers
 package import Kernel
 
 /// What the checks ask of a host. This one answers by looking; a test answers as it likes.
-package struct HostFacts: Sendable {
+package struct CheckedHost: Sendable {
   /// A small file's text; nil when it cannot be read.
   package var text: @Sendable (Path) -> String?
   package var exists: @Sendable (Path) -> Bool

@@ -30,9 +30,9 @@ package struct HostFinding: Hashable, Sendable {
 /// One question about the host.
 package struct HostCheck: Sendable {
   package var name: String
-  package var look: @Sendable (HostFacts) -> HostFinding
+  package var look: @Sendable (CheckedHost) -> HostFinding
 
-  init(_ name: String, _ look: @escaping @Sendable (HostFacts) -> HostFinding) {
+  init(_ name: String, _ look: @escaping @Sendable (CheckedHost) -> HostFinding) {
     self.name = name
     self.look = look
   }
@@ -47,7 +47,7 @@ package struct HostReport: Sendable {
   package var name: String
   package var finding: HostFinding
 
-  package static func all(of facts: HostFacts) -> [HostReport] {
+  package static func all(of facts: CheckedHost) -> [HostReport] {
     HostCheck.all.map { HostReport(name: $0.name, finding: $0.look(facts)) }
   }
 

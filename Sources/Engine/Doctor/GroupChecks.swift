@@ -4,7 +4,7 @@ internal import Kernel
 extension HostCheck {
   static let groupChecks = [HostCheck("cgroups", layout), HostCheck("controllers", controllers)]
 
-  private static func layout(_ facts: HostFacts) -> HostFinding {
+  private static func layout(_ facts: CheckedHost) -> HostFinding {
     guard let layout = facts.groups(), layout.kind != .none else {
       return .broken("no control groups are mounted", cure: "mount -t cgroup2 cgroup2 /sys/fs/cgroup")
     }
@@ -14,7 +14,7 @@ extension HostCheck {
     return .fine("\(layout.kind.rawValue)")
   }
 
-  private static func controllers(_ facts: HostFacts) -> HostFinding {
+  private static func controllers(_ facts: CheckedHost) -> HostFinding {
     guard let layout = facts.groups() else {
       return .broken("no control groups are mounted", cure: "mount -t cgroup2 cgroup2 /sys/fs/cgroup")
     }

@@ -3,14 +3,14 @@ internal import Kernel
 extension HostCheck {
   static let programChecks = [HostCheck("registry helper", registryHelper), HostCheck("id helpers", idHelpers)]
 
-  private static func registryHelper(_ facts: HostFacts) -> HostFinding {
+  private static func registryHelper(_ facts: CheckedHost) -> HostFinding {
     if let helper = facts.registryHelper { return .fine(helper.string) }
     return .warning(
       "skiff-registry is not installed: no pull, no push", cure: "make install")
   }
 
   /// Who is not root maps more than one id through them.
-  private static func idHelpers(_ facts: HostFacts) -> HostFinding {
+  private static func idHelpers(_ facts: CheckedHost) -> HostFinding {
     if facts.isRoot { return .fine("root needs none") }
     let missing = ["newuidmap", "newgidmap"].filter { name in
       !["/usr/bin", "/bin", "/usr/local/bin"].contains { facts.exists(Path("\($0)/\(name)")) }

@@ -7,7 +7,7 @@ extension HostCheck {
 
   private static let prune = "skiff system prune -a"
 
-  private static func writable(_ facts: HostFacts) -> HostFinding {
+  private static func writable(_ facts: CheckedHost) -> HostFinding {
     guard let status = facts.space() else {
       return .broken("\(facts.store) cannot be looked at", cure: "ls -ld \(facts.store)")
     }
@@ -18,7 +18,7 @@ extension HostCheck {
       : .fine(facts.store.string)
   }
 
-  private static func space(_ facts: HostFacts) -> HostFinding {
+  private static func space(_ facts: CheckedHost) -> HostFinding {
     guard let status = facts.space() else { return .fine("unknown") }
     let free = UInt64(status.availableBlocks) &* UInt64(status.blockSize)
     let text = "\(free >> 20) MiB free of \((UInt64(status.blocks) &* UInt64(status.blockSize)) >> 20)"
@@ -26,7 +26,7 @@ extension HostCheck {
     return free < 1 << 30 ? .warning(text, cure: prune) : .fine(text)
   }
 
-  private static func inodes(_ facts: HostFacts) -> HostFinding {
+  private static func inodes(_ facts: CheckedHost) -> HostFinding {
     guard let status = facts.space(), status.inodes > 0 else { return .fine("made when they are needed") }
     let text = "\(status.freeInodes) free of \(status.inodes)"
     if status.freeInodes < 100 { return .broken(text, cure: prune) }

@@ -7,11 +7,11 @@ extension HostCheck {
   ]
 
   /// Root needs them for --userns alone.
-  private static func verdict(_ facts: HostFacts, _ found: String, cure: String) -> HostFinding {
+  private static func verdict(_ facts: CheckedHost, _ found: String, cure: String) -> HostFinding {
     facts.isRoot ? .warning(found, cure: cure) : .broken(found, cure: cure)
   }
 
-  private static func userNamespaces(_ facts: HostFacts) -> HostFinding {
+  private static func userNamespaces(_ facts: CheckedHost) -> HostFinding {
     if facts.number("/proc/sys/user/max_user_namespaces") == 0 {
       return verdict(facts, "none may be made", cure: "sudo sysctl -w user.max_user_namespaces=65536")
     }
@@ -23,7 +23,7 @@ extension HostCheck {
   }
 
   /// Ubuntu since 23.10.
-  private static func appArmor(_ facts: HostFacts) -> HostFinding {
+  private static func appArmor(_ facts: CheckedHost) -> HostFinding {
     if facts.number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1 {
       if facts.isRoot { return .fine("user namespaces of ordinary users are restricted; root's are not") }
       return .broken(
@@ -32,7 +32,7 @@ extension HostCheck {
     return .fine(facts.exists("/sys/kernel/security/apparmor") ? "lets user namespaces be" : "not there")
   }
 
-  private static func ranges(_ facts: HostFacts) -> HostFinding {
+  private static func ranges(_ facts: CheckedHost) -> HostFinding {
     if facts.isRoot { return .fine("root needs none") }
     var missing: [String] = []
     for file in ["/etc/subuid", "/etc/subgid"] {
@@ -51,7 +51,7 @@ extension HostCheck {
   }
 
   /// Without one, limits cannot be set by who is not root, and what runs ends with the last terminal.
-  private static func session(_ facts: HostFacts) -> HostFinding {
+  private static func session(_ facts: CheckedHost) -> HostFinding {
     guard facts.exists("/run/systemd/system") else { return .fine("no systemd here") }
     if facts.isRoot { return .fine("root needs none") }
     if facts.exists(Path("/run/user/\(facts.user)/bus")) { return .fine("there") }
