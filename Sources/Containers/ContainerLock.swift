@@ -34,16 +34,6 @@ package struct ContainerLock: ~Copyable, Sendable {
     self.path = path
   }
 
-  /// Waits until nobody holds it: until the supervisor has ended and tidied up.
-  package static func waitUntilFree(_ files: ContainerFiles) throws(Fault) {
-    do throws(Fault) {
-      let file = try open(files.lock, [.readOnly, .noFollow])
-      try file.borrowed.lock(.shared)
-    } catch {
-      if error.errno != .noSuchFile { throw error }
-    }
-  }
-
   /// Whether somebody holds it now.
   package static func isHeld(_ files: ContainerFiles) throws(Fault) -> Bool {
     do throws(Fault) {

@@ -44,6 +44,8 @@ package struct PreparedContainer: Sendable {
   var hold: ImageHold?
   /// Nor of what its mounts stand on.
   var mountHold: MountHold?
+  /// Nobody chose its name: another one does as well.
+  var nameIsRandom = false
 
   /// All that happens before the container's own plan, for those who print it: the network's steps are done by now, unless
   /// this is a rehearsal.
@@ -118,8 +120,7 @@ extension Engine {
         files: .init(
           hostname: files.hostname, hosts: files.hosts, resolvConf: files.resolvConf, rootfs: files.rootfs,
           timezone: files.timezone, secrets: files.secrets),
-        hostname: hostname, user: user, mounts: mounts.records,
-        sharedNetwork: network.sharedNamespace)
+        hostname: hostname, user: user, mounts: mounts.records)
       var spec = try builder.build()
       try edits.apply(to: &spec)
       var record = record(identifier, name, request, image, spec, network)
@@ -132,7 +133,8 @@ extension Engine {
       return PreparedContainer(
         identifier: identifier, record: record, steps: steps,
         warnings: warnings + network.warnings, spec: spec, network: network,
-        sources: rehearsal ? missingSources(of: mounts.records) : [], hold: image.hold, mountHold: mountHold)
+        sources: rehearsal ? missingSources(of: mounts.records) : [], hold: image.hold, mountHold: mountHold,
+        nameIsRandom: request.name == nil)
     } catch {
       mountHold?.end()
       releaseNetwork(of: identifier, record: nil)
@@ -149,15 +151,8 @@ extension Engine {
       prepared.hold?.end()
       prepared.mountHold?.end()
     }
-    do throws(StepFailure) {
-      do throws(StepFailure) { try performAll(prepared.steps, phase: "preparation") } catch {
-        // The name of a container that is only waiting to be healed is free.
-        guard takesName(error), names.identifier(of: prepared.record.name) != nil else { throw error }
-        heal()
-        guard names.identifier(of: prepared.record.name) == nil else { throw error }
-        try performAll(prepared.steps, phase: "preparation")
-      }
-    } catch {
+    var prepared = prepared
+    do throws(StepFailure) { try putOnDisk(&prepared) } catch {
       prepared.mountHold?.end()
       releaseNetwork(of: prepared.identifier, record: prepared.record)
       removeAnonymousVolumes(of: prepared.identifier)
@@ -166,6 +161,38 @@ extension Engine {
     }
     note(.create, prepared.record)
     return CreatedContainer(identifier: prepared.identifier, record: prepared.record, lock: lock)
+  }
+
+  private func putOnDisk(_ prepared: inout PreparedContainer) throws(StepFailure) {
+    for attempt in 0... {
+      do throws(StepFailure) { return try performAll(prepared.steps, phase: "preparation") } catch {
+        guard takesName(error) else { throw error }
+        if prepared.nameIsRandom, attempt < 20, let name = try? freeRandomName() {
+          rename(&prepared, to: name)
+          continue
+        }
+        // The name of a container that is only waiting to be healed is free.
+        guard attempt == 0, names.identifier(of: prepared.record.name) != nil else { throw error }
+        heal()
+        guard names.identifier(of: prepared.record.name) == nil else { throw error }
+      }
+    }
+  }
+
+  /// Another one that nobody named was made meanwhile, and has the name that this one chose.
+  private func rename(_ prepared: inout PreparedContainer, to name: String) {
+    let files = store.files(of: prepared.identifier)
+    let old = names.path(of: prepared.record.name)
+    prepared.record.name = name
+    let record = prepared.record
+    prepared.steps = prepared.steps.map { step in
+      switch step {
+      case .file(.makeSymbolicLink(old, let target)): .file(.makeSymbolicLink(names.path(of: name), target: target))
+      case .file(.writeFile(files.record, _, let mode)):
+        .file(.writeFile(files.record, contents: record.jsonBytes(.pretty), mode: mode))
+      default: step
+      }
+    }
   }
 
   private func creationFailure(_ name: String, _ failure: StepFailure) -> Failure {
@@ -201,124 +228,5 @@ extension Engine {
       if names.identifier(of: name) == nil { return name }
     }
     return try RandomName.make() + "_" + ContainerIdentifier.random().short.prefix(6)
-  }
-
-  // MARK: - Record and steps
-
-  private func record(
-    _ identifier: ContainerIdentifier, _ name: String, _ request: RunRequest, _ image: ImageDefaults, _ spec: Spec,
-    _ network: NetworkUse
-  ) -> ContainerRecord {
-    var record = ContainerRecord(identifier: identifier.description, name: name, created: now())
-    switch request.root {
-    case .image: record.image = image.reference
-    case .directory(let path): record.rootDirectory = path.string
-    }
-    record.imageIdentifier = image.identifier
-    record.lower = image.lower.map(\.string)
-    record.command = spec.process?.args ?? []
-    record.labels = image.config.labels
-    record.overrides = image.overrides
-    record.hasTerminal = request.hasTerminal
-    record.isInteractive = request.isInteractive
-    record.removesItself = request.removesItself
-    record.hasInit = request.hasInit ?? request.needsInit(before: spec.process?.args.first)
-    record.isPrivileged = request.isPrivileged
-    record.networkMode = network.mode
-    record.ports = network.ports.map(PortRecord.init)
-    record.networks = network.records
-    record.asksSupervisor = network.asksSupervisor
-    record.nameServers = request.resolving.servers
-    record.stopSignal = SignalName.number(image.config.stopSignal) ?? Signal.terminate
-    record.stopTimeout = request.stopTimeout ?? 10
-    record.restart = request.restart
-    record.seccomp = seccompWord(request)
-    record.memory = request.resources.memory
-    record.memorySwap = request.resources.memorySwap
-    record.cpuQuota = request.resources.cpuQuota
-    record.cpuPeriod = request.resources.cpuPeriod
-    record.cpuShares = request.resources.cpuShares
-    record.processes = request.resources.processes
-    record.options = ContainerOptions(request)
-    record.logging = request.logging.settings
-    record.logging.attributes = request.logging.selection.attributes(
-      labels: record.labels, environment: spec.process?.env ?? [])
-    return record
-  }
-
-  private func seccompWord(_ request: RunRequest) -> String {
-    if request.isPrivileged { return "unconfined" }
-    switch request.security.seccomp {
-    case .standard: return "default"
-    case .unconfined: return "unconfined"
-    case .file(let path): return path.string
-    }
-  }
-
-  private func preparationSteps(
-    _ files: ContainerFiles, _ record: ContainerRecord, _ spec: Spec, _ request: RunRequest, _ image: ImageDefaults,
-    hostname: String
-  ) -> [Step] {
-    var steps: [FileStep] = [
-      .makeDirectory(files.directory, mode: 0o700),
-      // The name right after: of two at once, symlink(2) lets one have it, before either has made much.
-      .makeSymbolicLink(names.path(of: record.name), target: Path(files.identifier.description)),
-    ]
-    if !image.lower.isEmpty {
-      let top = try? status(of: image.lower[0])
-      steps.append(.makeDirectory(files.upper, mode: top?.mode ?? 0o755))
-      steps.append(.makeDirectory(files.work, mode: 0o700))
-    }
-    if let parent = request.cgroupParent {
-      steps.append(.writeFile(files.cgroupParent, contents: Array(parent.utf8), mode: 0o600))
-    }
-    steps += keepingSteps(files, request)
-    steps += [
-      .writeFile(files.hostname, contents: Array((hostname + "\n").utf8), mode: 0o644),
-      .writeFile(files.record, contents: record.jsonBytes(.pretty), mode: 0o600),
-      .writeFile(files.configuration, contents: spec.jsonBytes(), mode: 0o600),
-    ]
-    return steps.map(Step.file)
-  }
-
-  /// What is made anew for each life of the container.
-  func startSteps(_ files: ContainerFiles, _ network: NetworkUse, _ record: ContainerRecord) -> [Step] {
-    let steps: [FileStep] = [
-      .writeFile(files.hosts, contents: network.hosts(record.wishes), mode: 0o644),
-      .writeFile(files.resolvConf, contents: network.resolvConf(record.resolving), mode: 0o644),
-      .makeDirectory(files.runDirectory, mode: 0o700),
-    ]
-    return steps.map(Step.file)
-  }
-
-  /// The last of a container that nobody starts yet: from here on it is there, whoever is killed.
-  private func restingStep(_ files: ContainerFiles) -> Step {
-    .file(.writeFile(files.state, contents: ContainerState(status: .created).jsonBytes(), mode: 0o600))
-  }
-
-  // MARK: - Users
-
-  private func user(of request: RunRequest, _ image: ImageDefaults) throws(Failure) -> ResolvedUser {
-    let text = image.config.user
-    return try user(
-      text.isEmpty ? "0" : text, root: rootReader(of: request, image), added: request.supplementaryGroups)
-  }
-
-  /// Numbers for the names in `-u`, from the passwd and group files of the root; bounded, and never through a link out of
-  /// it.
-  func user(_ text: String, root: RootReader, added: [String] = []) throws(Failure) -> ResolvedUser {
-    do {
-      let database = try UserDatabase(
-        passwd: try root.file("/etc/passwd", limit: UserDatabase.fileLimit),
-        group: try root.file("/etc/group", limit: UserDatabase.fileLimit))
-      return try database.resolve(try UserReference(text), added: try added.map { try .init($0) })
-    } catch let error as UserError {
-      throw Failure(
-        .usage, "\(error)", hint: "give numbers (-u 1000:1000), or a name that /etc/passwd in the image has")
-    } catch let error as Fault {
-      throw Failure("cannot read the users of the image", error)
-    } catch {
-      throw Failure(.usage, "\(error)")
-    }
   }
 }

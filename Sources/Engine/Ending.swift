@@ -21,10 +21,10 @@ extension Engine {
   ) -> Int32 {
     // Written anew when it was connected to another network, disconnected, renamed or updated while it ran.
     let record = (try? store.record(of: files.identifier)) ?? record
+    noteEnd(end, record)
     if let delay = record.restart.delay(after: end, lifetime: lifetime(of: end)) {
       let kept = [lock.descriptor.borrowed] + ports.descriptors
       prepareAnotherLife(record, files, end, delay: delay, undo: undo)
-      noteEnd(end, record)
       supervisor.report(.exited(code: end.exitCode, message: end.message))
       passKillSwitch("restarting", 1)
       try? executeThisProgram(
@@ -101,32 +101,6 @@ extension Engine {
     (try? readText(files.endCause, limit: 64)).flatMap(ContainerState.Cause.init)
   }
 
-  /// Ends a container that only waits for its next life. False where it does something else by now.
-  func endWaiting(
-    _ identifier: ContainerIdentifier, cause: ContainerState.Cause, named word: String
-  ) throws(Failure) -> Bool {
-    let files = store.files(of: identifier)
-    func isWaiting() -> Bool { ((try? store.state(of: identifier)) ?? nil)?.status == .restarting }
-    guard isWaiting() else { return false }
-    announceEnd(cause, of: identifier)
-    do throws(Fault) {
-      let watcher = try Watcher()
-      try watcher.watch(files.directory, [.movedTo, .selfRemoved])
-      while isWaiting(), try ContainerLock.isHeld(files) {
-        // A supervisor that is killed reports nothing, so the lock is looked at now and then as well.
-        _ = try poll(watcher.borrowed, .readable, milliseconds: 100)
-        _ = try watcher.take()
-      }
-      // It may just have begun its next life: that one is ended like any other.
-      if ((try? store.state(of: identifier)) ?? nil)?.status == .running { return false }
-      try ContainerLock.waitUntilFree(files)
-      return true
-    } catch {
-      if error.errno == .noSuchFile { return true }
-      throw Failure("cannot end container \(word)", error)
-    }
-  }
-
   // MARK: - What is left
 
   /// The record of the end comes first: killed right after it, there is nothing left to heal but leftovers.
@@ -138,7 +112,6 @@ extension Engine {
   ) {
     if !record.removesItself { try? store.write(end, of: files.identifier) }
     passKillSwitch("ending", 0)
-    noteEnd(end, record)
     if let undo { _ = performUndo(undo) } else { removeGroups(of: files.identifier) }
     unmountVolumes(of: files.identifier)
     passKillSwitch("ending", 1)

@@ -74,9 +74,18 @@ package struct Engine: Sendable {
   ) throws(Failure) -> RunningProcess {
     let state = try containerState(of: identifier)
     guard state.status == .running, let process = state.process, let pidfd = process.open() else {
-      throw Failure(.conflict, "container \(word) is not running", hint: "skiff ps -a shows how it ended")
+      throw notRunning(state, named: word)
     }
     return RunningProcess(identity: process, pidfd: pidfd)
+  }
+
+  func notRunning(_ state: ContainerState?, named word: String) -> Failure {
+    guard state?.status == .restarting else {
+      return Failure(.conflict, "container \(word) is not running", hint: "skiff ps -a shows how it ended")
+    }
+    return Failure(
+      .conflict, "container \(word) waits to be started again",
+      hint: "skiff why \(word) says how it ended; skiff stop \(word) keeps it from that")
   }
 }
 

@@ -69,6 +69,9 @@ extension Engine {
     ]
     var object = JSONObject()
     for (name, value) in fields { object[name] = value }
+    // Beside docker's.
+    object["PeakMemory"] = .number(.integer(Int64(clamping: state.peakMemory)))
+    object["Cause"] = .string(state.cause?.rawValue ?? "")
     if let health { object["Health"] = description(of: health) }
     return .object(object)
   }

@@ -32,7 +32,7 @@ extension Engine {
       "State": [
         "Status": "", "Running": false, "Paused": false, "Restarting": false, "OOMKilled": false, "Dead": false,
         "Pid": 0,
-        "ExitCode": 0, "Error": "", "StartedAt": "", "FinishedAt": "",
+        "ExitCode": 0, "Error": "", "StartedAt": "", "FinishedAt": "", "PeakMemory": 0, "Cause": "",
       ],
       "Image": "", "ResolvConfPath": "", "HostnamePath": "", "HostsPath": "", "LogPath": "", "Name": "",
       "RestartCount": 0, "Driver": .string(record.lower.isEmpty ? "directory" : "overlay"), "Platform": "linux",

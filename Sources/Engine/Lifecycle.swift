@@ -33,28 +33,47 @@ extension Engine {
     _ word: String, signal: Int32?, timeout: Int?, cause: ContainerState.Cause = .stop
   ) throws(Failure) -> String? {
     let identifier = try find(word)
-    // Its record may not be written yet.
-    try waitForStart(of: identifier, named: word)
-    let record = try record(of: identifier)
-    if try endWaiting(identifier, cause: cause, named: word) { return nil }
-    let state = try containerState(of: identifier)
-    guard state.status == .running, let process = state.process, let pidfd = process.open() else { return nil }
+    let files = store.files(of: identifier)
+    while true {
+      // Its record may not be written yet.
+      try waitForStart(of: identifier, named: word)
+      if try endWaiting(identifier, cause: cause, named: word) { return nil }
+      let state = try containerState(of: identifier)
+      guard state.status == .running, let process = state.process else { return nil }
+      // Before anything else: whatever its supervisor does next, it knows.
+      announceEnd(cause, of: identifier)
+      if let pidfd = process.open() {
+        return try end(process, pidfd.borrowed, try record(of: identifier), word, signal, timeout)
+      }
+      // It has just ended by itself, and its supervisor may be about to start it again.
+      do throws(Fault) {
+        try wait(on: files) { isHeld(files) && containerStatus(in: files) == .running }
+      } catch { throw Failure("cannot stop container \(word)", error) }
+      if !isHeld(files) { return nil }
+    }
+  }
+
+  private func end(
+    _ process: ProcessIdentity, _ pidfd: BorrowedDescriptor, _ record: ContainerRecord, _ word: String,
+    _ signal: Int32?,
+    _ timeout: Int?
+  ) throws(Failure) -> String? {
+    guard let identifier = ContainerIdentifier(record.identifier) else { return nil }
     let timeout = timeout ?? record.stopTimeout
     let signal = signal ?? record.stopSignal
-    announceEnd(cause, of: identifier)
     var note: String?
     do throws(Fault) {
-      try sendSignal(signal, to: pidfd.borrowed)
+      try sendSignal(signal, to: pidfd)
       self.note(.kill, record, ["signal": "\(signal)"])
       // A process that stands still takes no signal.
       thawPaused(identifier)
       let milliseconds = timeout < 0 ? nil : min(timeout, Int(Int32.max) / 1000) * 1000
-      if try poll(pidfd.borrowed, .readable, milliseconds: milliseconds).isEmpty {
+      if try poll(pidfd, .readable, milliseconds: milliseconds).isEmpty {
         note = deafness(of: process, to: signal, record, timeout)
-        try sendSignal(Signal.kill, to: pidfd.borrowed)
+        try sendSignal(Signal.kill, to: pidfd)
         self.note(.kill, record, ["signal": "\(Signal.kill)"])
       }
-      try ContainerLock.waitUntilFree(store.files(of: identifier))
+      try waitForRest(of: store.files(of: identifier), after: process)
       self.note(.stop, record)
       return note
     } catch {
@@ -83,40 +102,61 @@ extension Engine {
   package func remove(_ word: String, force: Bool, withVolumes: Bool) throws(Failure) {
     let identifier = try find(word)
     let files = store.files(of: identifier)
-    try waitForStart(of: identifier, named: word)
-    if force, try endWaiting(identifier, cause: .removal, named: word) {}
-    if isRunning(identifier) {
-      guard force else {
-        throw Failure(
-          .conflict, "container \(word) is running", hint: "stop it first (skiff stop \(word)), or use skiff rm -f")
-      }
-      announceEnd(.removal, of: identifier)
-      // By its group where its state is damaged, so that nobody knows its first process.
-      if let running = try? runningProcess(of: identifier, named: word) {
-        try? sendSignal(Signal.kill, to: running.pidfd.borrowed)
-        if let record = try? record(of: identifier) { note(.kill, record, ["signal": "\(Signal.kill)"]) }
-        thawPaused(identifier)
-      } else {
-        killAll(of: identifier)
-      }
-    }
+    guard let lock = try lockForRemoval(identifier, word, force: force) else { return }
+    let record = try? store.record(of: identifier)
     do throws(Fault) {
-      let lock = try ContainerLock.take(files)
-      // With --rm its supervisor may have removed it while we waited.
-      guard exists(files.directory) else {
-        try lock.remove()
-        return
-      }
-      let record = try? store.record(of: identifier)
       // Its supervisor was killed, and whoever looked for that since could not have the lock.
       if exists(files.runDirectory) { releaseRemains(of: identifier, record: record) }
       if withVolumes { for name in record?.anonymousVolumes ?? [] { removeAnonymousVolume(name, of: identifier) } }
       try erase(files, record: record, lock)
       if let record { note(.destroy, record) }
       try lock.remove()
-    } catch {
-      throw Failure("cannot remove container \(word)", error)
+    } catch { throw Failure("cannot remove container \(word)", error) }
+  }
+
+  /// The lock of a container that does not run; nil when another, or with --rm its supervisor, has removed it meanwhile.
+  private func lockForRemoval(
+    _ identifier: ContainerIdentifier, _ word: String, force: Bool
+  ) throws(Failure) -> ContainerLock? {
+    let files = store.files(of: identifier)
+    while true {
+      try waitForStart(of: identifier, named: word)
+      if force { _ = try endWaiting(identifier, cause: .removal, named: word) }
+      if isRunning(identifier) {
+        guard force else {
+          throw Failure(
+            .conflict, "container \(word) is running", hint: "stop it first (skiff stop \(word)), or use skiff rm -f")
+        }
+        killForRemoval(identifier, word)
+      }
+      do throws(Fault) {
+        if let lock = try ContainerLock.tryTake(files) {
+          if exists(files.directory) { return lock }
+          try lock.remove()
+          return nil
+        }
+        // Its supervisor is at work on its end, and may be about to start it again; or another command heals or starts it.
+        if force, containerStatus(in: files) == .running { announceEnd(.removal, of: identifier) }
+        try wait(on: files) {
+          guard isHeld(files) else { return false }
+          switch containerStatus(in: files) {
+          case .starting, .restarting: return false
+          case .running: return !isRunning(identifier)
+          case .created, .exited, nil: return true
+          }
+        }
+      } catch { throw Failure("cannot remove container \(word)", error) }
     }
+  }
+
+  private func killForRemoval(_ identifier: ContainerIdentifier, _ word: String) {
+    announceEnd(.removal, of: identifier)
+    // By its group where its state is damaged, so that nobody knows its first process.
+    guard let running = try? runningProcess(of: identifier, named: word) else { return killAll(of: identifier) }
+    try? sendSignal(Signal.kill, to: running.pidfd.borrowed)
+    if let record = try? record(of: identifier) { note(.kill, record, ["signal": "\(Signal.kill)"]) }
+    thawPaused(identifier)
+    _ = try? poll(running.pidfd.borrowed, .readable, milliseconds: 5000)
   }
 
   private func isRunning(_ identifier: ContainerIdentifier) -> Bool {
@@ -126,30 +166,6 @@ extension Engine {
       return state.status == .running && state.process?.isAlive == true
     } catch {
       return (try? ContainerLock.isHeld(store.files(of: identifier))) ?? false
-    }
-  }
-
-  /// Returns when nobody is just starting the container: it runs, has ended, or its start has failed. Between its record
-  /// and its first process there is nobody yet whom a signal could reach.
-  func waitForStart(of identifier: ContainerIdentifier, named word: String) throws(Failure) {
-    let files = store.files(of: identifier)
-    func isStarting() -> Bool {
-      guard exists(files.directory) else { return false }
-      let state = (try? store.state(of: identifier)) ?? nil
-      guard state == nil || state?.status == .starting else { return false }
-      return !(state == nil && exists(files.state)) && ((try? ContainerLock.isHeld(files)) ?? false)
-    }
-    guard isStarting() else { return }
-    do throws(Fault) {
-      let watcher = try Watcher()
-      try watcher.watch(files.directory, [.movedTo, .selfRemoved])
-      while isStarting() {
-        // A supervisor that is killed reports nothing, so the lock is looked at now and then as well.
-        _ = try poll(watcher.borrowed, .readable, milliseconds: 100)
-        _ = try watcher.take()
-      }
-    } catch {
-      if error.errno != .noSuchFile { throw Failure("cannot wait for the start of \(word)", error) }
     }
   }
 

@@ -2,7 +2,7 @@ internal import Kernel
 
 /// Names for containers that were given none: an adjective and a navigator, `brisk_magellan`.
 enum RandomName {
-  private static let adjectives = [
+  static let adjectives = [
     "able", "agile", "amber", "azure", "bold", "brave", "brisk", "calm", "candid", "clear", "clever", "crisp", "eager",
     "early", "exact", "fair", "fleet", "fond", "frank", "fresh", "gentle", "glad", "golden", "grand", "happy", "hardy",
     "honest", "jolly", "keen", "kind", "lively", "loyal", "lucid", "merry", "mild", "neat", "nimble", "noble",
@@ -10,7 +10,7 @@ enum RandomName {
     "plain", "polite", "proud", "quick", "quiet", "rapid", "ready", "serene", "sharp", "silent", "sleek", "smart",
     "solid", "steady", "stout", "sunny", "swift", "tidy", "trim", "upbeat", "vivid", "warm", "wise", "witty", "zesty",
   ]
-  private static let navigators = [
+  static let navigators = [
     "amundsen", "baffin", "baret", "barents", "batuta", "bering", "cabot", "cabral", "cartier", "chichester",
     "columbus",
     "cook", "dias", "drake", "eriksson", "flinders", "franklin", "gama", "grenfell", "hanno", "heyerdahl", "hudson",

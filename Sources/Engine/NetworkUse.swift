@@ -11,8 +11,6 @@ struct NetworkUse: Sendable {
   var mode: String
   var records: [NetworkRecord] = []
   var ports: [PublishedPort] = []
-  /// `container:ID`: the namespace that is joined.
-  var sharedNamespace: Path?
   /// The files in /etc of whom the network is shared with.
   var sharedFiles: ContainerFiles?
   var hostname: String
@@ -38,10 +36,9 @@ extension Engine {
     case .host: return NetworkUse(mode: "host", hostname: hostname)
     case .container(let word):
       let other = try find(word)
-      let process = try runningProcess(of: other, named: word).identity.process
+      _ = try runningProcess(of: other, named: word)
       return NetworkUse(
-        mode: "container:\(other)", sharedNamespace: Path("/proc/\(process)/ns/net"),
-        sharedFiles: store.files(of: other), hostname: hostname)
+        mode: "container:\(other)", sharedFiles: store.files(of: other), hostname: hostname)
     case .plugins(let name):
       let list = try pluginList(name)
       var use = NetworkUse(mode: "cni:\(name)", hostname: hostname)

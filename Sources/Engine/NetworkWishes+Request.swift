@@ -23,7 +23,13 @@ extension NetworkWishes {
     }
   }
 
-  var ports: [PortRequest] { publish.flatMap { (try? PortRequest.parse($0)) ?? [] } }
+  var ports: [PortRequest] {
+    get throws(OptionError) {
+      var ports: [PortRequest] = []
+      for text in publish { ports += try PortRequest.parse(text) }
+      return ports
+    }
+  }
 }
 
 extension PortRequest {

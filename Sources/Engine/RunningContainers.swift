@@ -41,7 +41,7 @@ extension Engine {
   package func connect(to identifier: ContainerIdentifier, named word: String) throws(Failure) -> Descriptor {
     do throws(Fault) { return try connectUnix(store.files(of: identifier).attachSocket) } catch {
       if error.errno == .noSuchFile || error.errno == .connectionRefused {
-        throw Failure(.conflict, "container \(word) is not running", hint: "skiff ps -a shows how it ended")
+        throw notRunning(try? containerState(of: identifier), named: word)
       }
       throw Failure("cannot attach to \(word)", error)
     }
@@ -62,7 +62,7 @@ extension Engine {
         }
       }
     }
-    do throws(Fault) { try ContainerLock.waitUntilFree(files) } catch {
+    do throws(Fault) { try wait(on: files) { isHeld(files) } } catch {
       throw Failure("cannot wait for \(word)", error)
     }
     heal()

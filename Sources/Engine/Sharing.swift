@@ -37,6 +37,7 @@ extension Engine {
 
   /// The paths of the namespaces that the container joins, by the processes that hold them now; each start looks anew.
   func joinOthers(_ spec: inout Spec, of record: ContainerRecord) throws(Failure) {
+    if let process = try otherProcess(record.networkMode) { spec.join(.network, path: "/proc/\(process)/ns/net") }
     if let process = try otherProcess(record.options.pid) { spec.join(.pid, path: "/proc/\(process)/ns/pid") }
     if let process = try otherProcess(record.options.ipc) {
       spec.join(.ipc, path: "/proc/\(process)/ns/ipc")

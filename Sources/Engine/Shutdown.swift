@@ -30,7 +30,10 @@ extension Engine {
         try? sendSignal(Signal.kill, to: pidfd.borrowed)
       }
     }
-    for (summary, _) in stopping { try? ContainerLock.waitUntilFree(store.files(of: summary.identifier)) }
+    for (summary, _) in stopping {
+      guard let process = summary.state.process else { continue }
+      try? waitForRest(of: store.files(of: summary.identifier), after: process)
+    }
     return stopping.map(\.summary.record.name)
   }
 }

@@ -15,8 +15,6 @@ struct SpecBuilder {
   let hostname: String
   let user: ResolvedUser
   let mounts: [MountRecord]
-  /// Where the network namespace is joined from, or nil for a new one.
-  let sharedNetwork: Path?
 
   /// The files of the host that stand in /etc of the container.
   struct PreparedFiles {
@@ -198,7 +196,7 @@ struct SpecBuilder {
     // Those of another container are joined once its process is known (Sharing.swift).
     if request.sharing.ipc != .host { list.append(Spec.Namespace(.ipc)) }
     if request.sharing.processes != .host { list.append(Spec.Namespace(.pid)) }
-    if request.network != .host { list.append(Spec.Namespace(.network, path: sharedNetwork?.string)) }
+    if request.network != .host { list.append(Spec.Namespace(.network)) }
     if !request.sharing.groupsAreHosts { list.append(Spec.Namespace(.cgroup)) }
     if request.userNamespace != nil { list.append(Spec.Namespace(.user)) }
     return list

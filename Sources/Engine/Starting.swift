@@ -42,7 +42,10 @@ extension Engine {
         }
         if let state = try store.state(of: identifier), state.status.isLive { return nil }
         // Its supervisor tidies up, somebody removes it, or another command heals: each is soon done.
-        try ContainerLock.waitUntilFree(files)
+        try wait(on: files) {
+          let status = containerStatus(in: files)
+          return isHeld(files) && (status == .created || status == .exited)
+        }
       } catch {
         if error.errno == .noSuchFile { throw Failure(.notFound, "no such container: \(word)") }
         throw Failure("cannot lock container \(word)", error)
@@ -62,7 +65,7 @@ extension Engine {
       end(identifier, record: record)
       rest = try containerState(of: identifier)
     }
-    var spec = try specification(of: record, files)
+    let spec = try specification(of: record, files)
     try checkRoot(of: record)
     if !rehearsal { try mark(.starting, rest, identifier) }
     do throws(Failure) {
@@ -72,10 +75,10 @@ extension Engine {
       record.networks = network.records
       record.ports = network.ports.map(PortRecord.init)
       record.asksSupervisor = network.asksSupervisor
-      spec.join(network)
       return PreparedStart(
         identifier: identifier, record: record,
-        steps: rewritingSteps(files, record, spec) + startSteps(files, network, record),
+        steps: [.file(.writeFile(files.record, contents: record.jsonBytes(.pretty), mode: 0o600))]
+          + startSteps(files, network, record),
         warnings: network.warnings, spec: spec, network: network, rest: rest)
     } catch {
       if !rehearsal { abandonStart(of: identifier, record, rest, error) }
@@ -147,13 +150,6 @@ extension Engine {
     }
   }
 
-  private func rewritingSteps(_ files: ContainerFiles, _ record: ContainerRecord, _ spec: Spec) -> [Step] {
-    [
-      .file(.writeFile(files.record, contents: record.jsonBytes(.pretty), mode: 0o600)),
-      .file(.writeFile(files.configuration, contents: spec.jsonBytes(), mode: 0o600)),
-    ]
-  }
-
   // MARK: - Network
 
   /// What can be refused of the network of a container that is not started yet. Nothing is leased.
@@ -196,20 +192,16 @@ extension Engine {
     let endpoints = record.networks.filter { !$0.isPending }.map(\.request)
     // It was disconnected from every one that it had.
     let isAlone = endpoints.isEmpty && (request == .bridge || request.isNamed)
-    let ports = isAlone ? [] : record.wishes.ports
+    let ports = isAlone ? [] : try ports(of: record)
     var use = try prepareNetwork(
       isAlone ? .none : request, endpoints, identifier, hostname: hostname, ports: ports, rehearsal: rehearsal)
     use.mode = record.networkMode
     return use
   }
-}
 
-extension Spec {
-  /// The namespace of another container is another one after that was started anew.
-  fileprivate mutating func join(_ network: NetworkUse) {
-    guard let path = network.sharedNamespace,
-      let index = linux?.namespaces.firstIndex(where: { $0.type == .network })
-    else { return }
-    linux?.namespaces[index].path = path.string
+  private func ports(of record: ContainerRecord) throws(Failure) -> [PortRequest] {
+    do throws(OptionError) { return try record.wishes.ports } catch {
+      throw Failure(.host, "the record of \(record.name) has a port that makes no sense: \(error.reason)")
+    }
   }
 }

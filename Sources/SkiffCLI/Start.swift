@@ -76,16 +76,10 @@ extension StartCommand {
     }
     // Gets ready, on another processor, while the rest is thought through and written down.
     let supervisor = try engine.startSupervisor(of: identifier, isTimed: false)
-    let created: CreatedContainer
-    do {
-      let prepared = try engine.prepareStart(identifier, rehearsal: false)
-      for warning in prepared.warnings { complain("warning: \(warning)") }
-      if glass.isWanted { try show(prepared, glass, engine) }
-      created = try engine.perform(prepared, lock: lock)
-    } catch {
-      throw error
-    }
-    return try engine.start(created, by: supervisor)
+    let prepared = try engine.prepareStart(identifier, rehearsal: false)
+    for warning in prepared.warnings { complain("warning: \(warning)") }
+    if glass.isWanted { try show(prepared, glass, engine) }
+    return try engine.start(try engine.perform(prepared, lock: lock), by: supervisor)
   }
 
   private static func show(_ prepared: PreparedStart, _ glass: Glass, _ engine: Engine) throws {

@@ -3,24 +3,8 @@ import JSON
 import Kernel
 import Testing
 
-private let obstacle: String? = {
-  if getuid() != 0 { return "containers need root" }
-  return FileManager.default.isExecutableFile(atPath: "/bin/busybox") ? nil : "no busybox"
-}()
-
 /// `skiff events`: what was and what comes, in docker's words.
-@Suite(.enabled(if: obstacle == nil, Comment(rawValue: obstacle ?? ""))) struct EventsTests {
-  private func with(_ body: (Sandbox) throws -> Void) throws {
-    let sandbox = try Sandbox()
-    defer { sandbox.remove() }
-    try body(sandbox)
-    let identifiers = sandbox.identifiers()
-    for name in try sandbox.skiff(["ps", "-aq"]).output.split(separator: "\n") {
-      #expect(try sandbox.skiff(["rm", "-f", String(name)]).code == 0)
-    }
-    #expect(sandbox.leaks(of: identifiers) == [])
-  }
-
+@Suite(.enabled(if: Sandbox.obstacle == nil, "\(Sandbox.obstacle ?? "")")) struct EventsTests {
   private func past(_ sandbox: Sandbox, _ words: [String] = [], format: String = "{{.Action}}") throws -> String {
     let result = try sandbox.skiff(["events", "--since", "1h", "--until", "0s", "--format", format] + words)
     #expect(result.code == 0, "\(result)")
@@ -28,7 +12,7 @@ private let obstacle: String? = {
   }
 
   @Test func aLifeIsToldInOrder() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let box = ["--network", "none", "--label", "tier=front", "--rootfs", sandbox.rootfs]
       #expect(
         try sandbox.skiff(
@@ -62,7 +46,7 @@ private let obstacle: String? = {
   }
 
   @Test func runWithRmTellsItsEnd() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       #expect(try sandbox.skiff(["run", "--rm", "--network", "none", "--rootfs", sandbox.rootfs, "false"]).code == 1)
       #expect(try past(sandbox) == "create start die destroy")
       let line = try sandbox.skiff(["events", "--until", "0s", "-f", "event=die"]).output
@@ -80,7 +64,7 @@ private let obstacle: String? = {
   }
 
   @Test func whatComesIsShownAtOnce() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       // Until it listens, what happens is past to it.
       let line = """
         "$0" events --filter event=die --format "{{.Action}}" >"$SKIFF_STATE/live" & live=$!
@@ -97,11 +81,25 @@ private let obstacle: String? = {
   }
 
   @Test func whatIsNoFilterIsRefused() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       for (filter, word) in [("color=red", "no such filter"), ("type=daemon", "types of events"), ("x", "NAME=VALUE")] {
         let refused = try sandbox.skiff(["events", "--until", "0s", "-f", filter])
         #expect(refused.code != 0 && refused.errors.contains(word), "\(refused)")
       }
+    }
+  }
+
+  /// Each life ends once, the last one too, though nobody starts the container again then.
+  @Test func everyLifeEndsOnce() throws {
+    try Sandbox.with { sandbox in
+      let words = [
+        "run", "-d", "--name", "loop", "--network", "none", "--restart", "always", "--rootfs", sandbox.rootfs,
+      ]
+      #expect(try sandbox.skiff(words + ["false"]).code == 0)
+      try sandbox.expect("loop", "{{.RestartCount}}", "3")
+      #expect(try sandbox.skiff(["stop", "loop"]).code == 0)
+      let told = try past(sandbox).split(separator: " ")
+      #expect(told.count { $0 == "start" } == told.count { $0 == "die" }, "\(told)")
     }
   }
 

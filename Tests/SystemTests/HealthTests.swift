@@ -3,32 +3,8 @@ import JSON
 import Kernel
 import Testing
 
-private let obstacle: String? = {
-  if getuid() != 0 { return "containers need root" }
-  return FileManager.default.isExecutableFile(atPath: "/bin/busybox") ? nil : "no busybox"
-}()
-
 /// Health checks, what they do, and how `why` tells of an end.
-@Suite(.enabled(if: obstacle == nil, Comment(rawValue: obstacle ?? ""))) struct HealthTests {
-  private func with(_ body: (Sandbox) throws -> Void) throws {
-    let sandbox = try Sandbox()
-    defer { sandbox.remove() }
-    try body(sandbox)
-    for name in try sandbox.skiff(["ps", "-aq"]).output.split(separator: "\n") {
-      #expect(try sandbox.skiff(["rm", "-f", String(name)]).code == 0)
-    }
-  }
-
-  private func expect(_ sandbox: Sandbox, _ format: String, _ value: String) throws {
-    var seen = ""
-    for _ in 0..<200 {
-      seen = try sandbox.skiff(["inspect", "-f", format, "checked"]).output
-      if seen == value + "\n" { return }
-      usleep(50_000)
-    }
-    Issue.record("\(format) is \(seen), not \(value)")
-  }
-
+@Suite(.enabled(if: Sandbox.obstacle == nil, "\(Sandbox.obstacle ?? "")")) struct HealthTests {
   private func run(_ sandbox: Sandbox, _ options: [String], _ script: String) throws {
     let words = ["run", "-d", "--name", "checked", "--network", "none", "--health-interval", "100ms"] + options
     let started = try sandbox.skiff(words + ["--rootfs", sandbox.rootfs, "sh", "-c", script])
@@ -36,17 +12,17 @@ private let obstacle: String? = {
   }
 
   @Test func whatTheChecksShow() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       try run(
         sandbox, ["--health-cmd", "cat /state; read word </state; test $word = fine", "--health-retries", "2"],
         "echo fine >/state; sleep 1000")
-      try expect(sandbox, "{{.State.Health.Status}}", "healthy")
+      try sandbox.expect("checked", "{{.State.Health.Status}}", "healthy")
       #expect(try sandbox.skiff(["ps", "--format", "{{.Status}}"]).output.hasSuffix("(healthy)\n"))
       let log = try sandbox.skiff(["inspect", "-f", "{{json .State.Health.Log}}", "checked"]).output
       let last = try JSONValue(parsing: Array(log.utf8)).array?.last
       #expect(last?["Output"]?.string == "fine\n" && last?["ExitCode"]?.integer == 0, "\(log)")
       #expect(try sandbox.skiff(["exec", "checked", "sh", "-c", "echo bad >/state"]).code == 0)
-      try expect(sandbox, "{{.State.Health.Status}}", "unhealthy")
+      try sandbox.expect("checked", "{{.State.Health.Status}}", "unhealthy")
       // Nobody asked for more than to be told.
       #expect(try sandbox.skiff(["inspect", "-f", "{{.State.Status}}", "checked"]).output == "running\n")
       #expect(try sandbox.skiff(["why", "checked"]).output.contains("its health: unhealthy"))
@@ -54,27 +30,27 @@ private let obstacle: String? = {
   }
 
   @Test func aCheckThatTakesTooLongHasFailed() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let options = ["--health-cmd", "echo here; sleep 1000", "--health-timeout", "200ms", "--health-retries", "1"]
       try run(sandbox, options + ["--on-unhealthy", "stop"], "sleep 1000")
-      try expect(sandbox, "{{.State.Status}}", "exited")
+      try sandbox.expect("checked", "{{.State.Status}}", "exited")
       let told = try sandbox.skiff(["why", "checked"]).output
       #expect(told.contains("was unhealthy, so it was stopped") && told.contains("timeout of 200 ms: here"), "\(told)")
     }
   }
 
   @Test func anUnhealthyOneIsStartedAgain() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       // Its second life finds what the first has left.
       let script = "test -e /second && touch /ok; touch /second; sleep 1000"
       let options = ["--health-cmd", "test -e /ok", "--health-retries", "2", "--on-unhealthy", "restart"]
       try run(sandbox, options, script)
-      try expect(sandbox, "{{.RestartCount}} {{.State.Health.Status}}", "1 healthy")
+      try sandbox.expect("checked", "{{.RestartCount}} {{.State.Health.Status}}", "1 healthy")
     }
   }
 
   @Test func nonsenseIsRefused() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       for options in [
         ["--health-interval", "1ns"], ["--health-cmd", "true", "--no-healthcheck"], ["--health-retries", "3"],
         ["--health-cmd", "true", "--on-unhealthy", "cry"],
@@ -94,7 +70,7 @@ private let obstacle: String? = {
     (["sleep", "1000"], ["--timeout-of-the-test"], "was killed by skiff kill, exit code 137"),
   ])
   func whyTellsHowItEnded(command: [String], options: [String], words: String) throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let isKilled = options == ["--timeout-of-the-test"]
       let start = ["run", "-d", "--name", "checked", "--network", "none"] + (isKilled ? [] : options)
       #expect(try sandbox.skiff(start + ["--rootfs", sandbox.rootfs] + command).code == 0)
@@ -107,7 +83,7 @@ private let obstacle: String? = {
 
   /// An init of ours stands above what is none, and never above what is one.
   @Test func whoGetsAnInit() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let run = ["run", "--rm", "--network", "none", "--rootfs", sandbox.rootfs]
       #expect(try sandbox.skiff(run + ["sh", "-c", "echo $$"]).output == "2\n")
       let own = sandbox.rootfs + "/bin/tini"

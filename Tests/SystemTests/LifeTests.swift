@@ -2,36 +2,10 @@ import Foundation
 import Kernel
 import Testing
 
-private let obstacle: String? = {
-  if getuid() != 0 { return "containers need root" }
-  return FileManager.default.isExecutableFile(atPath: "/bin/busybox") ? nil : "no busybox"
-}()
-
 /// create, start, restart, pause and what a restart policy does.
-@Suite(.enabled(if: obstacle == nil, Comment(rawValue: obstacle ?? ""))) struct LifeTests {
-  private func with(_ body: (Sandbox) throws -> Void) throws {
-    let sandbox = try Sandbox()
-    defer { sandbox.remove() }
-    try body(sandbox)
-    let identifiers = sandbox.identifiers()
-    for name in try sandbox.skiff(["ps", "-aq"]).output.split(separator: "\n") {
-      #expect(try sandbox.skiff(["rm", "-f", String(name)]).code == 0)
-    }
-    #expect(sandbox.leaks(of: identifiers) == [])
-  }
-
-  private func awaitState(_ sandbox: Sandbox, _ name: String, _ format: String, _ value: String) throws {
-    var seen = ""
-    for _ in 0..<200 {
-      seen = try sandbox.skiff(["inspect", "-f", format, name]).output
-      if seen == value + "\n" { return }
-      usleep(50_000)
-    }
-    Issue.record("\(name) has \(format) \(seen), not \(value)")
-  }
-
+@Suite(.enabled(if: Sandbox.obstacle == nil, "\(Sandbox.obstacle ?? "")")) struct LifeTests {
   @Test func whatIsCreatedIsStartedLaterAndAgain() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let words = [
         "--name", "later", "--network", "none", "--rootfs", sandbox.rootfs, "sh", "-c", "echo $((++n)); exit 3",
       ]
@@ -54,7 +28,7 @@ private let obstacle: String? = {
   }
 
   @Test func aStartThatFailsKeepsTheContainerAndSaysWhy() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let create = ["create", "--name", "broken", "--network", "none", "--rootfs", sandbox.rootfs, "nosuch"]
       #expect(try sandbox.skiff(create).code == 0)
       let started = try sandbox.skiff(["start", "broken"])
@@ -68,7 +42,7 @@ private let obstacle: String? = {
   }
 
   @Test func restartPolicies() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       func run(_ name: String, _ policy: String, _ command: String...) throws {
         let words = ["run", "-d", "--name", name, "--network", "none", "--restart", policy, "--rootfs", sandbox.rootfs]
         let started = try sandbox.skiff(words + command)
@@ -77,10 +51,10 @@ private let obstacle: String? = {
       try run("twice", "on-failure:2", "sh", "-c", "echo life; exit 5")
       try run("fine", "on-failure", "true")
       try run("ever", "always", "true")
-      try awaitState(sandbox, "twice", "{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}", "exited 2 5")
+      try sandbox.expect("twice", "{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}", "exited 2 5")
       #expect(try sandbox.skiff(["logs", "twice"]).output == "life\nlife\nlife\n")
-      try awaitState(sandbox, "fine", "{{.State.Status}} {{.RestartCount}}", "exited 0")
-      try awaitState(sandbox, "ever", "{{.State.Status}} {{.State.Running}}", "restarting true")
+      try sandbox.expect("fine", "{{.State.Status}} {{.RestartCount}}", "exited 0")
+      try sandbox.expect("ever", "{{.State.Status}} {{.State.Running}}", "restarting true")
       // While it waits, it is stopped at once, and stays so.
       #expect(try sandbox.skiff(["stop", "ever"]).code == 0)
       #expect(try sandbox.skiff(["inspect", "-f", "{{.State.Status}}", "ever"]).output == "exited\n")
@@ -93,7 +67,7 @@ private let obstacle: String? = {
 
   /// Stopped or killed by a person is not started again by the policy; by start it is.
   @Test func whoStopsItMeansIt() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let words = ["run", "-d", "--name", "web", "--network", "none", "--restart", "always", "--init", "--rootfs"]
       #expect(try sandbox.skiff(words + [sandbox.rootfs, "sleep", "1000"]).code == 0)
       func identity() throws -> String { try sandbox.skiff(["inspect", "-f", "{{.State.Pid}}", "web"]).output }
@@ -102,17 +76,17 @@ private let obstacle: String? = {
       let second = try identity()
       #expect(first != second && second != "0\n")
       #expect(try sandbox.skiff(["kill", "web"]).code == 0)
-      try awaitState(sandbox, "web", "{{.State.Status}} {{.State.ExitCode}}", "exited 137")
+      try sandbox.expect("web", "{{.State.Status}} {{.State.ExitCode}}", "exited 137")
       #expect(try sandbox.skiff(["start", "web"]).code == 0)
       // What kills it from outside is answered.
       kill(Int32(try identity().dropLast()) ?? 0, SIGKILL)
-      try awaitState(sandbox, "web", "{{.State.Status}} {{.RestartCount}}", "running 1")
+      try sandbox.expect("web", "{{.State.Status}} {{.RestartCount}}", "running 1")
     }
   }
 
   /// After a boot: one that ran is started; one that was stopped only with `always`.
   @Test func whatRunsAfterABoot() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       for policy in ["always", "unless-stopped", "no"] {
         for state in ["up", "down"] {
           let words = [
@@ -133,7 +107,7 @@ private let obstacle: String? = {
 
   /// What ends with the machine is not what a person has stopped.
   @Test func aMachineThatGoesDownAndComesBack() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       for name in ["one", "two"] {
         let words = ["run", "-d", "--name", name, "--network", "none", "--restart", "unless-stopped", "--rootfs"]
         #expect(try sandbox.skiff(words + [sandbox.rootfs, "sleep", "1000"]).code == 0)
@@ -149,7 +123,7 @@ private let obstacle: String? = {
   }
 
   @Test func unitsForTheServiceManager() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let create = ["create", "--name", "web", "--stop-timeout", "7", "--rootfs", sandbox.rootfs, "true"]
       #expect(try sandbox.skiff(create).code == 0)
       let one = try sandbox.skiff(["generate", "systemd", "web"]).output
@@ -168,8 +142,73 @@ private let obstacle: String? = {
     }
   }
 
+  /// Whose network it has may have been started anew since: each life looks who that is now.
+  @Test func theNetworkOfAnotherIsTheOneThatItHasNow() throws {
+    try Sandbox.with { sandbox in
+      func run(_ name: String, _ words: [String]) throws {
+        let started = try sandbox.skiff(
+          ["run", "-d", "--name", name] + words + ["--rootfs", sandbox.rootfs, "sleep", "1000"])
+        #expect(started.code == 0, "\(started)")
+      }
+      func namespace(_ name: String) throws -> String {
+        let process = try sandbox.skiff(["inspect", "-f", "{{.State.Pid}}", name]).output.dropLast()
+        return try readSymbolicLink(Path("/proc/\(process)/ns/net")).string
+      }
+      try run("first", ["--network", "none"])
+      try run("guest", ["--network", "container:first", "--restart", "always"])
+      let before = try namespace("first")
+      #expect(try namespace("guest") == before)
+      #expect(try sandbox.skiff(["restart", "-t", "60", "first"]).code == 0)
+      #expect(try namespace("first") != before)
+      // Its policy answers this, and no command.
+      kill(Int32(try sandbox.skiff(["inspect", "-f", "{{.State.Pid}}", "guest"]).output.dropLast()) ?? 0, SIGKILL)
+      try sandbox.expect("guest", "{{.State.Status}} {{.RestartCount}}", "running 1")
+      #expect(try namespace("guest") == namespace("first"))
+    }
+  }
+
+  /// Its program has just ended, and its supervisor is about to start it again; or another command is.
+  @Test(arguments: [["rm", "-f"], ["stop"]]) func whoEndsItWinsOverWhoStartsIt(words: [String]) throws {
+    try Sandbox.with { sandbox in
+      for round in 0..<12 {
+        let name = "round\(round)"
+        let policy = round % 2 == 0 ? "always" : "no"
+        let run = ["run", "-d", "--name", name, "--network", "none", "--restart", policy, "--rootfs", sandbox.rootfs]
+        #expect(try sandbox.skiff(run + ["sleep", "1000"]).code == 0)
+        kill(Int32(try sandbox.skiff(["inspect", "-f", "{{.State.Pid}}", name]).output.dropLast()) ?? 0, SIGKILL)
+        let start = try round % 2 == 0 ? nil : sandbox.start(["start", name])
+        let limited = ["-s", "KILL", "30", Sandbox.skiff] + words + [name]
+        let ended = try sandbox.start(limited, program: "/usr/bin/timeout").finish()
+        #expect(ended.code == 0, "\(ended)")
+        // Who came after it may have started what was stopped, and not what was removed.
+        let started = start?.finish()
+        #expect(started == nil || [0, 1].contains(started?.code), "\(String(describing: started))")
+        guard start == nil || words[0] == "rm" else { continue }
+        let state = try sandbox.skiff(["ps", "-a", "--filter", "name=\(name)$", "--format", "{{.State}}"]).output
+        #expect(state == (words[0] == "rm" ? "" : "exited\n"), "\(state)")
+      }
+    }
+  }
+
+  @Test func whatWaitsToBeStartedAgainSaysSo() throws {
+    try Sandbox.with { sandbox in
+      let words = [
+        "run", "-d", "--name", "loop", "--network", "none", "--restart", "always", "--rootfs", sandbox.rootfs,
+      ]
+      #expect(try sandbox.skiff(words + ["false"]).code == 0)
+      // By then it waits for seconds.
+      try sandbox.expect("loop", "{{.RestartCount}}", "6")
+      for words in [["exec", "loop", "true"], ["pause", "loop"], ["attach", "loop"]] {
+        let refused = try sandbox.skiff(words)
+        #expect(refused.code == 1 && refused.errors.contains("waits to be started again"), "\(words): \(refused)")
+      }
+      #expect(try sandbox.skiff(["stop", "loop"]).code == 0)
+      #expect(try sandbox.skiff(["inspect", "-f", "{{.State.Cause}}", "loop"]).output == "stop\n")
+    }
+  }
+
   @Test func aPausedOneStandsStillAndCanBeEnded() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let words = ["run", "-d", "--name", "still", "--network", "none", "--init", "--rootfs", sandbox.rootfs]
       #expect(try sandbox.skiff(words + ["sleep", "1000"]).code == 0)
       #expect(try sandbox.skiff(["pause", "still"]).output == "still\n")
@@ -184,7 +223,7 @@ private let obstacle: String? = {
   }
 
   @Test func stopSaysWhenNobodyListens() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let words = ["run", "-d", "--name", "deaf", "--network", "none", "--init=false", "--rootfs", sandbox.rootfs]
       #expect(try sandbox.skiff(words + ["sleep", "1000"]).code == 0)
       let stopped = try sandbox.skiff(["stop", "-t", "1", "deaf"])
@@ -194,7 +233,7 @@ private let obstacle: String? = {
 
   /// Each life has a place on the network of its own: the ports come back, and the files in /etc with them.
   @Test func theNetworkComesBackWithIt() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let words = [
         "create", "--name", "net", "-p", "127.0.0.1::80", "--add-host", "other:10.0.0.1", "--rootfs", sandbox.rootfs,
       ]

@@ -2,29 +2,15 @@ import Foundation
 import Kernel
 import Testing
 
-private let obstacle: String? = {
-  if getuid() != 0 { return "containers need root" }
-  return FileManager.default.isExecutableFile(atPath: "/bin/busybox") ? nil : "no busybox"
-}()
-
 /// Log drivers and `logs`, as a person uses them.
-@Suite(.enabled(if: obstacle == nil, Comment(rawValue: obstacle ?? ""))) struct LogTests {
-  private func with(_ body: (Sandbox) throws -> Void) throws {
-    let sandbox = try Sandbox()
-    defer { sandbox.remove() }
-    try body(sandbox)
-    for name in try sandbox.skiff(["ps", "-aq"]).output.split(separator: "\n") {
-      #expect(try sandbox.skiff(["rm", "-f", String(name)]).code == 0)
-    }
-  }
-
+@Suite(.enabled(if: Sandbox.obstacle == nil, "\(Sandbox.obstacle ?? "")")) struct LogTests {
   private func run(_ sandbox: Sandbox, _ name: String, _ words: [String], _ script: String) throws -> Sandbox.Result {
     try sandbox.skiff(
       ["run", "--name", name, "--network", "none"] + words + ["--rootfs", sandbox.rootfs, "sh", "-c", script])
   }
 
   @Test func detailsAndTimes() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let words = [
         "--label", "com.example.a=x y", "-e", "MODE=test", "--log-opt", "labels-regex=^com", "--log-opt", "env=MODE",
         "--log-opt", "tag={{.Name}}",
@@ -41,7 +27,7 @@ private let obstacle: String? = {
   }
 
   @Test func theLocalDriverAndCompression() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let words = [
         "--log-driver", "local", "--log-opt", "max-size=64k", "--log-opt", "max-file=9", "--log-opt", "compress=true",
       ]
@@ -59,7 +45,7 @@ private let obstacle: String? = {
   }
 
   @Test func aDriverThatCannotBeReachedFailsTheStart() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let address = "syslog-address=unixgram://\(sandbox.folder.path)/log"
       let words = ["--log-driver", "syslog", "--log-opt", address]
       let result = try run(sandbox, "nobody", words, "echo never")
@@ -86,7 +72,7 @@ private let obstacle: String? = {
 
   /// A receiver that reads nothing, and a follower that reads nothing.
   @Test func whoStallsHoldsNoContainer() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let socket = try makeSocket(.unix, .datagram)
       try socket.borrowed.bindUnix(Path("\(sandbox.folder.path)/log"))
       let address = "syslog-address=unixgram://\(sandbox.folder.path)/log"

@@ -1,5 +1,6 @@
 import Foundation
 import Kernel
+import Testing
 
 /// State directories of a test's own, a root of busybox's commands, and a look at what the host still has of them.
 final class Sandbox {
@@ -57,6 +58,37 @@ final class Sandbox {
     // The default network is made by its first use, and is the machine's, not this folder's.
     _ = try? skiff(["network", "rm", "bridge"])
     try? FileManager.default.removeItem(at: folder)
+  }
+
+  /// Why there can be none here.
+  static let obstacle: String? = {
+    if getuid() != 0 { return "containers need root" }
+    return FileManager.default.isExecutableFile(atPath: "/bin/busybox") ? nil : "no busybox"
+  }()
+
+  /// Runs `body` with one. Then each of its containers can be removed, and nothing of any is left.
+  static func with(_ body: (Sandbox) throws -> Void) throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    try body(sandbox)
+    let identifiers = sandbox.identifiers()
+    for name in try sandbox.skiff(["ps", "-aq"]).output.split(separator: "\n") {
+      #expect(try sandbox.skiff(["rm", "-f", String(name)]).code == 0)
+    }
+    #expect(sandbox.leaks(of: identifiers) == [])
+  }
+
+  /// Waits until `inspect -f` says that of the container.
+  func expect(_ name: String, _ format: String, _ value: String, sourceLocation: SourceLocation = #_sourceLocation)
+    throws
+  {
+    var seen = ""
+    for _ in 0..<400 {
+      seen = try skiff(["inspect", "-f", format, name]).output
+      if seen == value + "\n" { return }
+      usleep(50_000)
+    }
+    Issue.record("\(name) has \(format) \(seen), not \(value)", sourceLocation: sourceLocation)
   }
 
   /// Starts the program. Its output goes to files: a supervisor that lives on must not hold a pipe of the test open.

@@ -3,24 +3,8 @@ import JSON
 import Kernel
 import Testing
 
-private let obstacle: String? = {
-  if getuid() != 0 { return "containers need root" }
-  return FileManager.default.isExecutableFile(atPath: "/bin/busybox") ? nil : "no busybox"
-}()
-
 /// What people see of containers: lists, formats, filters, processes, names.
-@Suite(.enabled(if: obstacle == nil, Comment(rawValue: obstacle ?? ""))) struct ShowTests {
-  private func with(_ body: (Sandbox) throws -> Void) throws {
-    let sandbox = try Sandbox()
-    defer { sandbox.remove() }
-    try body(sandbox)
-    let identifiers = sandbox.identifiers()
-    for name in try sandbox.skiff(["ps", "-aq"]).output.split(separator: "\n") {
-      #expect(try sandbox.skiff(["rm", "-f", String(name)]).code == 0)
-    }
-    #expect(sandbox.leaks(of: identifiers) == [])
-  }
-
+@Suite(.enabled(if: Sandbox.obstacle == nil, "\(Sandbox.obstacle ?? "")")) struct ShowTests {
   private func run(_ sandbox: Sandbox, _ name: String, _ more: [String] = [], _ command: [String]) throws -> String {
     let words = ["run", "-d", "--name", name, "--network", "none"] + more + ["--rootfs", sandbox.rootfs] + command
     let result = try sandbox.skiff(words)
@@ -29,7 +13,7 @@ private let obstacle: String? = {
   }
 
   @Test func psHasDockersFieldsFormatsAndFilters() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let first = try run(sandbox, "web-1", ["--label", "tier=front", "--label", "x=1"], ["sleep", "100"])
       _ = try run(sandbox, "db", ["--label", "tier=back", "-v", "/tmp:/data"], ["sleep", "100"])
       _ = try run(sandbox, "gone", [], ["sh", "-c", "exit 3"])
@@ -78,7 +62,7 @@ private let obstacle: String? = {
   }
 
   @Test func inspectHasDockersShape() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       _ = try run(
         sandbox, "web", ["-m", "64m", "--label", "a=b", "-v", "/tmp:/data:ro", "--read-only"], ["sleep", "100"])
       func inspect(_ format: String) throws -> String { try sandbox.skiff(["inspect", "-f", format, "web"]).output }
@@ -114,7 +98,7 @@ private let obstacle: String? = {
   }
 
   @Test func topReadsProc() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       _ = try run(sandbox, "web", ["--init=false"], ["sh", "-c", "sleep 100 & sleep 200; :"])
       var top = ""
       for _ in 0..<100 {
@@ -140,7 +124,7 @@ private let obstacle: String? = {
   }
 
   @Test func renameMovesTheNameAndItsLink() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let identifier = try run(sandbox, "old", [], ["sleep", "100"])
       _ = try run(sandbox, "other", [], ["sleep", "100"])
       #expect(try sandbox.skiff(["rename", "old", "new"]).code == 0)
@@ -157,7 +141,7 @@ private let obstacle: String? = {
   }
 
   @Test(arguments: [0, 1]) func aKilledRenameLeavesOneName(place: Int) throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       _ = try run(sandbox, "old", [], ["sleep", "100"])
       let killed = try sandbox.skiff(["rename", "old", "new"], environment: ["SKIFF_KILL_AT": "renaming:\(place)"])
       #expect(killed.code == 128 + SIGKILL, "\(killed)")
@@ -169,7 +153,7 @@ private let obstacle: String? = {
   }
 
   @Test func theGroupHasDockersVerbs() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       let image = ["--network", "none", "--rootfs", sandbox.rootfs]
       #expect(try sandbox.skiff(["container", "run", "-d", "--name", "aa"] + image + ["sleep", "100"]).code == 0)
       #expect(try sandbox.skiff(["container", "create", "--name", "bb"] + image + ["true"]).code == 0)
@@ -196,7 +180,7 @@ private let obstacle: String? = {
   }
 
   @Test func versionAndInfoHaveDockersMembers() throws {
-    try with { sandbox in
+    try Sandbox.with { sandbox in
       #expect(try sandbox.skiff(["version"]).output.hasPrefix("Client:\n Version:           "))
       let version = try sandbox.skiff(["version", "--format", "{{.Client.Version}} {{.Server.Version}} {{.Server.Os}}"])
       #expect(version.output.hasSuffix(" linux\n"), "\(version)")

@@ -2,15 +2,10 @@ import Foundation
 import Kernel
 import Testing
 
-private let obstacle: String? = {
-  if getuid() != 0 { return "containers need root" }
-  return FileManager.default.isExecutableFile(atPath: "/bin/busybox") ? nil : "no busybox"
-}()
-
 /// Eight people do all that can be done with containers, at random and at once, and some of their commands and supervisors are
 /// killed. Then nothing may be left that belongs to nobody, nothing lost that belongs to somebody, and every container that is
 /// still there must answer. SKIFF_SOAK is for how many seconds; `make soak` takes five minutes.
-@Suite(.serialized, .enabled(if: obstacle == nil, Comment(rawValue: obstacle ?? "")))
+@Suite(.serialized, .enabled(if: Sandbox.obstacle == nil, "\(Sandbox.obstacle ?? "")"))
 struct SoakTests {
   private static let seconds = environment("SKIFF_SOAK").flatMap { Double($0) } ?? 20
 

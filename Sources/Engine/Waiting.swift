@@ -1,0 +1,72 @@
+internal import Containers
+internal import Kernel
+
+// Waiting for what another command or a supervisor does with a container.
+//
+// Nobody waits in flock(2): who gets the lock next may be somebody who starts the container, and holds it for months. So what
+// is waited for is said as a condition, and looked at again whenever the container's files change or a lock goes.
+
+extension Engine {
+  /// Returns when `isGoingOn` is false.
+  func wait(on files: ContainerFiles, while isGoingOn: () -> Bool) throws(Fault) {
+    guard isGoingOn() else { return }
+    let watcher = try Watcher()
+    try watcher.watch(state.locks, .removed)
+    do throws(Fault) { try watcher.watch(files.directory, [.movedTo, .selfRemoved]) } catch {
+      if error.errno != .noSuchFile { throw error }
+    }
+    while isGoingOn() {
+      // A supervisor that is killed reports nothing, so it is looked at now and then as well.
+      _ = try poll(watcher.borrowed, .readable, milliseconds: 100)
+      _ = try watcher.take()
+    }
+  }
+
+  func isHeld(_ files: ContainerFiles) -> Bool { (try? ContainerLock.isHeld(files)) ?? false }
+
+  func containerStatus(in files: ContainerFiles) -> ContainerState.Status? {
+    ((try? store.state(of: files.identifier)) ?? nil)?.status
+  }
+
+  /// Until its supervisor has tidied up after that life of it, or somebody has begun another one.
+  func waitForRest(of files: ContainerFiles, after process: ProcessIdentity) throws(Fault) {
+    try wait(on: files) {
+      guard isHeld(files), let state = (try? store.state(of: files.identifier)) ?? nil else { return isHeld(files) }
+      switch state.status {
+      case .created, .exited: return true
+      case .running: return state.process == process
+      case .starting, .restarting: return false
+      }
+    }
+  }
+
+  /// Returns when nobody is just starting the container: it runs, has ended, or its start has failed. Between its record
+  /// and its first process there is nobody yet whom a signal could reach.
+  func waitForStart(of identifier: ContainerIdentifier, named word: String) throws(Failure) {
+    let files = store.files(of: identifier)
+    do throws(Fault) {
+      try wait(on: files) {
+        guard exists(files.directory) else { return false }
+        let status = containerStatus(in: files)
+        guard status == .starting || status == nil && !exists(files.state) else { return false }
+        return isHeld(files)
+      }
+    } catch { throw Failure("cannot wait for the start of \(word)", error) }
+  }
+
+  /// Ends a container that only waits for its next life. False where it does something else by now.
+  func endWaiting(
+    _ identifier: ContainerIdentifier, cause: ContainerState.Cause, named word: String
+  ) throws(Failure) -> Bool {
+    let files = store.files(of: identifier)
+    guard containerStatus(in: files) == .restarting else { return false }
+    announceEnd(cause, of: identifier)
+    do throws(Fault) {
+      try wait(on: files) { containerStatus(in: files) == .restarting && isHeld(files) }
+      // It may just have begun its next life: that one is ended like any other.
+      if containerStatus(in: files) == .running { return false }
+      try wait(on: files) { containerStatus(in: files) == .exited && isHeld(files) }
+      return true
+    } catch { throw Failure("cannot end container \(word)", error) }
+  }
+}
