@@ -44,7 +44,8 @@ package struct Journal: Sendable {
     let flags: OpenFlags = [.writeOnly, .append, .create, .noFollow]
     do throws(Fault) { return try open(current, flags, mode: 0o600) } catch {
       guard error.errno == .noSuchFile else { throw error }
-      try makeDirectory(directory, mode: 0o700)
+      // Another of the first writers may have made it since.
+      do throws(Fault) { try makeDirectory(directory, mode: 0o700) } catch  where error.errno == .exists {}
       return try open(current, flags, mode: 0o600)
     }
   }
