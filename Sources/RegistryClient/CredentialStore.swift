@@ -2,18 +2,24 @@ internal import JSON
 internal import Kernel
 
 /// Where credentials are kept: docker's config.json (`DOCKER_CONFIG`, `~/.docker`) and the helper programs that it names; read
-/// too are `REGISTRY_AUTH_FILE`, which comes first, and podman's `${XDG_RUNTIME_DIR}/containers/auth.json`, which comes last.
+/// too are `REGISTRY_AUTH_FILE`, which comes first, and podman's, which come last: `${XDG_RUNTIME_DIR}/containers/auth.json` and
+/// `~/.config/containers/auth.json` (containers-auth.json(5)).
 struct CredentialStore: Sendable {
   let configuration: Path
   private let files: [Path]
 
   init() {
-    let home = environment("HOME").flatMap { $0.isEmpty ? nil : $0 } ?? "/root"
-    let directory = environment("DOCKER_CONFIG").flatMap { $0.isEmpty ? nil : $0 } ?? "\(home)/.docker"
+    func value(_ name: String) -> String? { environment(name).flatMap { $0.isEmpty ? nil : $0 } }
+    // In an ordinary user's namespace everybody is root, and the files are still the user's.
+    let user = (try? IdentifierSpace())?.userOutside(of: effectiveUser()) ?? effectiveUser()
+    let home = value("HOME") ?? homeDirectory(of: user) ?? "/root"
+    let directory = value("DOCKER_CONFIG") ?? "\(home)/.docker"
     configuration = Path(directory).appending("config.json")
-    let given = environment("REGISTRY_AUTH_FILE").flatMap { $0.isEmpty ? nil : Path($0) }
-    let runtime = environment("XDG_RUNTIME_DIR").flatMap { $0.isEmpty ? nil : $0 } ?? "/run/user/\(effectiveUser())"
-    files = (given.map { [$0] } ?? []) + [configuration, Path(runtime).appending("containers/auth.json")]
+    let runtime = value("XDG_RUNTIME_DIR") ?? "/run/user/\(user)"
+    let settings = value("XDG_CONFIG_HOME") ?? "\(home)/.config"
+    files =
+      (value("REGISTRY_AUTH_FILE").map { [Path($0)] } ?? []) + [configuration]
+      + [runtime, settings].map { Path($0).appending("containers/auth.json") }
   }
 
   /// docker.io's entry has the name of its first server.
@@ -90,4 +96,13 @@ struct CredentialStore: Sendable {
       try replaceFile(target, with: JSONValue.object(document).jsonBytes(.tabs))
     } catch { throw RegistryFailure("cannot keep credentials in \(configuration): \(error)") }
   }
+}
+
+/// As passwd(5) has it.
+private func homeDirectory(of user: UInt32) -> String? {
+  for line in ((try? readText("/etc/passwd", limit: 4 << 20)) ?? "").split(separator: "\n") {
+    let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+    if fields.count > 5, UInt32(fields[2]) == user, fields[5].hasPrefix("/") { return String(fields[5]) }
+  }
+  return nil
 }
