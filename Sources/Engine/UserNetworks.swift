@@ -60,9 +60,11 @@ extension Engine {
       } catch { first = first ?? error }
     }
     if first?.fault?.errno == .accessDenied, let port = request.hostPorts?.lowerBound {
+      // The network namespace's own; the kernel's default where it cannot be read.
+      let start = (try? readText("/proc/sys/net/ipv4/ip_unprivileged_port_start")) ?? "1024"
       throw Failure(
         .host, "port \(port) is not an ordinary user's to publish",
-        hint: "take one from 1024 on, or: sudo sysctl -w net.ipv4.ip_unprivileged_port_start=\(port)")
+        hint: "take one from \(start) on, or: sudo sysctl -w net.ipv4.ip_unprivileged_port_start=\(port)")
     }
     if let first { throw Failure(first) }
     throw Failure(
