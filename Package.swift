@@ -145,7 +145,8 @@ let package = Package(
       "DNS",
       "Containers", "Rootless",
       "Launching", "Inside",
-      "Planning", "Privileges", "Seccomp", "Cgroups", "RuntimeSpec", "ImageSpec", "JSON", "Arguments", "Mounts",
+      "Planning", "Privileges", "Seccomp", "Systemd", "Cgroups", "RuntimeSpec", "ImageSpec", "JSON", "Arguments",
+      "Mounts",
       "Rooted",
       "Steps", "Kernel"),
 

@@ -132,9 +132,10 @@ extension CgroupLayout {
     func enabling(_ group: Path) -> [CgroupStep] {
       order.isEmpty && wanted.isEmpty ? [] : [.enable(group, required: order, wanted: wanted)]
     }
-    // A base is a group that is there, but what it was handed may end above it.
-    var steps = enabling(unified.mount)
-    for depth in unified.base.components.indices {
+    // A base is a group that is there, but what it was handed may end above it. What is above a base that was handed to this
+    // user is another's.
+    var steps = enabling(unified.isHandedDown ? unified.start : unified.mount)
+    for depth in unified.base.components.indices where !unified.isHandedDown {
       let parts = unified.base.components.prefix(depth + 1).map(\.string)
       steps += enabling(unified.mount.appending(parts.joined(separator: "/")))
     }

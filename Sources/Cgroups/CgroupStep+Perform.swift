@@ -13,8 +13,9 @@ package func perform(_ step: CgroupStep) throws(Fault) {
     case .allowDevices(let group, let rules): try allowDevices(group, rules)
     case .inheritCpuset(let group): try inheritCpuset(group)
     case .join(let group, let isV2): try writeControl(group.appending(isV2 ? "cgroup.procs" : "tasks"), "0")
+    case .vacate(let group, let leaf): try vacate(group, into: leaf)
     case .admit: throw Fault("plan", .invalid, arguments: "a container is admitted by its parent")
-    case .startUnit, .setUnit, .stopUnit:
+    case .startUnit, .enterScope, .setUnit, .stopUnit:
       throw Fault("plan", .invalid, arguments: "a unit is systemd's: its parent asks for it")
     case .remove(let group): try removeGroup(group)
     }
@@ -48,6 +49,21 @@ private func make(_ group: Path) throws(Fault) {
     for (file, value) in [("cgroup.freeze", "0"), ("freezer.state", "THAWED")] as [(Path, String)]
     where exists(group.appending(file)) {
       try writeControl(group.appending(file), value)
+    }
+  }
+}
+
+/// Who is in there may have children meanwhile, so it is looked at again; who forks without an end is not waited for.
+private func vacate(_ group: Path, into leaf: Path) throws(Fault) {
+  for _ in 0..<32 {
+    // A process outside of this pid namespace reads as 0, and cannot be moved by that.
+    let present = try processes(in: group).filter { $0 > 0 }
+    if present.isEmpty { return }
+    try ensure(leaf)
+    for process in present {
+      do throws(Fault) { try writeControl(leaf.appending("cgroup.procs"), "\(process)") } catch {
+        if error.errno != .noSuchProcess { throw error }
+      }
     }
   }
 }

@@ -24,6 +24,67 @@ extension CgroupLayout {
   }
 }
 
+/// A group of v2 that was handed to this user, in which containers may have theirs.
+package struct HandedGroup: Hashable, Sendable {
+  /// Below the top of what is mounted; empty for the top.
+  package var base: Path
+  /// Where whoever is in the group itself has to move.
+  package var leaf: Path
+
+  package init(base: Path, in unified: CgroupLayout.Unified) {
+    self.base = base
+    leaf = (base.isEmpty ? unified.mount : unified.mount.appending(base)).appending("skiff-leaf")
+  }
+}
+
+extension CgroupLayout {
+  /// Where this process may make groups and put processes, on v2 alone: on v1 a controller may be given away, but some of them
+  /// let who has it harm the host (cgroups(7), "Cgroups v1 delegation" has none).
+  ///
+  /// Above this process's own group, or that itself: to move a process needs the right to write above both places, and none in
+  /// the one that it leaves. Of those that are this user's the nearest that holds no process, for it can hand controllers
+  /// down; where all hold some, the topmost, which has to be vacated.
+  package func handedGroup() -> HandedGroup? {
+    guard kind == .v2, let unified, !unified.isReadOnly else { return nil }
+    var parts = unified.own.components.map(\.string)
+    var found: Path?
+    while true {
+      let group = Path(parts.joined(separator: "/"))
+      let directory = group.isEmpty ? unified.mount : unified.mount.appending(group)
+      if isHandedOver(directory) {
+        found = group
+        if (try? readText(directory.appending("cgroup.procs")))?.isEmpty == true { break }
+        // systemd's mark of what it delegated: what is above is its own.
+        if isMarkedDelegated(directory) { break }
+      } else if found != nil {
+        break
+      }
+      if parts.isEmpty { break }
+      parts.removeLast()
+    }
+    return found.map { HandedGroup(base: $0, in: unified) }
+  }
+
+  /// The group whose name begins so that this process is in, at any depth.
+  package func enclosingGroup(_ isNamed: (String) -> Bool) -> HandedGroup? {
+    guard let unified else { return nil }
+    let parts = unified.own.components.map(\.string)
+    guard let index = parts.firstIndex(where: isNamed) else { return nil }
+    return HandedGroup(base: Path(parts[...index].joined(separator: "/")), in: unified)
+  }
+
+  private func isHandedOver(_ group: Path) -> Bool {
+    (["", "cgroup.procs", "cgroup.subtree_control"] as [Path]).allSatisfy {
+      mayWrite($0.isEmpty ? group : group.appending($0))
+    }
+  }
+
+  private func isMarkedDelegated(_ group: Path) -> Bool {
+    guard let directory = try? open(group, [.readOnly, .directory]) else { return false }
+    return ((try? extendedAttribute("user.delegate", of: directory.borrowed)) ?? nil) == [UInt8(ascii: "1")]
+  }
+}
+
 extension CgroupLayout {
   /// The layout with the controllers of v2 that reach this group, a path below the start of names: what is made in it has no
   /// others (cgroup-v2.rst, "Top-down Constraint").

@@ -71,5 +71,7 @@ package struct ContainerFiles: Hashable, Sendable {
   package var resolvConf: Path { directory.appending("resolv.conf") }
   /// Where the container's mount namespace has its root: over the run directory, which only others look into.
   package var rootfs: Path { runDirectory }
+  /// Where an ordinary user's container has its control group; there while it runs and has one.
+  package var handedGroup: Path { runDirectory.appending("group") }
   package var attachSocket: Path { runDirectory.appending("attach") }
 }

@@ -7,9 +7,9 @@ extension Engine {
   package func processes(of word: String) throws(Failure) -> [ProcessIdentifier] {
     let identifier = try find(word)
     let first = try runningProcess(of: identifier, named: word).identity.process
-    let group = Cgroup(group: cgroupName(of: identifier), layout: try layout())
+    let group = group(of: identifier, in: try layout())
     let others: [ProcessIdentifier]
-    do throws(Fault) { others = try group.processes() } catch {
+    do throws(Fault) { others = try group?.processes() ?? [] } catch {
       throw Failure("cannot list the processes of \(word)", error)
     }
     return [first] + Set(others).subtracting([first]).sorted()

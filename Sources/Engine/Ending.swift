@@ -152,6 +152,6 @@ extension Engine {
 
   /// The most memory that the group had, in bytes; 0 where nobody counted.
   func peakMemory(of identifier: ContainerIdentifier, in layout: CgroupLayout) -> UInt64 {
-    Cgroup(group: cgroupName(of: identifier), layout: layout).memoryPeak() ?? 0
+    group(of: identifier, in: layout)?.memoryPeak() ?? 0
   }
 }

@@ -58,11 +58,13 @@ extension Engine {
     process.capabilities = capabilities(of: process, privileged: request.isPrivileged)
     let host = try HostView()
     if host.isOrdinary, (try? IdentifierSpace())?.isSingle == true { process.leaveGroupsAlone() }
+    let group = group(of: identifier, in: host.layout)
     var exec = JoinRequest(
-      process, in: spec, leader: pid, group: host.isOrdinary ? nil : cgroupName(of: identifier), layout: host.layout)
+      process, in: spec, leader: pid, group: group?.group, layout: group?.layout ?? host.layout)
     exec.filter = request.isPrivileged ? nil : try filter(of: record, spec, on: host)
     do throws(PlanningError) {
       var plan = try compileExec(exec)
+      plan.scope = ownScope(of: identifier)
       plan.stagingTarget = stagingTarget(of: record)
       return plan
     } catch { throw Failure(.usage, "cannot execute in \(word): \(error)", hint: error.hint) }

@@ -160,8 +160,8 @@ extension Engine {
   }
 
   func removeGroups(of identifier: ContainerIdentifier) {
-    guard let layout = try? CgroupLayout.detect() else { return }
-    for path in Cgroup(group: cgroupName(of: identifier), layout: layout).paths where exists(path) {
+    guard let layout = try? CgroupLayout.detect(), let group = group(of: identifier, in: layout) else { return }
+    for path in group.paths where exists(path) {
       try? Cgroups.perform(.remove(path))
     }
   }

@@ -42,7 +42,10 @@ extension Engine {
     var request = LaunchRequest(
       spec: spec, root: root(of: record, files), rootfs: files.rootfs,
       group: host.isOrdinary ? nil : cgroupName(of: record), layout: host.layout)
-    if host.isOrdinary { request.adaptToUserNamespace() }
+    if host.isOrdinary {
+      request.adaptToUserNamespace()
+      try placeGroup(of: record, files, in: &request)
+    }
     request.hasInit = record.hasInit
     if spec.hooks != Spec.Hooks() {
       request.state = Spec.State(

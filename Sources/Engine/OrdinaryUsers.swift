@@ -40,20 +40,16 @@ extension Engine {
         .usage, "--userns does not go with an ordinary user: the container is in this user's namespace already",
         hint: "leave it out: its root is this user, and no other process of the host")
     }
+    if request.cgroupParent != nil {
+      throw Failure(
+        .usage, "--cgroup-parent does not go with an ordinary user: the group is where this user may make one",
+        hint: "leave it out, or run it with sudo")
+    }
     if request.resources != ResourceRequest() || request.memorySwappiness != nil || !request.deviceRates.isEmpty
       || request.disablesOOMKiller
     {
-      try requireGroups("a limit")
+      try checkLimits(request.resources, "a limit")
     }
-    if request.cgroupParent != nil { try requireGroups("--cgroup-parent") }
-  }
-
-  /// The container is in the group of the command that started it.
-  func requireGroups(_ what: String) throws(Failure) {
-    if isRootOfHost() { return }
-    throw Failure(
-      .host, "\(what) takes a control group of the container's own, and none was handed to this user",
-      hint: "leave it out, or run it with sudo")
   }
 }
 

@@ -10,9 +10,7 @@ extension Engine {
   /// Freezes the container until `thaw`; waits for another command that has it frozen. Nil when it does not run, or when
   /// the host has no freezer.
   func freeze(_ identifier: ContainerIdentifier) -> Descriptor? {
-    guard let layout = try? CgroupLayout.detect() else { return nil }
-    let group = Cgroup(group: cgroupName(of: identifier), layout: layout)
-    guard group.exists,
+    guard let layout = try? CgroupLayout.detect(), let group = group(of: identifier, in: layout), group.exists,
       let lock = try? open(pauseLock(identifier), [.readWrite, .create, .noFollow], mode: 0o600),
       (try? lock.borrowed.lock(.exclusive)) != nil
     else { return nil }
@@ -26,7 +24,7 @@ extension Engine {
   /// The caller holds the lock that `freeze` gave.
   func thaw(_ identifier: ContainerIdentifier) {
     if let layout = try? CgroupLayout.detect() {
-      try? Cgroup(group: cgroupName(of: identifier), layout: layout).thaw()
+      try? group(of: identifier, in: layout)?.thaw()
     }
     try? removeFile(pauseLock(identifier))
   }
@@ -73,21 +71,19 @@ extension Engine {
   /// Whether a running container stands still. The kernel knows; nobody writes it down.
   package func isPaused(_ identifier: ContainerIdentifier, on layout: CgroupLayout? = nil) -> Bool {
     guard let layout = layout ?? (try? CgroupLayout.detect()) else { return false }
-    return Cgroup(group: cgroupName(of: identifier), layout: layout).isFrozen
+    return group(of: identifier, in: layout)?.isFrozen ?? false
   }
 
   /// After a signal that is to end it: a frozen process takes none.
   func thawPaused(_ identifier: ContainerIdentifier) {
-    guard let layout = try? CgroupLayout.detect() else { return }
-    let group = Cgroup(group: cgroupName(of: identifier), layout: layout)
+    guard let layout = try? CgroupLayout.detect(), let group = group(of: identifier, in: layout) else { return }
     if group.isFrozen { try? group.thaw() }
   }
 
   private func runningGroup(of word: String) throws(Failure) -> (ContainerIdentifier, Cgroup) {
-    try requireGroups("to pause a container")
     let identifier = try find(word)
     try waitForStart(of: identifier, named: word)
     _ = try runningProcess(of: identifier, named: word)
-    return (identifier, Cgroup(group: cgroupName(of: identifier), layout: try layout()))
+    return (identifier, try requireGroup(of: identifier, "to pause a container"))
   }
 }

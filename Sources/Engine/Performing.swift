@@ -32,12 +32,12 @@ extension Engine {
   /// Kills all that is in the container's groups; for a start that went wrong after the program was running.
   func killAll(of identifier: ContainerIdentifier) {
     guard let layout = try? CgroupLayout.detect() else { return }
-    try? Cgroup(group: cgroupName(of: identifier), layout: layout).kill()
+    try? group(of: identifier, in: layout)?.kill()
   }
 
   /// In words, when the kernel killed for memory: the limit and the victim.
   func memoryKill(of identifier: ContainerIdentifier, in layout: CgroupLayout) -> String? {
-    guard let report = Cgroup(group: cgroupName(of: identifier), layout: layout).outOfMemory() else { return nil }
+    guard let report = group(of: identifier, in: layout)?.outOfMemory() else { return nil }
     let limit = report.limit.map { "its memory limit of \(binarySize($0))" } ?? "its memory limit"
     let victim = report.victim.map { "\($0.name) (pid \($0.process))" } ?? "a process"
     return "the kernel killed \(victim) because the container reached \(limit); raise it with -m"

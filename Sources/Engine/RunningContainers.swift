@@ -33,6 +33,12 @@ extension Engine {
   private func supervisorEnvironment() -> [Path] {
     // A backtrace would be written by a second process that knows nothing of namespaces.
     var kept: [Path] = ["SWIFT_BACKTRACE=enable=no", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+    // Where the user's own systemd listens, which makes the group.
+    if !isRootOfHost() {
+      for name in ["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"] {
+        if let value = environment(name) { kept.append(Path("\(name)=\(value)")) }
+      }
+    }
     if let kill = environment("SKIFF_KILL_AT") { kept.append(Path("SKIFF_KILL_AT=\(kill)")) }
     return kept
   }

@@ -38,12 +38,12 @@ package struct NetworkTraffic: Hashable, Sendable {
 extension Engine {
   /// Reads the counters of one container. One that ended meanwhile has none.
   package func statistics(of summary: ContainerSummary, on layout: CgroupLayout) -> ContainerStatistics {
-    let group = Cgroup(group: cgroupName(of: summary.identifier), layout: layout)
+    let group = group(of: summary.identifier, in: layout)
     var statistics = ContainerStatistics(
       identifier: summary.identifier, name: summary.record.name, time: monotonicNanoseconds(), cgroup: nil, traffic: nil
     )
     guard summary.state.status == .running else { return statistics }
-    statistics.cgroup = try? group.statistics()
+    statistics.cgroup = try? group?.statistics()
     if summary.record.networkMode != "host", let process = summary.state.process, process.isAlive,
       let table = try? readFile("/proc/\(process.process)/net/dev", limit: 1 << 20)
     {

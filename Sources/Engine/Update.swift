@@ -13,7 +13,7 @@ extension Engine {
   ///
   /// - Parameter restart: nil leaves the policy as it is; the supervisor reads it when the container has ended.
   package func update(_ word: String, _ change: ResourceRequest, restart: RestartPolicy? = nil) throws(Failure) {
-    if change != ResourceRequest() { try requireGroups("a limit") }
+    if change != ResourceRequest() { try checkLimits(change, "a limit") }
     let identifier = try find(word)
     let files = store.files(of: identifier)
     if change.cpuRealtimePeriod != nil || change.cpuRealtimeRuntime != nil {
@@ -37,7 +37,7 @@ extension Engine {
       record.restart = restart
     }
     if change != ResourceRequest(), try containerState(of: identifier).status == .running {
-      try apply(merged, to: Cgroup(group: cgroupName(of: identifier), layout: try layout()), word)
+      try apply(merged, to: try requireGroup(of: identifier, "a limit"), word)
     }
     record.remember(merged)
     do throws(Fault) {

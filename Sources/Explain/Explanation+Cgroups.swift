@@ -65,6 +65,8 @@ extension Explanation {
         sentence: "Put the container into the control group \(Trace.clean(group)): its own root may not write there.",
         calls: Trace.write(path, "<container>"), shell: ["echo \"$pid\" > \(ShellWord(path))"])
     case .startUnit(let unit, _): self.init(starting: unit)
+    case .enterScope(let unit): self.init(entering: unit)
+    case .vacate(let group, let leaf): self.init(vacating: group, into: leaf)
     case .setUnit(let unit): self.init(changing: unit)
     case .stopUnit(let name, let isUser, _):
       self.init(

@@ -20,6 +20,39 @@ extension Explanation {
       ])
   }
 
+  /// The caller's own.
+  init(entering unit: SystemdUnit) {
+    let name = Trace.clean(unit.name)
+    let words = unit.busctlWords
+    self.init(
+      name: "cgroup.enterScope",
+      sentence: "Ask \(unit.isUser ? "this user's systemd" : "systemd") to make the scope \(name), delegated, with "
+        + "whoever starts the container in it: "
+        + unit.properties.map { Trace.clean($0.description) }.joined(separator: ", ")
+        + ".",
+      calls: [
+        Trace.call(
+          "StartTransientUnit", Trace.string(unit.name), "\"replace\"", "[\(unit.properties.count + 1) properties]")
+      ],
+      shell: [
+        unit.busctlCall + "StartTransientUnit 'ssa(sv)a(sa(sv))' \(ShellWord(unit.name)) replace "
+          + "\(words.count + 1) \((words + ["PIDs au 1 $$"]).joined(separator: " ")) 0"
+      ])
+  }
+
+  init(vacating group: Path, into leaf: Path) {
+    let members = leaf.appending("cgroup.procs")
+    self.init(
+      name: "cgroup.vacate",
+      sentence: "Move who is in the control group \(Trace.clean(group)) itself into \(Trace.clean(leaf)): "
+        + "a group that holds processes hands no controllers down.",
+      calls: [Trace.call("mkdirat", "AT_FDCWD", Trace.path(leaf), "0755")] + Trace.write(members, "<each of them>"),
+      shell: [
+        "mkdir -p \(ShellWord(leaf)); while read -r process; do echo \"$process\" > \(ShellWord(members)); done "
+          + "< \(ShellWord(group.appending("cgroup.procs")))"
+      ])
+  }
+
   /// New limits, which live as long as the scope.
   init(changing unit: SystemdUnit) {
     let words = unit.busctlWords

@@ -43,6 +43,11 @@ package struct IdentifierSpace: Hashable, Sendable {
   /// One user or one group alone: whatever belongs to another cannot be made here.
   package var isSingle: Bool { Self.count(users) == 1 || Self.count(groups) == 1 }
 
+  /// What a user of this namespace is to the one outside; nil for nobody.
+  package func userOutside(of user: UInt32) -> UInt32? {
+    users.first { user >= $0.inside && user - $0.inside < $0.count }.map { $0.outside + (user - $0.inside) }
+  }
+
   package func has(user: UInt32) -> Bool { users.contains { user >= $0.inside && user - $0.inside < $0.count } }
   package func has(group: UInt32) -> Bool { groups.contains { group >= $0.inside && group - $0.inside < $0.count } }
 

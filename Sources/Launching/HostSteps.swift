@@ -26,6 +26,7 @@ func performOnHost(_ step: Step, container: Container?) throws(Fault) -> Bool {
     guard let container else { throw misplaced(step) }
     var manager = try SystemdManager(isUser: unit.isUser)
     try manager.start(unit, processes: [container.process])
+  case .cgroup(.enterScope(let unit)): try enter(unit)
   case .cgroup(.setUnit(let unit)):
     var manager = try SystemdManager(isUser: unit.isUser)
     try manager.set(unit.properties, of: unit.name)
@@ -58,6 +59,16 @@ func performOnHost(_ step: Step, container: Container?) throws(Fault) -> Bool {
 
 /// Performs one step that needs no container. False when what it would make was there already.
 package func performOnHost(_ step: Step) throws(Fault) -> Bool { try performOnHost(step, container: nil) }
+
+/// A scope of this name that is there already is what a killed caller left: it is ended first.
+private func enter(_ scope: SystemdUnit) throws(Fault) {
+  var manager = try SystemdManager(isUser: scope.isUser)
+  do throws(Fault) { try manager.start(scope, processes: [processIdentifier()]) } catch {
+    guard error.errno == .exists else { throw error }
+    try manager.stop(scope.name)
+    try manager.start(scope, processes: [processIdentifier()])
+  }
+}
 
 /// systemd kills and removes what is its own. What it does not know, or is not there to remove, is removed all the same.
 private func stopUnit(_ name: String, isUser: Bool, _ groups: [Path]) throws(Fault) {

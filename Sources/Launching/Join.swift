@@ -105,6 +105,11 @@ private func cloneIntoGroup(_ plan: ExecPlan, _ isOutside: inout Bool) throws(Fa
       isOutside = true
       return try clone(namespaces: [])
     }
+    if error.errno == .accessDenied {
+      throw error.hinted(
+        "this command is outside of the control groups that were handed to this user, and may put nobody into them: "
+          + "call it from where the container was started")
+    }
     guard error.errno == .busy, let leader = plan.leader, let group = try CgroupLayout.detect().unifiedGroup(of: leader)
     else { throw error }
     return try clone(into: group)
@@ -217,7 +222,7 @@ private struct Joiner {
       guard let leader = plan.leader, let top = plan.cgroup?.string,
         let group = try CgroupLayout.detect().unifiedGroup(of: leader)?.string, group.hasPrefix(top + "/")
       else { throw error }
-      try manager.attach(to: scope.name, subgroup: String(group.dropFirst(top.count)))
+      try manager.attach(to: scope.name, subgroup: scope.subgroup + group.dropFirst(top.count))
     }
   }
 

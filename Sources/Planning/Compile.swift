@@ -71,7 +71,7 @@ struct PlanCompiler {
     plan.joining = passes ? joins() : []
     let groups = try cgroups()
     let shares = try resourceControl()
-    plan.host = groups.before.map(Step.cgroup) + shares.before
+    plan.host = request.entry + groups.before.map(Step.cgroup) + shares.before
     plan.cgroup = groups.intoCgroup
     plan.waitsForStart = request.waitsForStart
     plan.preservedDescriptors = request.preservedDescriptors

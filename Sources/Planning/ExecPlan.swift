@@ -34,6 +34,10 @@ package struct ExecPlan: Hashable, Sendable {
     package var name: String
     /// `/name` below the scope's own group, or empty.
     package var subgroup: String
+    package init(name: String, subgroup: String) {
+      self.name = name
+      self.subgroup = subgroup
+    }
   }
 
   /// As in `LaunchPlan`.

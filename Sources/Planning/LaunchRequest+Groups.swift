@@ -48,6 +48,12 @@ extension LaunchRequest {
     return nil
   }
 
+  /// Whether the configuration has limits, which a group of the container's own is needed for. One that makes no sense has: it
+  /// is refused when the plan is made.
+  package var asksForLimits: Bool {
+    (try? Resources(spec.linux?.resources ?? Spec.Resources()).asksForControllers) ?? true
+  }
+
   /// The systemd driver: a scope, whose group systemd makes.
   ///
   /// - Parameter manager: the group of the user's own systemd; nil for the host's.

@@ -20,6 +20,8 @@ package struct LaunchRequest: Sendable {
   package var layout: CgroupLayout
   /// With the systemd driver, the scope whose group that is.
   package var unit: SystemdUnit?
+  /// In the parent, before the group is made: how it comes to where it may make one.
+  package var entry: [Step] = []
   /// In the parent beside the building child: links and rules.
   package var wiring: [NetworkStep] = []
   /// In the child once the wires are there: addresses and routes.

@@ -22,7 +22,7 @@ func subordinateRanges(in text: String, of user: UInt32, named name: String?) ->
 
 /// The user's name in passwd(5), or what the environment says where a directory service knows it and the file does not:
 /// newuidmap(1) asks again itself.
-func userName(of user: UInt32) -> String? {
+package func userName(of user: UInt32) -> String? {
   let text = (try? readText("/etc/passwd", limit: 4 << 20)) ?? ""
   for line in text.split(separator: "\n") {
     let fields = line.split(separator: ":", omittingEmptySubsequences: false)

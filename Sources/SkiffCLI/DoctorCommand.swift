@@ -30,7 +30,7 @@ enum DoctorCommand {
 
   static let perform: Perform = { arguments in
     let isJSON = try arguments.choice("format", of: ["json"]) != nil
-    let facts = CheckedHost(of: try arguments.engine.state, registryHelper: RegistryHelper.find()?.path)
+    let facts = CheckedHost(of: try arguments.state, registryHelper: RegistryHelper.find()?.path)
     let reports = HostReport.all(of: facts)
     let isBroken = reports.contains { $0.finding.verdict == .broken }
     _ = try printing { out in

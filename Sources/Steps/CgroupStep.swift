@@ -27,6 +27,11 @@ package enum CgroupStep: Hashable, Sendable {
   /// systemd makes a scope with the container's process in it, and with it the group where it manages one. `groups` are all that
   /// hold the container, systemd's and those that stand beside it.
   case startUnit(SystemdUnit, groups: [Path])
+  /// The caller itself moves into a scope that its systemd makes and delegates: what it makes from then on is made there.
+  case enterScope(SystemdUnit)
+  /// v2: who is in the group itself moves into one of its own in there, because a group that holds processes hands no
+  /// controllers down (cgroups(7), "no internal processes").
+  case vacate(Path, into: Path)
   /// systemd learns new limits, for it would write the old ones again.
   case setUnit(SystemdUnit)
   /// systemd stops the scope; what is left of its groups is removed.

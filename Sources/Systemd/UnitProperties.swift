@@ -23,6 +23,20 @@ extension SystemdUnit {
   }
 }
 
+extension SystemdUnit {
+  /// The scope of whoever starts and watches an ordinary user's container: the container's group is made in it, and is not
+  /// systemd's to look after.
+  package init(delegated name: String, description: String) {
+    self.init(
+      name: name, isUser: true,
+      properties: [
+        UnitProperty("Description", .text(description)), UnitProperty("Slice", .text("user.slice")),
+        UnitProperty("Delegate", .flag(true)), UnitProperty("CollectMode", .text("inactive-or-failed")),
+        UnitProperty("TasksMax", .number(.max)), UnitProperty("DefaultDependencies", .flag(false)),
+      ])
+  }
+}
+
 extension UnitProperty {
   /// What systemd is told of a container's limits (systemd.resource-control(5)), so that it does not take them back when it
   /// writes its own. All of them are written to the group's files as well.

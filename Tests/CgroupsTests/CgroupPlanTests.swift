@@ -20,6 +20,8 @@ func line(_ step: CgroupStep) -> String {
   case .join(let group, let isV2): "join \(group) \(isV2 ? "v2" : "v1")"
   case .admit(let group, let isV2): "admit \(group) \(isV2 ? "v2" : "v1")"
   case .startUnit(let unit, let groups): "start \(unit.name) \(groups.map(\.string).joined(separator: " "))"
+  case .enterScope(let unit): "enter \(unit.name)"
+  case .vacate(let group, let leaf): "vacate \(group) into \(leaf)"
   case .setUnit(let unit): "set \(unit.name)"
   case .stopUnit(let name, _, _): "stop \(name)"
   case .remove(let group): "remove \(group)"

@@ -26,6 +26,7 @@ import Testing
     facts.hasFileSystem = { _ in true }
     facts.hasFirewall = { true }
     facts.groups = { groups(["memory", "cpu", "pids", "cpuset", "io"]) }
+    facts.delegation = { .manager("user.slice", groups(["memory", "cpu", "pids", "cpuset", "io"])) }
     facts.space = { space() }
     facts.time = { Timestamp(rfc3339: "2026-11-27")! }
     facts.user = 1000
@@ -58,6 +59,28 @@ import Testing
     #expect(reports.filter { $0.finding.verdict != .fine }.map(\.name) == [])
     #expect(reports.allSatisfy { $0.finding.cure == nil && !$0.finding.found.isEmpty })
     #expect(reports.count >= 19)
+  }
+
+  @Test func groupsThatWereNotHandedOverHaveALineThatDoesIt() throws {
+    var facts = Self.well()
+    facts.delegation = { .manager("user.slice", Self.groups(["memory", "cpu", "pids"])) }
+    let some = try finding("delegated groups", facts)
+    #expect(some.verdict == .warning && some.found.contains("without cpuset, io"), "\(some)")
+    #expect(some.cure?.contains("Delegate=cpu cpuset io memory pids") == true, "\(some)")
+    facts.delegation = {
+      GroupDelegation(
+        CgroupLayout(
+          unified: nil,
+          hierarchies: [
+            .init(mount: "/sys/fs/cgroup/memory", own: "", controllers: ["memory"], name: nil, isReadOnly: false)
+          ], hasSwapLimit: true),
+        user: 1000, name: "alice")
+    }
+    let old = try finding("delegated groups", facts)
+    #expect(old.verdict == .warning && old.found.contains("cgroup v1"), "\(old)")
+    #expect(old.cure?.contains("systemd.unified_cgroup_hierarchy=1") == true, "\(old)")
+    facts.user = 0
+    #expect(try finding("delegated groups", facts) == .fine("root needs none"))
   }
 
   @Test(arguments: [

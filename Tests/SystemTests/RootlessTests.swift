@@ -88,6 +88,7 @@ struct RootlessTests {
         """
         skiff run -d --name one --network none -u web owners sleep 100 >/dev/null
         p=$(skiff inspect -f '{{.State.Pid}}' one); kill -9 $(pgrep -u $USER skiff-monitor)
+        while pgrep -u $USER skiff-monitor >/dev/null; do sleep 0.1; done
         skiff ps -a --format '{{.Status}}'; 
         case $(cut -d' ' -f3 /proc/$p/stat 2>/dev/null) in ""|Z) echo gone;; esac; skiff rm one
         """)
@@ -97,7 +98,8 @@ struct RootlessTests {
   }
 
   @Test(arguments: [
-    ("-m 64m", "a limit takes a control group"), ("--userns auto", "--userns does not go with an ordinary user"),
+    ("-m 64m", "a limit takes a control group of the container's own: "),
+    ("--userns auto", "--userns does not go with an ordinary user"),
   ])
   func whatOnlyRootHasIsRefusedByName(options: String, reason: String) throws {
     try withOrdinaryUser { user in

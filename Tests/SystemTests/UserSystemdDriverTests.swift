@@ -54,7 +54,7 @@ private let obstacle = GuestRuntime.obstacle ?? Guest.systemdObstacle
 
   /// A user's manager as user@.service starts it, but without PAM, and a directory for it, which logind makes elsewhere; a bus
   /// of the user's as dbus-user-session has it.
-  private static let manager = #"""
+  static let manager = #"""
     mkdir -p /etc/systemd/user/sockets.target.wants /etc/systemd/system/user@.service.d
     cat >/etc/systemd/user/dbus.socket <<'UNIT'
     [Socket]

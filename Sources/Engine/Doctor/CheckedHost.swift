@@ -1,6 +1,7 @@
 package import Cgroups
 package import Containers
 package import Kernel
+internal import Rootless
 
 /// What the checks ask of a host. This one answers by looking; a test answers as it likes.
 package struct CheckedHost: Sendable {
@@ -12,6 +13,8 @@ package struct CheckedHost: Sendable {
   /// Whether a netlink socket to the firewall can be had.
   package var hasFirewall: @Sendable () -> Bool
   package var groups: @Sendable () -> CgroupLayout?
+  /// What control groups an ordinary user has.
+  package var delegation: @Sendable () -> GroupDelegation
   /// Of the file system that the store is on, or will be.
   package var space: @Sendable () -> FileSystemStatus?
   package var time: @Sendable () -> Timestamp
@@ -36,19 +39,18 @@ package struct CheckedHost: Sendable {
       return try? fileSystemStatus(of: directory.borrowed)
     }
     time = { now() }
-    user = effectiveUser()
-    userName = Self.name(of: user)
+    // Who called: in the user's namespace everybody is root.
+    let user = Caller.current.user
+    let name = Rootless.userName(of: user) ?? "\(user)"
+    (self.user, self.userName) = (user, name)
+    delegation = {
+      guard let layout = try? CgroupLayout.detect() else {
+        return .none(reason: "none are mounted", cure: "mount -t cgroup2 cgroup2 /sys/fs/cgroup")
+      }
+      return GroupDelegation(layout, user: user, name: name)
+    }
     self.store = store
     self.registryHelper = registryHelper
-  }
-
-  private static func name(of user: UInt32) -> String {
-    let text = (try? readText("/etc/passwd", limit: 4 << 20)) ?? ""
-    for line in text.split(separator: "\n") {
-      let fields = line.split(separator: ":", omittingEmptySubsequences: false)
-      if fields.count > 2, UInt32(fields[2]) == user { return String(fields[0]) }
-    }
-    return "\(user)"
   }
 
   /// fsopen(2) is for root alone; the list has what is loaded.

@@ -2,7 +2,9 @@ internal import Cgroups
 internal import Kernel
 
 extension HostCheck {
-  static let groupChecks = [HostCheck("cgroups", layout), HostCheck("controllers", controllers)]
+  static let groupChecks = [
+    HostCheck("cgroups", layout), HostCheck("controllers", controllers), HostCheck("delegated groups", delegated),
+  ]
 
   private static func layout(_ facts: CheckedHost) -> HostFinding {
     guard let layout = facts.groups(), layout.kind != .none else {
@@ -33,5 +35,21 @@ extension HostCheck {
         "boot a kernel with these controllers"
       }
     return .warning("without \(missing.joined(separator: ", ")): their limits are refused", cure: cure)
+  }
+  /// What an ordinary user's limits need.
+  private static func delegated(_ facts: CheckedHost) -> HostFinding {
+    if facts.isRoot { return .fine("root needs none") }
+    let delegation = facts.delegation()
+    guard let layout = delegation.layout else {
+      guard case .none(let reason, let cure) = delegation else { return .fine("there") }
+      return .warning("\(reason): limits and pause are refused, stats are empty", cure: cure)
+    }
+    let wanted = ["memory", "cpu", "pids", "cpuset", "io"]
+    let missing = wanted.filter { !layout.has($0) }
+    let giver = if case .manager = delegation { "by this user's systemd" } else { "the group that this is in" }
+    if missing.isEmpty { return .fine("\(wanted.joined(separator: ", ")), \(giver)") }
+    return .warning(
+      "without \(missing.joined(separator: ", ")), \(giver): their limits are refused",
+      cure: delegation.cureForControllers)
   }
 }
