@@ -172,7 +172,8 @@ extension Engine {
   }
 
   private func portWords(_ port: PortRecord) -> String {
-    (port.address == "0.0.0.0" ? "" : port.address + ":") + "\(port.hostPort) -> \(port.containerEnd)"
+    (port.address == "0.0.0.0" ? "" : (port.address.contains(":") ? "[\(port.address)]" : port.address) + ":")
+      + "\(port.hostPort) -> \(port.containerEnd)"
   }
 }
 

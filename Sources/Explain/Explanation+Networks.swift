@@ -76,6 +76,16 @@ extension Explanation {
         sentence: "Send everything for elsewhere in IPv6 to \(gateway), through \(Trace.clean(link.name)).",
         calls: [Self.netlink("RTM_NEWROUTE", "rtm_dst_len=0, RTA_GATEWAY=\(gateway), RTA_OIF=\(Self.number(link))")],
         shell: ["ip -6 route add default via \(gateway) dev \(ShellWord(link.name))"])
+    case .addLoopbackRoute6(let link):
+      self.init(
+        name: "network.addLoopbackRoute6",
+        sentence:
+          "Take answers for ::1 by \(Trace.clean(link.name)) too: this host calls a published port by its loopback.",
+        calls: [
+          Self.netlink(
+            "RTM_NEWROUTE", "rtm_table=RT_TABLE_LOCAL, rtm_type=RTN_LOCAL, RTA_DST=::1, RTA_OIF=\(Self.number(link))")
+        ],
+        shell: ["ip -6 route add local ::1 dev \(ShellWord(link.name)) table local metric 1024"])
     case .replaceDefaultRoute, .setMtu, .isolate, .makeMacvlan, .makeDummy, .makeVlan:
       self.init(ofLink: step)
     case .rename(let link, let name):

@@ -107,6 +107,10 @@ extension MessageWriter {
       isIPv4()
       load(.network, offset: 12, count: 1, into: firstRegister)
       compare(isEqual: true, [127])
+    case .fromLoopback6:
+      isIPv6()
+      load(.network, offset: 8, count: 16, into: firstRegister)
+      compare(isEqual: true, [UInt8](repeating: 0, count: 15) + [1])
     case .translated:
       expression("ct") {
         $0.attribute(1, bigEndian: firstRegister)

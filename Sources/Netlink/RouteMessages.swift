@@ -199,12 +199,21 @@ extension MessageWriter {
     attribute(4, word: UInt32(bitPattern: index))  // RTA_OIF
   }
 
+  /// Table local, type local, behind the loopback's own, whose metric is 0: `ip -6 route add local ::1 dev LINK table local`.
+  mutating func loopbackRoute6(index: Int32) {
+    routeHeader(family: ipv6Family, destinationLength: 128, table: 255, protocol: 3, scope: 0, type: 2)
+    attribute(1, [UInt8](repeating: 0, count: 15) + [1])  // RTA_DST
+    attribute(6, word: 1024)  // RTA_PRIORITY
+    attribute(4, word: UInt32(bitPattern: index))  // RTA_OIF
+  }
+
   /// struct rtmsg: u8 family, u8 destination length, u8 source length, u8 tos, u8 table, u8 protocol, u8 scope, u8 type,
   /// u32 flags.
   mutating func routeHeader(
-    family: UInt8 = ipv4Family, table: UInt8 = 0, protocol number: UInt8 = 0, scope: UInt8 = 0, type: UInt8 = 0
+    family: UInt8 = ipv4Family, destinationLength: UInt8 = 0, table: UInt8 = 0, protocol number: UInt8 = 0,
+    scope: UInt8 = 0, type: UInt8 = 0
   ) {
-    for value in [family, 0, 0, 0, table, number, scope, type] { byte(value) }
+    for value in [family, destinationLength, 0, 0, table, number, scope, type] { byte(value) }
     word(0)
   }
 }

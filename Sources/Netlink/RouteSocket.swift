@@ -201,6 +201,14 @@ package struct RouteSocket: ~Copyable {
       try socket.request(
         "RTM_NEWROUTE", RouteType.newRoute, [.create, .exclusive], about: "default via \(gateway), \"\(link)\""
       ) { $0.defaultRoute(gateway: gateway, index: index) }
+    case .addLoopbackRoute6(let link):
+      let index = try index(of: link)
+      do throws(Fault) {
+        try socket.request(
+          // Not exclusive: that would refuse the route of another link too.
+          "RTM_NEWROUTE", RouteType.newRoute, [.create], about: "local ::1, \"\(link)\", metric 1024"
+        ) { $0.loopbackRoute6(index: index) }
+      } catch { if error.errno != .exists { throw error } }
     case .addDefaultRoute(let gateway, let link):
       let index = try index(of: link)
       try socket.request(

@@ -183,6 +183,7 @@ extension NetworkStore {
       steps += loose.map { .attach(LinkName($0), bridge: network.bridge) }
       // With the bridge went what was set on it for published ports.
       if !claims.isEmpty { steps.append(routeLocalnet(network.bridge)) }
+      if claims.contains(where: \.isOnLoopback6) { steps.append(.addLoopbackRoute6(name)) }
       let owners = Set(claims.map(\.container))
       let publishing = Set(
         held.filter { owners.contains($0.container) }.map {

@@ -57,11 +57,12 @@ extension NetworkStore {
         .usage, "network \(attachment.network) has no IPv6, so nothing is published on \(address.endWord)",
         hint: "skiff network create --ipv6 NAME, and --network NAME")
     }
-    // There is no route_localnet of IPv6: the kernel lets nothing leave with ::1 for its sender.
-    guard !address6.isLoopback else {
+    // The answer has ::1 for its destination again before the bridge has passed it up, and the kernel drops it for that.
+    guard !address6.isLoopback || (try? readText("/proc/sys/net/bridge/bridge-nf-call-ip6tables")) != "1" else {
       throw NetworkError(
-        .usage, "the kernel leads nothing from [::1] to a container",
-        hint: "publish on 127.0.0.1, on an address of the host, or on all of them")
+        .host,
+        "nothing leads from [::1] to a container while bridges pass their IPv6 through the firewall (br_netfilter)",
+        hint: "sudo sysctl -w net.bridge.bridge-nf-call-ip6tables=0; or publish on 127.0.0.1")
     }
     return [address]
   }

@@ -42,11 +42,7 @@ extension NetworkStore {
           }
         }
         passKillSwitch("publishing", 0)
-        var steps: [Step] = []
-        if (try? readText(Path("/proc/sys/net/ipv4/conf/\(attachment.bridge)/route_localnet"))) != "1" {
-          steps.append(.network(routeLocalnet(attachment.bridge)))
-        }
-        let host = try perform(change, steps, observe: observe)
+        let host = try perform(change, loopbackSteps(for: wanted, attachment.bridge), observe: observe)
         return Publication(ports: wanted.map(\.port), warnings: warnings(for: wanted, attachment.bridge, host))
       } catch {
         for claim in wanted {
@@ -68,6 +64,16 @@ extension NetworkStore {
     .setSysctl(key: "net/ipv4/conf/\(bridge)/route_localnet", value: "1", before: "0")
   }
 
+  /// What the bridge needs so that this host's loopback leads to its containers.
+  private func loopbackSteps(for claims: [PortClaim], _ bridge: String) -> [Step] {
+    var steps: [Step] = []
+    if (try? readText(Path("/proc/sys/net/ipv4/conf/\(bridge)/route_localnet"))) != "1" {
+      steps.append(.network(routeLocalnet(bridge)))
+    }
+    if claims.contains(where: \.isOnLoopback6) { steps.append(.network(.addLoopbackRoute6(LinkName(bridge)))) }
+    return steps
+  }
+
   /// The steps that would lead the ports to a container on a network that may not be there yet. Nothing is claimed.
   func rehearsePublishing(
     _ requests: [PortRequest], for container: String, at attachment: NetworkAttachment, on network: Network,
@@ -78,10 +84,7 @@ extension NetworkStore {
     var book = try portBook { _ in true }
     let wanted = try claimsWanted(requests, for: container, at: attachment, among: &book, name: name)
     let change = PortChange(added: wanted)
-    var steps: [Step] = []
-    if (try? readText(Path("/proc/sys/net/ipv4/conf/\(attachment.bridge)/route_localnet"))) != "1" {
-      steps.append(.network(routeLocalnet(attachment.bridge)))
-    }
+    var steps = loopbackSteps(for: wanted, attachment.bridge)
     let others = try all().filter { $0.name != network.name }
     do throws(Fault) {
       var host = HostFirewall(rules: HostRules(), links: [])
@@ -127,12 +130,14 @@ extension NetworkStore {
     }
     guard !claims.isEmpty else { return [] }
     let change = PortChange(moving: claims, to: outlet)
+    let bridge = outlet.flatMap { $0.macvlan == nil ? $0.bridge : nil }
+    let steps = bridge.map { loopbackSteps(for: claims, $0) } ?? []
     let networks = try all()
     return try describing("cannot look at the firewall") { () throws(Fault) in
       var host = HostFirewall(rules: HostRules(), links: [])
       var update = try elementUpdate(change, asking: &host)
       if update == nil { update = try firewallUpdate(for: networks, claims: change.applied(to: readClaims())) }
-      return (update?.steps ?? []).map(Step.network)
+      return steps + (update?.steps ?? []).map(Step.network)
     }
   }
 
@@ -146,7 +151,8 @@ extension NetworkStore {
     }
     guard !claims.isEmpty else { return }
     // The rules first, then the claims: who is killed in between finds claims that lead elsewhere, and does it all again.
-    try perform(PortChange(moving: claims, to: outlet))
+    let bridge = outlet.flatMap { $0.macvlan == nil ? $0.bridge : nil }
+    try perform(PortChange(moving: claims, to: outlet), bridge.map { loopbackSteps(for: claims, $0) } ?? [])
   }
 
   /// As with a lease, who took it counts: between the claim and the container's record there is nothing else to see.

@@ -67,6 +67,8 @@ struct PortClaim: Hashable, Sendable {
     return (outlet?.network, outlet?.address6.map { .v6($0.address) } ?? .anyIPv6)
   }
 
+  var isOnLoopback6: Bool { port.address.v6 != nil && port.address.isLoopback }
+
   /// It is held for a container that has no way to it now.
   var leadsNowhere: Bool { address.isAny }
 

@@ -59,9 +59,9 @@ private func listen(at port: PublishedPort, drops: Bool) throws(Fault) -> Descri
   if drops { try socket.borrowed.dropWhatArrives() }
   if isIPv6 { try socket.borrowed.takeIPv6Alone() }
   try socket.borrowed.bind(.internet(port.address, port: port.hostPort))
-  // What this host sends to ::1 is led to no container. Refused at once, a program that tried that first for "localhost"
-  // goes on to 127.0.0.1; a port that is bound and does not listen refuses.
-  if port.transport == .tcp && !isIPv6 { try socket.borrowed.listen(backlog: 1) }
+  // What this host sends to ::1 is led to no container unless that is published by itself. Refused at once, a program that
+  // tried it first for "localhost" goes on to 127.0.0.1; a port that is bound and does not listen refuses.
+  if port.transport == .tcp && (!isIPv6 || port.address.isLoopback) { try socket.borrowed.listen(backlog: 1) }
   return socket
 }
 

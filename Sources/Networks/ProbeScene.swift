@@ -306,7 +306,7 @@ extension NetworkStore {
     let (here, there): (IPAddress, IPAddress) =
       isIPv6 ? (.v6(scene.here6), .v6(scene.there6)) : (.v4(scene.here), .v4(scene.there))
     let loopback = IPAddress.v4(IPv4Address(127, 0, 0, 1))
-    // There is no loopback of IPv6 that leads to a container.
+    // The loopback of IPv6 leads to a container where it is published by itself.
     call("this host", nil, own ?? (isIPv6 ? here : loopback), port.hostPort, true)
     call(
       "other machine", scene.stranger.borrowed, own ?? here, port.hostPort,

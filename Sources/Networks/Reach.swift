@@ -40,7 +40,8 @@ extension NetworkStore {
           ? "\(end) (chain output)"
           : port.address.v6 == nil
             ? "127.0.0.1:\(port.hostPort), or any of its addresses (chain output)"
-            : "any of its IPv6 addresses but [::1], from which the kernel leads nothing to a container (chain output)")
+            : "any of its IPv6 addresses but [::1], which is published by itself: -p '[::1]:\(port.hostPort):\(port.containerPort)' (chain output)"
+      )
     ]
     if isLocal {
       lines.append(
@@ -61,7 +62,7 @@ extension NetworkStore {
     }
     lines.append(
       isLocal
-        ? Reach("other networks", .no, "for containers too, 127.0.0.1 is their own")
+        ? Reach("other networks", .no, "for containers too, \(port.address.endWord) is their own")
         : Reach(
           "other networks", .yes,
           "by this host's port \(port.hostPort); not directly: networks are apart (chain forward)"))

@@ -112,23 +112,24 @@ struct Ruleset: Hashable, Sendable {
   }
 
   private var publishing: [FirewallOperation] {
-    let translations =
+    func translations(_ destination6: [FirewallRule.Match]) -> [FirewallRule] {
       [
         FirewallRule(
           [.toThisHost], .destination(inMap: "addressed", isByAddress: true), comment: "published on one address"),
         FirewallRule(
           [.toThisHost], .destination(inMap: "ports", isByAddress: false), comment: "published on all addresses"),
       ]
-      + (!frame.publishes6
-        ? []
-        : [
-          FirewallRule(
-            [.notToLoopback6, .toThisHost], .destination6(inMap: "addressed6", isByAddress: true),
-            comment: "published on one address of IPv6"),
-          FirewallRule(
-            [.notToLoopback6, .toThisHost], .destination6(inMap: "ports6", isByAddress: false),
-            comment: "published on all addresses of IPv6"),
-        ])
+        + (!frame.publishes6
+          ? []
+          : [
+            FirewallRule(
+              destination6 + [.toThisHost], .destination6(inMap: "addressed6", isByAddress: true),
+              comment: "published on one address of IPv6"),
+            FirewallRule(
+              [.notToLoopback6, .toThisHost], .destination6(inMap: "ports6", isByAddress: false),
+              comment: "published on all addresses of IPv6"),
+          ])
+    }
     // Left to where it would go without us, it meets the host's own rules, and their answer.
     let closed = FirewallRule(
       [
@@ -145,9 +146,10 @@ struct Ruleset: Hashable, Sendable {
       operations.append(.addRule(chain: "prerouting", closed))
       if frame.publishes6 { operations.append(.addRule(chain: "prerouting", closed6)) }
     }
-    operations += translations.map { .addRule(chain: "prerouting", $0) }
+    // With br_netfilter a container's frame for ::1 comes by here before the kernel drops it.
+    operations += translations([.notToLoopback6]).map { .addRule(chain: "prerouting", $0) }
     operations.append(.addChain(FirewallChain("output", .output)))
-    return operations + translations.map { .addRule(chain: "output", $0) }
+    return operations + translations([]).map { .addRule(chain: "output", $0) }
   }
 
   private var returning: [FirewallRule] {
@@ -155,6 +157,9 @@ struct Ruleset: Hashable, Sendable {
       FirewallRule(
         [.fromLoopback, .output(inSet: "bridges")], .masquerade,
         comment: "this host reaches a published port by its loopback"),
+      FirewallRule(
+        [.fromLoopback6, .output(inSet: "bridges")], .masquerade,
+        comment: "and by that of IPv6"),
       FirewallRule(
         [.source(inSet: "open"), .output(inSet: "bridges"), .translated], .masquerade,
         comment: "a container reaches a published port by the host"),

@@ -132,6 +132,7 @@ extension FirewallRule {
       case .toThisHost: "fib daddr type local"
       case .toLoopbackFromOutside: "iifname != \"lo\" ip daddr 127.0.0.0/8"
       case .fromLoopback: "ip saddr 127.0.0.0/8"
+      case .fromLoopback6: "ip6 saddr ::1"
       case .translated: "ct status dnat"
       case .destination(let transport, let address, let port): "ip daddr \(address) \(transport) dport \(port)"
       case .sender(let transport, let address, let port): "ip saddr \(address) \(transport) sport \(port)"

@@ -189,6 +189,8 @@ package struct FirewallRule: Hashable, Sendable {
     case toLoopbackFromOutside
     /// From 127.0.0.0/8.
     case fromLoopback
+    /// From ::1.
+    case fromLoopback6
     /// A rule has given it another destination.
     case translated
     /// To a port of an address.

@@ -18,6 +18,9 @@ package enum NetworkStep: Hashable, Sendable {
   case addAddress6(LinkName, IPv6Prefix)
   case addDefaultRoute(gateway: IPv4Address, LinkName)
   case addDefaultRoute6(gateway: IPv6Address, LinkName)
+  /// `::1` is this host by that link too, for answers that a rule has given it back as their destination; what arrives with it
+  /// is dropped before any rule (ip6_rcv_core). One that is there already is left.
+  case addLoopbackRoute6(LinkName)
   /// In place of the default route of that family which is there, or where there is none.
   case replaceDefaultRoute(IPAddress, LinkName)
   /// The largest packet that the link takes.
@@ -68,7 +71,7 @@ package enum NetworkStep: Hashable, Sendable {
     case .joinPlugins, .stopForwarder: nil
     case .startForwarder(let forwarder): .stopForwarder(record: forwarder.record)
     // What a link carries goes with the link.
-    case .replaceDefaultRoute, .setMtu, .isolate: nil
+    case .replaceDefaultRoute, .setMtu, .isolate, .addLoopbackRoute6: nil
     case .attach, .reflect, .setUp, .addAddress, .addAddress6, .addDefaultRoute,
       .addDefaultRoute6, .rename, .setMacAddress, .deleteLink:
       nil

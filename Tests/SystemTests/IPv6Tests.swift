@@ -77,6 +77,45 @@ struct IPv6Tests {
       ])
   }
 
+  /// Published on the loopback of IPv6 alone: for this host, and for nobody who sends to ::1 from elsewhere.
+  @Test func publishedOnTheLoopback() throws {
+    let lines = try run(
+      #"""
+      bridged() { [ ! -e /proc/sys/net/bridge ] || sysctl -qw net.bridge.bridge-nf-call-ip6tables=$1; }
+      skiff network create --ipv6 back >/dev/null
+      skiff network create --ipv6 front >/dev/null
+      bridged 0
+      serve web --network back -p '[::1]:8080:80'
+      serve other --network back
+      echo "own $(ask ::1 8080) $(ask 127.0.0.1 8080) $(ask 2001:db8::1 8080)"
+      echo "lan $(from_lan 2001:db8::1 8080) $(from_lan ::1 8080)"
+      # As somebody sends who means harm: a frame to the bridge, for ::1.
+      skiff run --rm --network back --cap-add NET_ADMIN --rootfs "$rootfs" sh -c true
+      for container in web other; do
+        nsenter --net=/proc/$(skiff inspect -f '{{.State.Pid}}' $container)/ns/net sh -c '
+          ip -6 route del local ::1 dev lo table local; ip -6 route add ::1 via $(ip -6 route show default | cut -d" " -f3)'
+        echo "evil $(from $container ::1 8080)"
+      done
+      skiff port web
+      skiff net explain web | grep -c 'published on \[::1\]:8080'
+      skiff net verify web >/dev/null && echo "as explained"
+      skiff network connect front web; skiff network disconnect back web
+      echo "moved $(ask ::1 8080)"
+      skiff run --rm -p '[::1]:9090:80' --rootfs "$rootfs" true 2>&1 | grep -o 'no IPv6.*'
+      if [ -e /proc/sys/net/bridge ]; then
+        bridged 1
+        skiff run --rm --network back -p '[::1]:9090:80' --rootfs "$rootfs" true 2>&1 | grep -o 'bridge-nf-call-ip6tables=0'
+      else
+        echo bridge-nf-call-ip6tables=0
+      fi
+      """#)
+    #expect(
+      lines == [
+        "own web closed closed", "lan closed closed", "evil closed", "evil closed", "80/tcp -> [::1]:8080", "1",
+        "as explained", "moved web", "no IPv6, so nothing is published on [::1]", "bridge-nf-call-ip6tables=0",
+      ])
+  }
+
   /// A container that may send what it likes calls itself a router (CVE-2020-13401), and one on an internal network tries to
   /// get out.
   @Test(.enabled(if: exists("/usr/bin/tcpdump") || exists("/usr/sbin/tcpdump"), "needs tcpdump: Scripts/setup test"))
