@@ -16,6 +16,65 @@ enum SeccompLog {
     return found
   }
 
+  /// What a filter killed while a container ran: its own program, by the name that the kernel has for it, or else whatever was
+  /// killed last in that time. Processes below an init have numbers that nobody wrote down.
+  ///
+  /// - Parameters:
+  ///   - program: the container's, a path or a name.
+  ///   - start: the container's, as its supervisor wrote it down.
+  static func denial(of program: String, between start: Timestamp, and end: Timestamp) -> Denial? {
+    denial(of: program, between: start, and: end, in: records())
+  }
+
+  struct Denial: Hashable {
+    var call: String
+    var program: String
+    /// It has the name of the container's program.
+    var isCertain: Bool
+  }
+
+  static func denial(
+    of program: String, between start: Timestamp, and end: Timestamp, in records: [String]
+  ) -> Denial? {
+    // TASK_COMM_LEN without its zero.
+    let own = String(decoding: Path(program).name.utf8.prefix(15), as: UTF8.self)
+    var found: Denial?
+    for record in records {
+      guard let fields = fields(record), let time = time(of: record), fields["sig"] == "\(Signal.badSystemCall)",
+        // It counts as started once its supervisor has heard of it, and may be dead by then.
+        time >= start.adding(nanoseconds: -1_000_000_000), time <= end,
+        let number = fields["syscall"].flatMap({ UInt32($0) }), let name = fields["comm"].map(text)
+      else { continue }
+      let isOwn = name == own
+      if found?.isCertain == true && !isOwn { continue }
+      found = Denial(call: self.name(of: number, architecture: fields["arch"]), program: name, isCertain: isOwn)
+    }
+    return found
+  }
+
+  /// `audit(1795751844.123:45)`: seconds, milliseconds and the record's number.
+  private static func time(of record: String) -> Timestamp? {
+    guard let word = record.split(separator: " ").first(where: { $0.hasPrefix("audit(") }) else { return nil }
+    let parts = word.dropFirst(6).prefix { $0 != ":" }.split(separator: ".")
+    guard parts.count == 2, parts[1].utf8.count == 3, let seconds = Int64(parts[0]), let thousandths = UInt32(parts[1])
+    else { return nil }
+    return Timestamp(seconds: seconds, nanoseconds: thousandths * 1_000_000)
+  }
+
+  /// In quotes, or in hexadecimal digits where it holds white space or quotes (audit_log_untrustedstring).
+  private static func text(_ value: String) -> String {
+    if value.hasPrefix("\"") { return value.filter { $0 != "\"" } }
+    let digits = Array(value.utf8)
+    var bytes: [UInt8] = []
+    for index in stride(from: 0, to: digits.count - 1, by: 2) {
+      guard let byte = UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16) else {
+        return value
+      }
+      bytes.append(byte)
+    }
+    return Path(String(decoding: bytes, as: UTF8.self)).description
+  }
+
   /// The words of one record, `NAME=VALUE` each; nil for one of another kind.
   static func fields(_ record: String) -> [String: String]? {
     guard record.contains("type=1326") else { return nil }

@@ -95,6 +95,8 @@ extension Engine {
     case (nil, Signal.badSystemCall): return [seccompReason(state)]
     case (nil, Signal.segmentationFault), (nil, Signal.busError), (nil, Signal.illegalInstruction):
       return ["a fault of the program itself, or of a machine that it was not built for"]
+    case (nil, nil) where state.exitCode == 128 + Signal.badSystemCall:
+      return exitReason(state.exitCode) + denial(record, state)
     case (nil, nil): return exitReason(state.exitCode)
     default: return []
     }
@@ -121,6 +123,18 @@ extension Engine {
       return filter + ": --security-opt seccomp=FILE gives another"
     }
     return filter + " at \(call): --security-opt seccomp=FILE may allow it"
+  }
+
+  /// Below an init it was a process whose number nobody has.
+  private func denial(_ record: ContainerRecord, _ state: ContainerState) -> [String] {
+    guard let start = state.started, let end = state.finished,
+      let denial = SeccompLog.denial(of: record.command.first ?? "", between: start, and: end)
+    else { return ["--security-opt seccomp=FILE gives another filter"] }
+    let cure = "--security-opt seccomp=FILE may allow it"
+    if denial.isCertain { return ["the kernel's log has it: \(denial.program) was killed at \(denial.call): \(cure)"] }
+    return [
+      "in that time a filter killed \(denial.program) at \(denial.call), says the kernel's log; if it was here, \(cure)"
+    ]
   }
 
   private func restartWords(_ record: ContainerRecord, _ state: ContainerState) -> String {
