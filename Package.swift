@@ -131,7 +131,8 @@ let package = Package(
     // 5 engine
     room("Blobs", "Hashing", "ImageSpec", "JSON", "Kernel"),
     room(
-      "Layers", "Blobs", "Archive", "Compression", "Hashing", "ImageSpec", "JSON", "Rooted", "Mounts", "Steps", "Kernel"
+      "Layers", "Blobs", "Archive", "Compression", "Hashing", "ImageSpec", "Arguments", "JSON", "Rooted", "Mounts",
+      "Steps", "Kernel"
     ),
     room("Archives", "Layers", "Blobs", "Archive", "Compression", "Hashing", "ImageSpec", "Rooted", "JSON", "Kernel"),
     room(
@@ -176,7 +177,7 @@ let package = Package(
         linkerSettings: [.unsafeFlags(programFlags, .when(configuration: .release))])
     ],
     room(
-      "RegistryClient", "RegistryRequests", "Archives", "Layers", "Blobs", "Compression", "ISAL", "Hashing",
+      "RegistryClient", "RegistryRequests", "Archives", "Layers", "Blobs", "Journal", "Compression", "ISAL", "Hashing",
       "ImageSpec",
       "JSON", "TOML", "Kernel", foreign: network),
     [

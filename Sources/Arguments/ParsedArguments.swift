@@ -62,7 +62,10 @@ package struct ParsedArguments: Sendable {
 
   /// `300ms`, `1m30s`: nanoseconds.
   package func duration(_ name: String) throws(UsageError) -> Int64? {
-    try value(name, "expected a duration such as 300ms, 10s or 1h30m", parseDuration)
+    let isTooLong = string(name).map { parseDuration($0) == nil && isDuration($0) } ?? false
+    return try value(
+      name,
+      isTooLong ? "that is longer than 292 years" : "expected a duration such as 300ms, 10s or 1h30m", parseDuration)
   }
 
   /// One of the words, or an error that lists them.

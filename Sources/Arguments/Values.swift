@@ -62,6 +62,15 @@ package func parseDuration(_ text: String) -> Int64? {
   return isNegative ? -total : total
 }
 
+/// Whether it is written as a duration, of whatever length: it is one with smaller numbers in it.
+func isDuration(_ text: String) -> Bool {
+  var small = ""
+  for character in text where !(character.isNumber && small.last == "1") {
+    small.append(character.isNumber ? "1" : character)
+  }
+  return parseDuration(small) != nil
+}
+
 /// Digits with perhaps a point among them, kept exact: `value / 10^fractionDigits`.
 private struct Decimal {
   var value: UInt64

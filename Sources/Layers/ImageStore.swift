@@ -1,3 +1,4 @@
+internal import Arguments
 package import Blobs
 package import ImageSpec
 internal import JSON
@@ -71,10 +72,16 @@ package struct ImageStore: Sendable {
 
   private func notFound(_ text: String, _ index: Index) -> StoreError {
     let names = index.manifests.compactMap { $0.annotations[Self.nameAnnotation] }.sorted()
+    let asked = (try? Reference(text))?.familiar ?? text
+    let message = "no such image: \(asked)"
+    // Without tags, or two short names with the same one would be near each other.
+    func name(_ text: String) -> String { (try? Reference(text))?.familiarName ?? text }
+    if let near = nearest(to: name(asked), in: names.map(name)) {
+      let meant = names.filter { name($0) == near }.prefix(3).joined(separator: " or ")
+      return StoreError(.notFound, message, hint: "did you mean \(meant)? skiff images lists all of them")
+    }
     let here = names.isEmpty ? "there are none yet" : "here are: \(names.prefix(8).joined(separator: ", "))"
-    return StoreError(
-      .notFound, "no such image: \((try? Reference(text))?.familiar ?? text)",
-      hint: "\(here); skiff stage -t NAME PROGRAM… makes one")
+    return StoreError(.notFound, message, hint: "\(here); skiff stage -t NAME PROGRAM… makes one")
   }
 
   private func descriptor(of reference: Reference, in index: Index) -> ContentDescriptor? {

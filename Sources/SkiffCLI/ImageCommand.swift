@@ -1,6 +1,8 @@
 internal import Arguments
+internal import Blobs
 internal import Engine
 internal import JSON
+internal import Layers
 
 extension ImageCommand {
   /// `skiff image …`: docker's group. What is also a command of its own is the same command.
@@ -25,6 +27,9 @@ extension ImageCommand {
     let engine = try arguments.engine
     return try InspectCommand.show(arguments) { word in
       guard let image = try engine.imageInspection(of: word) else {
+        // The store says it, with what may have been meant.
+        let store = try engine.images()
+        _ = try telling { () throws(StoreError) in try store.find(word) }
         throw Failure(.notFound, "no such image: \(word)", hint: "skiff images lists them")
       }
       return image

@@ -23,6 +23,7 @@ private struct HostInfo {
   private var images = 0
   private let state: StateDirectories
   private let cgroups: CgroupLayout.Kind
+  private let layout: CgroupLayout?
   private let memory: UInt64
   private let system: String
   private let name: String
@@ -40,7 +41,8 @@ private struct HostInfo {
       }
     }
     images = exists(engine.state.images) ? (try? engine.images().summaries().count) ?? 0 : 0
-    cgroups = ((try? engine.cgroupLayout())?.kind) ?? .none
+    layout = try? engine.cgroupLayout()
+    cgroups = layout?.kind ?? .none
     memory = engine.hostMemory() ?? 0
     let release = ((try? readText("/etc/os-release")) ?? "").split(separator: "\n")
     let pretty = release.first { $0.hasPrefix("PRETTY_NAME=") }?.dropFirst(12) ?? "Linux"
@@ -49,6 +51,10 @@ private struct HostInfo {
     seccomp = exists("/proc/sys/kernel/seccomp/actions_avail")
     if (try? readText("/proc/sys/net/ipv4/ip_forward")) == "0" { warnings.append("IPv4 forwarding is disabled") }
   }
+
+  /// Skiff writes to the groups itself, and asks nobody who keeps them.
+  private var cgroupDriver: String { cgroups == .none ? "none" : "cgroupfs" }
+  private func limits(_ controller: String) -> JSONValue { .bool(layout?.has(controller) ?? false) }
 
   private var containers: Int { counts.values.reduce(0, +) }
   private func count(_ word: String) -> JSONValue { .number(.integer(Int64(counts[word] ?? 0))) }
@@ -69,11 +75,13 @@ private struct HostInfo {
         "Volume": ["local"], "Network": ["bridge", "host", "macvlan", "null"], "Authorization": nil,
         "Log": .array(LogSettings.Driver.allCases.map { .string($0.rawValue) }),
       ],
-      "MemoryLimit": true, "SwapLimit": true, "CpuCfsPeriod": true, "CpuCfsQuota": true, "CPUShares": true,
-      "CPUSet": true, "PidsLimit": true,
+      "MemoryLimit": limits("memory"), "SwapLimit": .bool(layout?.hasSwapLimit ?? false),
+      "CpuCfsPeriod": limits("cpu"), "CpuCfsQuota": limits("cpu"), "CPUShares": limits("cpu"),
+      "CPUSet": limits("cpuset"), "PidsLimit": limits("pids"),
       "IPv4Forwarding": .bool((try? readText("/proc/sys/net/ipv4/ip_forward")) == "1"),
       "Debug": false, "OomKillDisable": .bool(cgroups != .v2), "SystemTime": .string(now().rfc3339),
-      "LoggingDriver": "json-file", "CgroupDriver": "cgroupfs", "CgroupVersion": cgroups == .v2 ? "2" : "1",
+      "LoggingDriver": "json-file", "CgroupDriver": .string(cgroupDriver),
+      "CgroupVersion": .string(cgroups == .none ? "" : cgroups == .v2 ? "2" : "1"),
       "KernelVersion": .string(Machine.kernelRelease), "OperatingSystem": .string(system), "OSType": "linux",
       "Architecture": .string(Machine.kernelName), "NCPU": .number(.integer(Int64(usableProcessorCount()))),
       "MemTotal": .number(.integer(Int64(clamping: memory))), "DockerRootDir": .string(state.root.string),
@@ -95,7 +103,7 @@ private struct HostInfo {
     out.line("Server Version: none (skiff \(version) needs no daemon)")
     out.line("Storage Driver: overlay")
     out.line("Logging Driver: json-file")
-    out.line("Cgroup Driver: cgroupfs")
+    out.line("Cgroup Driver: \(cgroupDriver)")
     out.line(
       "Cgroup Version: \(cgroups == .v2 ? "2" : cgroups == .hybrid ? "1 (hybrid)" : cgroups == .none ? "none" : "1")")
     out.line("Plugins:")

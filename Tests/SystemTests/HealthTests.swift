@@ -58,6 +58,8 @@ import Testing
         let refused = try sandbox.skiff(["run", "--rm"] + options + ["--rootfs", sandbox.rootfs, "true"])
         #expect(refused.code == 125 && refused.errors.contains("health"), "\(refused)")
       }
+      let long = try sandbox.skiff(["run", "--health-timeout", "9999999999h", "--rootfs", sandbox.rootfs, "true"])
+      #expect(long.code == 125 && long.errors.contains("longer than 292 years"), "\(long)")
     }
   }
 

@@ -57,17 +57,31 @@ struct DeviceFiles {
       .map { directory.appending($0) }
   }
 
+  /// One that is written in YAML and speaks of the kind.
+  private func fileInYAML(of kind: String) -> Path? {
+    for directory in directories {
+      let names = ((try? entries(of: directory)) ?? []).map(\.name.string)
+      for name in names.filter({ $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }).sorted() {
+        let file = directory.appending(Path(name))
+        if let text = try? readText(file, limit: 1 << 20), text.contains(kind) { return file }
+      }
+    }
+    return nil
+  }
+
   private func missing(_ device: NamedDevice, _ others: [String]) -> Failure {
     let places = directories.map(\.string).joined(separator: " or ")
     let message = "no device \(device): no JSON file in \(places) describes it"
     if !others.isEmpty { return Failure(.notFound, message, hint: "there are: \(others.joined(separator: ", "))") }
-    let hasYAML = directories.contains { directory in
-      ((try? entries(of: directory)) ?? []).contains { $0.name.string.hasSuffix(".yaml") }
-    }
-    if hasYAML || device.kind == "nvidia.com/gpu" {
+    if device.kind.hasPrefix("nvidia.com/") {
       return Failure(
         .notFound, message,
         hint: "have it written as JSON: nvidia-ctk cdi generate --format=json --output=/etc/cdi/nvidia.json")
+    }
+    if let file = fileInYAML(of: device.kind) {
+      return Failure(
+        .notFound, "no device \(device): \(file) may describe it, and is YAML, which is not read",
+        hint: "convert it: yq -o=json \(file) > \(file.string.dropLast(file.string.hasSuffix(".yml") ? 4 : 5)).json")
     }
     return Failure(.notFound, message, hint: "the maker of the device has a program that writes the file")
   }

@@ -44,6 +44,22 @@ struct NamedDeviceTests {
     }
   }
 
+  @Test func aFileInYAMLIsNamed() throws {
+    try FlagBench.with { bench in
+      let kind = "skiff.test/y\(UUID().uuidString.prefix(8).lowercased())"
+      let file = "/etc/cdi/\(kind.replacing("/", with: "-"))"
+      let madeDirectory = !FileManager.default.fileExists(atPath: "/etc/cdi")
+      try FileManager.default.createDirectory(atPath: "/etc/cdi", withIntermediateDirectories: true)
+      defer {
+        unlink(file + ".yaml")
+        if madeDirectory { rmdir("/etc/cdi") }
+      }
+      try Data("cdiVersion: 0.6.0\nkind: \(kind)\ndevices: []\n".utf8).write(to: URL(filePath: file + ".yaml"))
+      let refused = try bench.run("--device", "\(kind)=one")
+      #expect(refused.code == 125 && refused.errors.contains("yq -o=json \(file).yaml > \(file).json"), "\(refused)")
+    }
+  }
+
   @Test(.enabled(if: !FileManager.default.fileExists(atPath: "/etc/cdi/nvidia.json"), "there are GPUs"))
   func withoutFilesTheProgramThatWritesThemIsNamed() throws {
     try FlagBench.with { bench in
