@@ -114,6 +114,7 @@ extension Engine {
     passKillSwitch("ending", 0)
     if let undo { _ = performUndo(undo) } else { removeGroups(of: files.identifier) }
     unmountVolumes(of: files.identifier)
+    noteVolumes(.unmount, record)
     passKillSwitch("ending", 1)
     releaseNetwork(of: files.identifier, record: record)
     passKillSwitch("ending", 2)

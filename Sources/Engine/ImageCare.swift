@@ -1,6 +1,7 @@
 internal import Blobs
 package import Containers
 package import ImageSpec
+internal import Journal
 internal import Kernel
 package import Layers
 
@@ -40,9 +41,14 @@ extension Engine {
     let store = try images()
     var meter = DiskMeter()
     do throws(StoreError) {
-      return try store.prune(
+      let pruned = try store.prune(
         where: { (namedToo || $0.tags.isEmpty) && isChosen($0) }, isRehearsal: isRehearsal,
         usedBy: { imagesInUse(without: leaving) }, keeping: layersInUse(without: leaving), meter: &meter)
+      if !isRehearsal {
+        note(pruned.removed)
+        notePrune(.image, reclaimed: pruned.reclaimed)
+      }
+      return pruned
     } catch { throw Failure(error) }
   }
 }

@@ -20,22 +20,38 @@ extension Engine {
         throw Failure(
           .notFound, "the root \(path) is not a directory", hint: "skiff stage \(path) bash ls makes one")
       }
-      return ImageDefaults(
-        config: ContainerDefaults().overridden(by: request.overrides), overrides: request.overrides)
+      let overrides = try overrides(of: request, over: ContainerDefaults())
+      return ImageDefaults(config: ContainerDefaults().overridden(by: overrides), overrides: overrides)
     case .image(let text):
       let store = try images()
+      let hold: ImageHold
+      let image: Image
       do throws(StoreError) {
-        let hold = try ImageHold(on: store)
+        hold = try ImageHold(on: store)
         let layout = LayoutReference(text, from: "/")
-        let image = if let layout { try store.resolve(layout) } else { try store.resolve(text) }
-        var defaults = ImageDefaults(image, reference: text, request.overrides)
-        defaults.hold = hold
+        image = if let layout { try store.resolve(layout) } else { try store.resolve(text) }
         // A store that nobody may write to serves all the same.
         try? store.layers.makeMountPointLayer(
           directories: DefaultSpec.directoryMountPoints, files: DefaultSpec.fileMountPoints)
-        return defaults
       } catch { throw Failure(error) }
+      var defaults = ImageDefaults(
+        image, reference: text, try overrides(of: request, over: image.config.config))
+      defaults.hold = hold
+      return defaults
     }
+  }
+
+  /// With what `--env-merge` makes of the defaults; `-e` and the like come after it.
+  private func overrides(
+    of request: RunRequest, over defaults: ContainerDefaults
+  ) throws(Failure) -> ContainerOverrides {
+    var overrides = request.overrides
+    guard !request.mergedVariables.isEmpty else { return overrides }
+    do throws(OptionError) {
+      overrides.env =
+        try EnvironmentMerge.entries(request.mergedVariables, over: [DefaultSpec.path] + defaults.env) + overrides.env
+    } catch { throw Failure(.usage, "--env-merge: \(error.reason)", hint: error.suggestion) }
+    return overrides
   }
 
   /// Who stands on an image, for `rmi` to respect: the containers that were made from it, and mounts.

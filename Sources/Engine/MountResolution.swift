@@ -1,6 +1,7 @@
 internal import Blobs
 internal import Containers
 internal import ImageSpec
+internal import Journal
 internal import Kernel
 internal import Layers
 internal import Privileges
@@ -121,20 +122,25 @@ extension Engine {
     if !mount.driverOptions.isEmpty || !mount.labels.isEmpty {
       _ = try createVolume(name, labels: mount.labels, options: mount.driverOptions)
     }
+    let isNew = !exists(state.volumes.appending(name))
     do throws(Fault) {
       let copies = !mount.options.contains("nocopy") && mount.subpath.isEmpty
       let held = try volumes.directory(
         name, for: context.identifier.description, copyingUp: mount.target, layers: copies ? context.layers : [])
       hold.add(held)
+      if isNew { note(.volume, .create, of: name, ["driver": "local"]) }
       return held.directory
     } catch { throw Failure("cannot prepare volume \(name)", error) }
   }
 
   /// A volume that another container has by now is not this one's alone any more.
   func removeAnonymousVolume(_ name: String, of owner: ContainerIdentifier) {
-    try? volumes.remove(name) { () throws(Fault) in
-      if !(volumeUsers(without: [owner])[name] ?? []).isEmpty { throw Fault("rename", .busy) }
-    }
+    do throws(Fault) {
+      try volumes.remove(name) { () throws(Fault) in
+        if !(volumeUsers(without: [owner])[name] ?? []).isEmpty { throw Fault("rename", .busy) }
+      }
+    } catch { return }
+    noteDestruction(ofVolume: name)
   }
 
   /// Of a container that never came to be: no record says which they are, but their names begin as its identifier does.

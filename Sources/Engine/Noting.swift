@@ -1,6 +1,8 @@
 package import Containers
+internal import ImageSpec
 package import Journal
 internal import Kernel
+package import Layers
 
 // What happened, for `skiff events`.
 
@@ -35,6 +37,35 @@ extension Engine {
 
   private func noteNetworks(_ action: JournalEvent.Action, _ record: ContainerRecord) {
     for network in record.networks where !network.isPending { note(action, of: network.network, record) }
+  }
+
+  /// That its volumes are mounted, or not any more.
+  func noteVolumes(_ action: JournalEvent.Action, _ record: ContainerRecord) {
+    for mount in record.mounts where mount.kind == .volume {
+      var attributes = ["container": record.identifier, "driver": "local"]
+      if action == .mount {
+        attributes["destination"] = mount.destination
+        attributes["read/write"] = "\(!mount.options.contains("ro"))"
+      }
+      note(.volume, action, of: mount.name, attributes)
+    }
+  }
+
+  func noteDestruction(ofVolume name: String) { note(.volume, .destroy, of: name, ["driver": "local"]) }
+
+  /// What became of images: of those that `prune` and `rmi` take.
+  package func note(_ removed: [RemovedImage]) {
+    for step in removed {
+      switch step {
+      case .untagged(let name): note(.image, .untag, of: name, ["name": name])
+      case .deleted(let digest): note(.image, .delete, of: digest.description, ["name": digest.description])
+      }
+    }
+  }
+
+  /// That a prune has been, and what it gave back of the disk.
+  func notePrune(_ kind: JournalEvent.Kind, reclaimed: Int64) {
+    note(kind, .prune, of: "", ["reclaimed": "\(reclaimed)"])
   }
 
   /// That a container came to a network, or left it.

@@ -30,6 +30,8 @@ package struct RunRequest: Sendable {
   package var hasInit: Bool?
   /// `NAME=VALUE`, in the order given; later ones win.
   package var environment: [String] = []
+  /// `--env-merge`
+  package var mergedVariables: [EnvironmentMerge] = []
   package var workingDirectory: String?
   package var user: String?
   package var supplementaryGroups: [String] = []

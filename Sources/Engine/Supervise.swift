@@ -1,5 +1,6 @@
 package import Containers
 internal import Cgroups
+internal import Journal
 internal import Kernel
 internal import Launching
 internal import Monitoring
@@ -140,6 +141,7 @@ extension Engine {
     isTimed: Bool
   ) throws(Failure) -> Watched {
     try mountVolumes(of: record)
+    noteVolumes(.mount, record)
     let plan = try launchPlan(of: record, files, on: host)
     let ends: Ends
     do throws(Fault) { ends = try openEnds(record, files) } catch {

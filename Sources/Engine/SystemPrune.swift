@@ -1,6 +1,7 @@
 internal import Blobs
 package import Containers
 internal import ImageSpec
+internal import Journal
 package import Kernel
 package import Layers
 internal import Networks
@@ -95,6 +96,7 @@ extension Engine {
   private func pruneContainers(
     _ request: PruneRequest, _ pruned: inout Pruned, _ meter: inout DiskMeter
   ) throws(Failure) {
+    let before = meter.total
     for summary in try summaries(includingEnded: true)
     where !summary.state.status.isLive && request.takes(summary.record.created, summary.record.labels) {
       let size = diskUsage(of: store.files(of: summary.identifier).directory)
@@ -110,6 +112,7 @@ extension Engine {
       meter.count(size)
       pruned.containers.append(summary.identifier)
     }
+    if !request.isRehearsal { notePrune(.container, reclaimed: meter.total - before) }
   }
 
   /// `network prune`: those that no container is on, the default one not, which costs nothing and would come back.
@@ -143,15 +146,18 @@ extension Engine {
             pruned.failures.append(Failure(error))
             continue
           }
+          note(.network, .destroy, of: network.identifier, ["name": name, "type": network.driver.rawValue])
         }
         pruned.networks.append(name)
       }
+      if !request.isRehearsal { notePrune(.network, reclaimed: 0) }
     } catch { throw Failure(error) }
   }
 
   func pruneVolumes(
     _ request: PruneRequest, _ pruned: inout Pruned, _ meter: inout DiskMeter, without leaving: Set<ContainerIdentifier>
   ) {
+    let before = meter.total
     let users = volumeUsers(without: leaving)
     for volume in (try? volumes.list()) ?? []
     where (request.namedVolumes || VolumeStore.isAnonymous(volume.name)) && users[volume.name] == nil
@@ -174,7 +180,9 @@ extension Engine {
       }
       meter.count(size)
       pruned.volumes.append(volume.name)
+      if !request.isRehearsal { noteDestruction(ofVolume: volume.name) }
     }
+    if !request.isRehearsal { notePrune(.volume, reclaimed: meter.total - before) }
   }
 
   /// Its container has a lock and no record yet: most digits of the volume's name are the container's.

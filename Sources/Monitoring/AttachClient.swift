@@ -50,6 +50,8 @@ package struct AttachClient: ~Copyable {
   private var interrupts = 0
   /// Done once, when the program runs.
   private var whenStarted: () -> Void = {}
+  /// Told each size that the terminal gets.
+  private let whenResized: (_ rows: UInt16, _ columns: UInt16) -> Void
   /// Lines of `--timings` that came along.
   package private(set) var timings: [String] = []
 
@@ -60,7 +62,10 @@ package struct AttachClient: ~Copyable {
   /// From here on signals no longer end this process: a terminal is put into raw mode after this.
   ///
   /// - Parameter keys: the keys that detach, as docker's --detach-keys.
-  package init(_ socket: consuming Descriptor, _ options: AttachOptions, keys: DetachKeys) throws(Fault) {
+  package init(
+    _ socket: consuming Descriptor, _ options: AttachOptions, keys: DetachKeys,
+    whenResized: @escaping (_ rows: UInt16, _ columns: UInt16) -> Void = { _, _ in }
+  ) throws(Fault) {
     var watched = AttachClient.ending.union(SignalSet(Signal.windowChange))
     if options.forwardsSignals { watched.formUnion(AttachClient.passedOn) }
     try setSignalMask(.block, watched)
@@ -70,6 +75,7 @@ package struct AttachClient: ~Copyable {
     self.options = options
     inputIsOpen = options.sendsInput
     self.keys = keys
+    self.whenResized = whenResized
   }
 
   /// - Parameter whenStarted: what can wait until the program runs.
@@ -186,6 +192,7 @@ package struct AttachClient: ~Copyable {
   private mutating func sendWindowSize() {
     guard options.hasTerminal, let size = try? windowSize(of: .standardInput) else { return }
     send(.resize(rows: size.rows, columns: size.columns))
+    whenResized(size.rows, size.columns)
   }
 
   /// True when the detach keys were typed.

@@ -3,6 +3,7 @@ internal import Blobs
 internal import Compression
 internal import ISAL
 internal import ImageSpec
+internal import Journal
 internal import Kernel
 internal import Layers
 internal import RegistryRequests
@@ -24,6 +25,9 @@ struct Load {
       request.name.isEmpty
       ? try store.load(archive: .standardInput, choice, keeping: nil)
       : try store.load(layout: Path(request.name), choice, keeping: nil)
+    for image in loaded {
+      note(.load, image.id.description, named: image.names.first ?? image.id.description, in: Path(request.root))
+    }
     for line in loaded.flatMap({ $0.report(isQuiet: request.isQuiet) }) {
       try? BorrowedDescriptor.standardOutput.write(line + "\n")
     }

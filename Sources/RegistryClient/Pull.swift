@@ -2,6 +2,8 @@ internal import AsyncHTTPClient
 internal import Blobs
 internal import ImageSpec
 internal import JSON
+internal import Journal
+internal import Kernel
 internal import Layers
 internal import NIOHTTP1
 internal import RegistryRequests
@@ -83,6 +85,7 @@ struct Pull: Sendable {
       try await referrers.bring(about: Set([top, chosen].map(\.descriptor.digest)))
     }
     lock.end()
+    note(.pull, reference.familiar, named: reference.familiarName, in: Path(session.request.root))
     for layer in manifest.layers { await progress.status(layer, "Pull complete") }
     await progress.finish()
     await progress.headline("Digest: \(top.descriptor.digest)")

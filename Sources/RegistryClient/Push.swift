@@ -1,6 +1,8 @@
 internal import Blobs
 internal import ImageSpec
 internal import JSON
+internal import Journal
+internal import Kernel
 internal import Layers
 internal import RegistryRequests
 
@@ -76,6 +78,7 @@ struct Push: Sendable {
       try await upload.put(manifest, bytes: try bytes(of: manifest), as: manifest.digest.description)
     }
     try await upload.put(descriptor, bytes: try bytes(of: descriptor), as: tag)
+    note(.push, reference.familiar, named: reference.familiarName, in: Path(session.request.root))
     await session.progress.finish()
     await session.progress.headline("\(tag): digest: \(descriptor.digest) size: \(descriptor.size)")
     if session.request.referrers ?? true {

@@ -1,6 +1,7 @@
 internal import Archives
 internal import Arguments
 internal import Engine
+internal import Journal
 internal import Kernel
 
 extension CpCommand {
@@ -25,6 +26,10 @@ extension CpCommand {
     let progress = isQuiet ? nil : CopyProgress(isOut: isOut)
     let meter = try arguments.engine.copy(request, CopyMeter { progress?.show($0) })
     progress?.end(meter.bytes, at: arguments.positionals[1])
+    if case .container(let word, let path) = source { try arguments.engine.note(.archivePath, word, ["path": path]) }
+    if case .container(let word, let path) = target {
+      try arguments.engine.note(.extractToDirectory, word, ["path": path])
+    }
     if meter.skipped > 0 {
       complain(
         "\(meter.skipped) device\(meter.skipped == 1 ? " was" : "s were") not copied",

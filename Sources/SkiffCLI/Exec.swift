@@ -32,8 +32,9 @@ extension ExecCommand {
     if request.hasTerminal {
       let session = try engine.executeWithTerminal(plan, in: word, isTimed: glass.isTimed)
       try glass.showTimings(session.timings, of: plan, total: monotonicNanoseconds() - begin)
-      let code = try use(session, arguments, sendsInput: request.isInteractive && !isDetached, isDetached: isDetached)
-      if !isDetached { engine.note(.execDie, word, ["exitCode": "\(code)"]) }
+      let code = try use(session, arguments, sendsInput: request.isInteractive && !isDetached, isDetached: isDetached) {
+        engine.note($0, word, $1)
+      }
       return code
     }
     let null = try open("/dev/null", .readWrite)
@@ -55,15 +56,22 @@ extension ExecCommand {
   }
 
   private static func use(
-    _ session: consuming TerminalSession, _ arguments: ParsedArguments, sendsInput: Bool, isDetached: Bool
+    _ session: consuming TerminalSession, _ arguments: ParsedArguments, sendsInput: Bool, isDetached: Bool,
+    note: (JournalEvent.Action, [String: String]) -> Void
   ) throws -> Int32 {
     let end = isDetached ? .detached : try relay(session.master.borrowed, arguments, sendsInput: sendsInput)
     switch end {
-    case .closed: return session.exitCode()
+    case .closed:
+      let code = session.exitCode()
+      note(.execDie, ["exitCode": "\(code)"])
+      return code
     case .interrupted(let signal): return 128 + signal
     case .detached:
       session.detach()
-      if !isDetached { endLine() }
+      if !isDetached {
+        note(.execDetach, [:])
+        endLine()
+      }
       return 0
     }
   }

@@ -4,6 +4,7 @@ internal import Blobs
 internal import Containers
 internal import Engine
 internal import ImageSpec
+internal import Journal
 internal import Kernel
 internal import Layers
 internal import RegistryRequests
@@ -40,6 +41,9 @@ extension LoadCommand {
       request.name.isEmpty
         ? try store.load(archive: input, choice, keeping: { engine.layersInUse() })
         : try store.load(layout: Path(request.name), choice, keeping: { engine.layersInUse() })
+    }
+    for image in loaded {
+      engine.note(.image, .load, of: image.id.description, ["name": image.names.first ?? image.id.description])
     }
     return try printing { out in
       for line in loaded.flatMap({ $0.report(isQuiet: request.isQuiet) }) { out.line(line) }

@@ -2,7 +2,6 @@ internal import Arguments
 internal import Blobs
 internal import Engine
 internal import ImageSpec
-internal import Journal
 internal import Layers
 
 extension RmiCommand {
@@ -15,13 +14,7 @@ extension RmiCommand {
           engine.users(of: $0)
         }
       }
-      for step in removed {
-        switch step {
-        case .untagged(let name): engine.note(.image, .untag, of: name, ["name": name])
-        case .deleted(let digest):
-          engine.note(.image, .delete, of: digest.description, ["name": digest.description])
-        }
-      }
+      engine.note(removed)
       _ = try printing { out in
         for step in removed {
           switch step {

@@ -38,6 +38,7 @@ extension RunCommand {
     let created = try engine.create(prepared, lock: lock)
     let record = created.record
     passKillSwitch("command", 0)
+    if !request.isDetached { engine.note(.attach, record) }
     let socket = try engine.start(created, by: supervisor)
     passKillSwitch("command", 1)
     if let file = arguments.string("cidfile") { try writeIdentifier(record.identifier, to: Path(file)) }
@@ -48,16 +49,19 @@ extension RunCommand {
       return try detach(socket, record) { try glass.showTimings($0, of: plan, total: monotonicNanoseconds() - begin) }
     }
     return try attach(
-      socket, record,
+      socket, record, engine,
       request.attachOptions(forwardingSignals: arguments.optionalFlag("sig-proxy") ?? true),
       keys: try arguments.detachKeys, whenStarted: { engine.heal() }
     ) { try glass.showTimings($0, of: plan, total: monotonicNanoseconds() - begin) }
   }
 
-  /// `--replace`: the container that has the name goes first, with its address and its ports.
+  /// `--replace`: the container that has the name goes first, with its address and its ports, but not before all else about
+  /// the new one has been found good.
   static func replace(_ request: RunRequest, _ arguments: ParsedArguments, _ engine: Engine) throws {
     guard arguments.flag("replace") else { return }
     guard let name = request.name else { throw arguments.fail("--replace needs --name, which says what is replaced") }
+    guard (try? engine.find(name)) != nil else { return }
+    try engine.checkReplacement(request)
     do throws(Failure) { try engine.remove(name, force: true, withVolumes: true) } catch {
       if error.kind != .notFound { throw error }
     }
@@ -150,7 +154,7 @@ extension AttachCommand {
     _ = try socket.borrowed.send(Frame.subscribe.bytes)
     engine.note(.attach, record)
     return try attach(
-      socket, record,
+      socket, record, engine,
       AttachOptions(
         sendsInput: sendsInput, hasTerminal: record.hasTerminal,
         forwardsSignals: arguments.optionalFlag("sig-proxy") ?? true),
@@ -166,14 +170,17 @@ func requireTerminal() throws(Failure) {
 
 /// Connects the user's streams to a container until one of the two ends it; the exit code.
 func attach(
-  _ socket: consuming Descriptor, _ record: ContainerRecord, _ options: AttachOptions, keys: DetachKeys,
+  _ socket: consuming Descriptor, _ record: ContainerRecord, _ engine: Engine, _ options: AttachOptions,
+  keys: DetachKeys,
   whenStarted: @escaping () -> Void = {}, showTimings: ([String]) throws -> Void = { _ in }
 ) throws -> Int32 {
   let end: AttachEnd
   let timings: [String]
   do {
     // First what keeps a signal from ending this process, then what must be given back on every way out of this scope.
-    var client = try AttachClient(socket, options, keys: keys)
+    var client = try AttachClient(
+      socket, options, keys: keys,
+      whenResized: { engine.note(.resize, record, ["height": "\($0)", "width": "\($1)"]) })
     let raw = options.hasTerminal && options.sendsInput ? try RawTerminal(.standardInput) : nil
     end = client.run(whenStarted: whenStarted)
     timings = client.timings
@@ -186,6 +193,7 @@ func attach(
     return code
   case .failed(let code, let message, let hint): return fail(code, message, hint)
   case .detached:
+    engine.note(.detach, record)
     endLine()
     return 0
   case .interrupted(let signal):

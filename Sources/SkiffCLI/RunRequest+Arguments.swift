@@ -33,11 +33,13 @@ extension ParsedArguments {
     }
   }
 
-  /// `-e` and `--env-file`, in docker's order.
+  /// `--env-host`, `--env-file` and `-e`, in docker's and podman's order.
   var containerEnvironment: [String] {
     get throws(UsageError) {
       do throws(OptionError) {
-        return try readEnvironment(files: strings("env-file"), variables: strings("env"))
+        let isHosts = command.options.contains { $0.name == "env-host" } && flag("env-host")
+        return (isHosts ? hostEnvironment() : [])
+          + (try readEnvironment(files: strings("env-file"), variables: strings("env")))
       } catch { throw fail("cannot set the environment: \(error.reason)", suggestion: error.suggestion) }
     }
   }
@@ -103,6 +105,7 @@ extension RunRequest {
     try readAttachment(words)
     hasTerminal = words.flag("tty")
     environment = try words.containerEnvironment
+    mergedVariables = try words.readAll("env-merge", EnvironmentMerge.init(_:))
     workingDirectory = try words.read("workdir", parseWorkingDirectory)
     _ = try words.read("user", UserReference.init(_:))
     user = words.string("user")

@@ -47,6 +47,7 @@ extension StartCommand {
     let record = try engine.record(of: identifier)
     let sendsInput = arguments.flag("interactive") && record.isInteractive
     if record.hasTerminal && sendsInput { try requireTerminal() }
+    if !glass.isRehearsal { engine.note(.attach, record) }
     let begun = try begin(identifier, word, engine, glass)
     if glass.isRehearsal { return 0 }
     let socket: Descriptor
@@ -57,7 +58,7 @@ extension StartCommand {
       _ = try socket.borrowed.send(Frame.subscribe.bytes)
     }
     return try attach(
-      socket, record,
+      socket, record, engine,
       AttachOptions(
         sendsInput: sendsInput, hasTerminal: record.hasTerminal,
         forwardsSignals: arguments.optionalFlag("sig-proxy") ?? true),

@@ -48,7 +48,7 @@ import Testing
   @Test func runWithRmTellsItsEnd() throws {
     try Sandbox.with { sandbox in
       #expect(try sandbox.skiff(["run", "--rm", "--network", "none", "--rootfs", sandbox.rootfs, "false"]).code == 1)
-      #expect(try past(sandbox) == "create start die destroy")
+      #expect(try past(sandbox) == "create attach start die destroy")
       let line = try sandbox.skiff(["events", "--until", "0s", "-f", "event=die"]).output
       #expect(line.contains("Z container die ") && line.contains("exitCode=1"), "\(line)")
       let json = try JSONValue(
@@ -77,6 +77,48 @@ import Testing
         """
       let live = try sandbox.shell("mkdir -p $SKIFF_STATE; " + line)
       #expect(live.output == "die\n", "\(live)")
+    }
+  }
+
+  @Test func whatHappensToFilesAndVolumesIsTold() throws {
+    try Sandbox.with { sandbox in
+      let box = ["--network", "none", "--rootfs", sandbox.rootfs]
+      let calls = [
+        ["create", "--name", "box", "-v", "kept:/data"] + box + ["true"],
+        ["cp", "/etc/hostname", "box:/data/name"], ["cp", "box:/data/name", sandbox.folder.path + "/name"],
+        ["start", "-a", "box"], ["rm", "box"], ["volume", "prune", "-af"], ["container", "prune", "-f"],
+      ]
+      for words in calls { #expect(try sandbox.skiff(words).code == 0, "\(words)") }
+      let told = try past(sandbox, format: "{{.Type}} {{.Action}}").replacingOccurrences(of: "container ", with: "")
+      #expect(
+        told
+          == "volume create create extract-to-dir archive-path attach volume mount start die volume unmount destroy "
+          + "volume destroy volume prune prune")
+      #expect(
+        try past(sandbox, ["-f", "event=archive-path"], format: "{{.Actor.Attributes.path}}") == "/data/name")
+      #expect(
+        try past(sandbox, ["-f", "event=mount"], format: "{{.Actor.ID}} {{.Actor.Attributes.destination}}")
+          == "kept /data")
+    }
+  }
+
+  @Test func aTerminalIsToldOf() throws {
+    try Sandbox.with { sandbox in
+      let said = try sandbox.shell(
+        """
+        "$0" run -dit --name box --network none --rootfs \(sandbox.rootfs) sh >/dev/null
+        printf '\\020\\021' >"$SKIFF_STATE/keys"
+        (sleep 1; cat "$SKIFF_STATE/keys"; sleep 1) | script -qec "stty rows 20 cols 70; $0 attach box" /dev/null >/dev/null
+        (sleep 1; cat "$SKIFF_STATE/keys"; sleep 1) | script -qec "$0 exec -it box sh" /dev/null >/dev/null
+        "$0" rm -f box >/dev/null
+        """)
+      #expect(said.code == 0, "\(said)")
+      #expect(
+        try past(sandbox)
+          == "create start attach resize detach exec_create: sh exec_start: sh exec_detach kill die destroy")
+      #expect(
+        try past(sandbox, ["-f", "event=resize"], format: "{{.Actor.Attributes.height}} {{.Actor.Attributes.width}}")
+          == "20 70")
     }
   }
 

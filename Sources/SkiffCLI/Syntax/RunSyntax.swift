@@ -95,6 +95,10 @@ enum RunCommand {
         "attach", short: "a", .repeated, value: "list", help: "Attach to STDIN, STDOUT or STDERR",
         completion: .words(["stdin", "stdout", "stderr"])),
       ProcessOptions.environment, ProcessOptions.environmentFile,
+      Option("env-host", help: "Set all environment variables that the caller has"),
+      Option(
+        "env-merge", .repeated, value: "list",
+        help: "Set a variable made of those of the image: 'PATH=${PATH}:/opt/bin'"),
       ProcessOptions.workingDirectory, ProcessOptions.user,
       Option("group-add", .repeated, value: "list", help: "Add additional groups to join"),
       Option("entrypoint", .value, help: "Overwrite the default ENTRYPOINT of the image"),

@@ -43,6 +43,28 @@ struct ProcessFlagsTests {
     }
   }
 
+  /// podman's: the image's, then what is made of them, then the caller's, then -e.
+  @Test func variablesOfTheCallerAndOfTheImage() throws {
+    try FlagBench.with { bench in
+      let merged = try bench.run(
+        "--env-merge", "PATH=${PATH}:/opt/bin", "--env-merge", "A=$PATH-${NONE:-none}-${PATH:+some}",
+        "--env-merge", #"B='$PATH'"\$"x"#, "--env-merge", "C=made", "-e", "C=given",
+        line: "echo $PATH; echo $A; echo $B $C")
+      let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin"
+      #expect(merged.output == "\(path)\n\(path)-none-some\n$PATH$x given\n", "\(merged)")
+      let host = try bench.sandbox.shell(
+        #"FROM_HERE=yes ONE=here "$0" run --rm --network none --rootfs "#
+          + "\(bench.sandbox.rootfs) --env-host -e ONE=given sh -c 'echo $FROM_HERE $ONE'")
+      #expect(host.output == "yes given\n", "\(host)")
+      for (word, reason) in [
+        ("A", "NAME=VALUE"), ("A=${B", "not closed"), ("A=${B:?x}", "there are"), ("A='x", "not closed"),
+      ] {
+        let refused = try bench.run("--env-merge", word)
+        #expect(refused.code == 125 && refused.errors.contains(reason), "\(refused)")
+      }
+    }
+  }
+
   @Test func masks() throws {
     try FlagBench.with { bench in
       let made = try bench.run("--umask", "0077", line: "touch /made; stat -c %a /made")
@@ -88,6 +110,17 @@ struct ProcessFlagsTests {
       #expect(try bench.inspect("same", "{{.Config.Labels.n}}") == "2")
       #expect(try bench.sandbox.skiff(["inspect", first]).code != 0)
       try bench.start("fresh", "--replace")
+      // What cannot be, takes no other's place.
+      let id = try bench.inspect("same", "{{.Id}}")
+      for words in [
+        ["--cap-add", "NONE_SUCH"], ["-v", "/none/such:/x"], ["--network", "none-such"], ["-u", "nobody-here"],
+      ] {
+        let refused = try bench.sandbox.skiff(
+          ["run", "--replace", "--name", "same"] + words
+            + ["--rootfs", bench.sandbox.rootfs, "true"])
+        #expect(refused.code == 125, "\(refused)")
+      }
+      #expect(try bench.inspect("same", "{{.Id}} {{.State.Running}}") == "\(id) true")
       #expect(try bench.run("--replace").errors.contains("--replace needs --name"))
     }
   }
