@@ -1,11 +1,12 @@
 internal import JSON
+internal import Kernel
 internal import Templates
 
 /// What `--format` says: a template of Go's (`Templates`) with what docker adds to it. The word `json` alone is the whole
 /// value; after `table` there are columns with headings.
 struct Template {
   private let template: TextTemplate
-  private let context: TemplateContext
+  private var context: TemplateContext
 
   /// What is wrong with a format, said as the flag's value.
   struct Failure: Error, CustomStringConvertible {
@@ -20,6 +21,13 @@ struct Template {
 
   init(_ format: String, _ context: TemplateContext = .docker) throws(Failure) {
     self.context = context
+    // Labels come from images, arguments from whoever made the container. A tab and a new line steer nothing.
+    if isTerminal(.standardOutput) {
+      self.context.shown = { text in
+        text.split(separator: "\t", omittingEmptySubsequences: false).map { printable(String($0)) }.joined(
+          separator: "\t")
+      }
+    }
     do throws(TemplateError) {
       // What a shell passes on as `\t` and `\n` is meant as such.
       template = try TextTemplate(format == "json" ? "{{json .}}" : Template.unescaped(format))

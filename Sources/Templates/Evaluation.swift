@@ -26,6 +26,17 @@ struct Operand {
   }
 }
 
+extension Operand {
+  /// Of a text, or of the texts in a list: what a template itself can make longer.
+  fileprivate var textBytes: Int {
+    switch json {
+    case .string(let text): text.utf8.count
+    case .array(let values): values.reduce(0) { $0 + ($1.string?.utf8.count ?? 1) }
+    default: 0
+    }
+  }
+}
+
 /// One run of a template over one value.
 struct Evaluation {
   private let root: JSONValue
@@ -35,10 +46,15 @@ struct Evaluation {
   private var dot: Operand
   private var variables: [(name: String, value: Operand)]
   private var steps = 0
+  /// Bytes of text that functions were given and have made.
+  private var worked = 0
 
   /// Loops in loops over a long list would go on for hours.
   private static let mostSteps = 500_000
-  private static let longestOutput = 16 << 20
+  /// Of what is printed, and of what one function makes.
+  static let longestText = 16 << 20
+  /// A variable that is doubled in a loop would fill the memory.
+  private static let mostWork = 64 << 20
 
   init(root: JSONValue, context: TemplateContext, source: TemplateSource) {
     self.root = root
@@ -70,9 +86,12 @@ struct Evaluation {
     case .text(let text): output += text
     case .action(let pipeline):
       let value = try evaluate(pipeline)
-      if pipeline.variables.isEmpty { output += context.printed(value) }
-      guard output.utf8.count <= Self.longestOutput else {
-        throw source.error("it makes more than \(Self.longestOutput >> 20) MB of text", at: pipeline.offset)
+      if pipeline.variables.isEmpty {
+        let text = context.printed(value)
+        output += pipeline.isLiteral ? text : context.shown?(text) ?? text
+      }
+      guard output.utf8.count <= Self.longestText else {
+        throw source.error("it makes more than \(Self.longestText >> 20) MB of text", at: pipeline.offset)
       }
     case .condition(let branches, let otherwise): return try choose(branches, otherwise, setsDot: false)
     case .with(let branches, let otherwise): return try choose(branches, otherwise, setsDot: true)
@@ -122,6 +141,8 @@ struct Evaluation {
         set(name, operand, isDeclaration: pipeline.isDeclaration)
       }
       dot = value
+      // A turn is a step though nothing is in it.
+      try step(at: pipeline.offset)
       if try perform(body) == .leaves { break }
     }
     return .goesOn
@@ -162,8 +183,7 @@ struct Evaluation {
   }
 
   private mutating func evaluate(_ call: Call, piped: Operand?) throws(TemplateError) -> Operand {
-    steps += 1
-    guard steps <= Self.mostSteps else { throw source.error("it takes too many steps", at: call.offset) }
+    try step(at: call.offset)
     let head = call.words[0]
     let rest = call.words.dropFirst()
     if case .function(let name) = head.kind { return try function(name, head, rest, piped) }
@@ -195,8 +215,23 @@ struct Evaluation {
     var arguments: [Operand] = []
     for word in rest { arguments.append(try evaluate(word)) }
     if let piped { arguments.append(piped) }
-    do throws(FunctionError) { return try Functions.call(name, arguments, context) } catch {
-      throw source.error("\(name): \(error.reason)", at: head.offset)
+    for argument in arguments { try work(on: argument, at: head.offset) }
+    do throws(FunctionError) {
+      let result = try Functions.call(name, arguments, context)
+      worked += result.textBytes
+      return result
+    } catch { throw source.error("\(name): \(error.reason)", at: head.offset) }
+  }
+
+  private mutating func step(at offset: Int) throws(TemplateError) {
+    steps += 1
+    guard steps <= Self.mostSteps else { throw source.error("it takes too many steps", at: offset) }
+  }
+
+  private mutating func work(on argument: Operand, at offset: Int) throws(TemplateError) {
+    worked += argument.textBytes
+    guard worked <= Self.mostWork else {
+      throw source.error("it works on more than \(Self.mostWork >> 20) MB of text", at: offset)
     }
   }
 

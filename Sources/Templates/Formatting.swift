@@ -55,7 +55,7 @@ enum Formatting {
       verb.width = number() ?? 0
       if verb.width < 0 {
         verb.isLeft = true
-        verb.width = 0 - verb.width
+        verb.width = Int(clamping: verb.width.magnitude)
       }
       if rest.first == "." {
         rest.removeFirst()
@@ -79,6 +79,7 @@ enum Formatting {
       }
       output += piece(letter, verb, values[used], context)
       used += 1
+      guard output.utf8.count <= Evaluation.longestText else { throw FunctionError(reason: "too much text") }
     }
     if used < values.count {
       let extra = values[used...].map { "\(goType($0.json))=\(context.printed($0, isArgument: true))" }

@@ -25,6 +25,14 @@ struct Pipeline: Sendable {
   var isDeclaration = false
   var commands: [Call] = []
   var offset: Int
+
+  /// A word of the template's own, `{{"text"}}`.
+  var isLiteral: Bool {
+    guard commands.count == 1, commands[0].words.count == 1, case .literal = commands[0].words[0].kind else {
+      return false
+    }
+    return true
+  }
 }
 
 /// A command of a pipeline: a function, field or method with its arguments, or a value alone.

@@ -27,6 +27,9 @@ package struct TemplateContext: Sendable {
   package var methods: [String: @Sendable (JSONValue, [JSONValue]) -> JSONValue?] = [:]
   /// The values are headings of columns: docker's functions leave a heading as it is.
   package var isHeading = false
+  /// What stands for a value's text where it is printed: a terminal, say, is not to be steered by it. Nil for the text as it
+  /// is; the template's own words are its writer's.
+  package var shown: (@Sendable (String) -> String)?
 
   package init() {}
 }
