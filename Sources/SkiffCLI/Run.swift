@@ -22,6 +22,7 @@ extension RunCommand {
       try show(prepared, try engine.launchPlan(of: prepared), glass, engine)
       return 0
     }
+    var identifierFile = try IdentifierFile.make(arguments)
     // Gets ready, on another processor, while the container is thought through and written down.
     let supervisor = try engine.startSupervisor(of: identifier, isTimed: glass.isTimed)
     let lock = try engine.reserve(identifier)
@@ -41,7 +42,7 @@ extension RunCommand {
     if !request.isDetached { engine.note(.attach, record) }
     let socket = try engine.start(created, by: supervisor)
     passKillSwitch("command", 1)
-    if let file = arguments.string("cidfile") { try writeIdentifier(record.identifier, to: Path(file)) }
+    try identifierFile?.write(record.identifier)
     if request.isDetached {
       // What earlier calls left behind is taken away while the container starts, on the other processor.
       engine.heal()
@@ -101,12 +102,6 @@ extension RunCommand {
       }
     }
   }
-
-  static func writeIdentifier(_ identifier: String, to path: Path) throws {
-    let file = try open(path, [.writeOnly, .create, .exclusive], mode: 0o644)
-    try file.borrowed.write(identifier)
-    try file.close()
-  }
 }
 
 extension CreateCommand {
@@ -116,6 +111,7 @@ extension CreateCommand {
     let glass = try Glass(arguments, hasTimings: false)
     if let code = try request.pullsImage(arguments, engine) { return code }
     if !glass.isRehearsal { try RunCommand.replace(request, arguments, engine) }
+    var identifierFile = glass.isRehearsal ? nil : try IdentifierFile.make(arguments)
     let identifier = try engine.newIdentifier()
     let lock = try engine.reserve(identifier)
     let prepared: PreparedContainer
@@ -137,7 +133,7 @@ extension CreateCommand {
     }
     let created = try engine.create(prepared, lock: lock)
     created.rest()
-    if let file = arguments.string("cidfile") { try RunCommand.writeIdentifier(identifier.description, to: Path(file)) }
+    try identifierFile?.write(identifier.description)
     return try printing { $0.line(identifier.description) }
   }
 }
