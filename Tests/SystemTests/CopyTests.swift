@@ -122,6 +122,39 @@ import Testing
   }
 }
 
+extension CopyTests {
+  /// A terabyte costs a container one call; on the host's disk it must cost no more.
+  @Test func holesStayHoles() throws {
+    try Sandbox.with { place in
+      let source = "\(place.rootfs)/sparse"
+      let file = try open(Path(source), [.writeOnly, .create, .exclusive], mode: 0o600)
+      try file.borrowed.write("begin")
+      try file.borrowed.seek(to: 1 << 33)
+      try file.borrowed.write("middle")
+      try file.borrowed.truncate(to: 1 << 40)
+      try makeHole(Path("\(place.rootfs)/empty"))
+      #expect(try place.skiff(["create", "--name", "holes", "--rootfs", place.rootfs, "true"]).code == 0)
+      for (name, size) in [("sparse", 1 << 40), ("empty", 1 << 30)] {
+        let target = "\(place.folder.path)/\(name)"
+        let copied = try place.skiff(["cp", "holes:/\(name)", target])
+        #expect(copied.code == 0, "\(copied)")
+        let copy = try open(Path(target), .readOnly)
+        let status = try status(of: copy.borrowed)
+        #expect(status.size == size && status.blocks < 1000, "\(status)")
+        guard name == "sparse" else { continue }
+        #expect(try copy.borrowed.read(5, at: 0) == Array("begin".utf8))
+        #expect(try copy.borrowed.read(6, at: 1 << 33) == Array("middle".utf8))
+      }
+      #expect(try place.skiff(["rm", "holes"]).code == 0)
+    }
+  }
+
+  private func makeHole(_ path: Path) throws {
+    let file = try open(path, [.writeOnly, .create, .exclusive], mode: 0o600)
+    try file.borrowed.truncate(to: 1 << 30)
+  }
+}
+
 /// CVE-2018-15664: a container that changes its own paths while somebody copies.
 @Suite(.serialized, .enabled(if: Attacker.obstacle == nil, "\(Attacker.obstacle ?? "")")) struct CopyRacerTests {
   @Test func aRacerGetsNothingOfTheHost() throws {

@@ -138,7 +138,7 @@ package struct TreeSource: ~Copyable {
     let source = file.borrowed
     try sink.put(header) { (target, canCopyInKernel) throws(StoreError) in
       try storing("cannot copy \(place.quoted)") { () throws(Fault) in
-        try copyBytes(status.size, from: source, to: target, canCopyInKernel: canCopyInKernel)
+        try copyContents(status.size, from: source, to: target, isFile: canCopyInKernel)
       }
     }
   }
@@ -159,31 +159,5 @@ package struct TreeSource: ~Copyable {
     return TarEntry(
       path: path, kind: kind, mode: status.mode, owner: status.owner, group: status.group, modified: status.modified,
       attributes: attributes)
-  }
-}
-
-private func copyBytes(
-  _ size: Int, from source: BorrowedDescriptor, to target: BorrowedDescriptor, canCopyInKernel: Bool
-) throws(Fault) {
-  var rest = size
-  if canCopyInKernel {
-    do throws(Fault) {
-      while rest > 0, case let count = try copyRange(from: source, to: target, count: rest), count > 0 { rest -= count }
-    } catch {
-      // Between some file systems the kernel does not copy by itself; it says so before the first byte.
-      guard [.crossDevice, .invalid, .notSupported, .noSystemCall].contains(error.errno) else { throw error }
-    }
-  }
-  var buffer = [UInt8](repeating: 0, count: min(max(rest, 1), 1 << 18))
-  while rest > 0 {
-    let count = min(rest, try source.read(into: &buffer))
-    if count == 0 { break }
-    try target.write(buffer[..<count])
-    rest -= count
-  }
-  while rest > 0 {
-    let count = min(rest, 1 << 16)
-    try target.write([UInt8](repeating: 0, count: count))
-    rest -= count
   }
 }
