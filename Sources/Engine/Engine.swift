@@ -79,6 +79,11 @@ package struct Engine: Sendable {
     return RunningProcess(identity: process, pidfd: pidfd)
   }
 
+  /// For what went wrong with a container that ran a moment ago: that it has ended says more than the call that failed.
+  func checkRuns(_ identifier: ContainerIdentifier, named word: String) throws(Failure) {
+    _ = try runningProcess(of: identifier, named: word)
+  }
+
   func notRunning(_ state: ContainerState?, named word: String) -> Failure {
     guard state?.status == .restarting else {
       return Failure(.conflict, "container \(word) is not running", hint: "skiff ps -a shows how it ended")

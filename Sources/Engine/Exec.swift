@@ -81,6 +81,7 @@ extension Engine {
     do throws(PlanFailure) {
       joined = try join(plan, container: container.pidfd.borrowed, streams: streams, isTimed: isTimed)
     } catch {
+      try checkRuns(find(word), named: word)
       throw failure("cannot execute in \(word)", error)
     }
     let timings = joined.timings.map { line($0) }

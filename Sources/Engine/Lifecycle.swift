@@ -15,6 +15,7 @@ extension Engine {
     let running = try runningProcess(of: identifier, named: word)
     if isEnding { announceEnd(.kill, of: identifier) }
     do throws(Fault) { try sendSignal(signal, to: running.pidfd.borrowed) } catch {
+      try checkRuns(identifier, named: word)
       throw Failure("cannot signal container \(word)", error)
     }
     if let record { note(.kill, record, ["signal": "\(signal)"]) }
@@ -120,6 +121,8 @@ extension Engine {
   ) throws(Failure) -> ContainerLock? {
     let files = store.files(of: identifier)
     while true {
+      // Nobody could tell one that has lost its state file from one that is just being started: neither is to go on.
+      if force, isHeld(files), exists(files.record), !exists(files.state) { killAll(of: identifier) }
       try waitForStart(of: identifier, named: word)
       if force { _ = try endWaiting(identifier, cause: .removal, named: word) }
       if isRunning(identifier) {

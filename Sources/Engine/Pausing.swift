@@ -55,7 +55,10 @@ extension Engine {
     if group.isFrozen { throw Failure(.conflict, "container \(word) is paused already") }
     let lock = try lockUpdates(store.files(of: identifier), word)
     defer { try? lock.borrowed.unlock() }
-    do throws(Fault) { try group.freeze() } catch { throw Failure("cannot pause container \(word)", error) }
+    do throws(Fault) { try group.freeze() } catch {
+      try checkRuns(identifier, named: word)
+      throw Failure("cannot pause container \(word)", error)
+    }
     if let record = try? record(of: identifier) { note(.pause, record) }
   }
 

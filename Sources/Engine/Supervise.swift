@@ -158,6 +158,7 @@ extension Engine {
     let undo = launched.undo
     let nameSockets = launched.takeNameSockets()
     passKillSwitch("starting", 2)
+    let isFirstLife = ((try? store.state(of: files.identifier)) ?? nil) == nil
     do throws(Fault) {
       var state = try nextLife(of: files.identifier)
       state.process = try ProcessIdentity(of: launched.process)
@@ -181,6 +182,8 @@ extension Engine {
       // It runs, and nobody could watch it: it is not to run.
       killAll(of: files.identifier)
       _ = performUndo(undo)
+      // A `run` whose command was killed meanwhile leaves nothing, like every other that failed.
+      if isFirstLife { try? removeFile(files.state) }
       throw Failure("cannot watch over \(record.name)", error)
     }
   }
