@@ -41,7 +41,8 @@ package struct ContainerStore: Sendable {
   }
 
   private func decode<Value: JSONReadable>(_ path: Path) throws(Fault) -> Value {
-    let bytes = try readFile(path)
+    // A hand may have put anything there; a FIFO would stop every command.
+    let bytes = try readRegularFile(path)
     do throws(JSONError) {
       return try Value(parsing: bytes)
     } catch {

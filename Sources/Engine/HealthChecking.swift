@@ -53,7 +53,7 @@ extension Engine {
 
   /// Nil where nothing is checked, or nothing is known.
   package func health(of identifier: ContainerIdentifier) -> Health? {
-    (try? readFile(store.files(of: identifier).health, limit: 1 << 20)).flatMap { try? Health(parsing: $0) }
+    (try? readRegularFile(store.files(of: identifier).health, limit: 1 << 20)).flatMap { try? Health(parsing: $0) }
   }
 
   /// One check. The exit code is for the supervisor's timer.

@@ -28,7 +28,7 @@ package struct ImageMounts: Sendable {
   }
 
   private func read(_ image: Digest) -> ImageMount? {
-    guard let bytes = try? readFile(place(image).appending("record.json"), limit: 1 << 20) else { return nil }
+    guard let bytes = try? readRegularFile(place(image).appending("record.json"), limit: 1 << 20) else { return nil }
     return try? ImageMount(parsing: bytes)
   }
 

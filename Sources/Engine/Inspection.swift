@@ -161,7 +161,7 @@ extension Engine {
 
   private func configuration(of files: ContainerFiles) throws(Failure) -> JSONValue {
     do {
-      return try JSONValue(parsing: try readFile(files.configuration))
+      return try JSONValue(parsing: try readRegularFile(files.configuration))
     } catch {
       throw Failure(.host, "cannot read \(files.configuration): \(error)")
     }

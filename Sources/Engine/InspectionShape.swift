@@ -10,7 +10,7 @@ extension Engine {
   package func fullInspection(of identifier: ContainerIdentifier) throws(Failure) -> JSONValue {
     let known = try inspection(of: identifier)
     let record = try record(of: identifier)
-    let bytes = (try? readFile(store.files(of: identifier).configuration)) ?? []
+    let bytes = (try? readRegularFile(store.files(of: identifier).configuration)) ?? []
     let spec = (try? JSONValue(parsing: bytes)) ?? [:]
     return completed(Self.shape(of: record, spec), by: known)
   }

@@ -21,7 +21,7 @@ extension Engine {
   }
 
   func specification(of record: ContainerRecord, _ files: ContainerFiles) throws(Failure) -> Spec {
-    do { return try Spec(parsing: try readFile(files.configuration)) } catch {
+    do { return try Spec(parsing: try readRegularFile(files.configuration)) } catch {
       throw Failure(.host, "cannot read the configuration of \(record.name): \(error)")
     }
   }

@@ -15,7 +15,9 @@ extension Engine {
 
   private func binds(of identifier: ContainerIdentifier) -> [(source: String, target: String)] {
     let files = store.files(of: identifier)
-    guard let bytes = try? readFile(files.configuration), let spec = try? JSONValue(parsing: bytes) else { return [] }
+    guard let bytes = try? readRegularFile(files.configuration), let spec = try? JSONValue(parsing: bytes) else {
+      return []
+    }
     let own = files.directory.string + "/"
     let volumes = state.volumes.string + "/"
     return (spec["mounts"]?.array ?? []).compactMap { mount in

@@ -168,7 +168,7 @@ extension Engine {
       }
       if record?.mounts.isEmpty == false { continue }
       // One of a time when records did not say it, or a damaged one.
-      guard let bytes = try? readFile(store.files(of: identifier).configuration),
+      guard let bytes = try? readRegularFile(store.files(of: identifier).configuration),
         let spec = try? Spec(parsing: bytes)
       else { continue }
       for mount in spec.mounts {

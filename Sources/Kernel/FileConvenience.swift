@@ -16,11 +16,13 @@ package func readFile(
 }
 
 /// The same of a file that somebody else may have put there: no other kind of file is opened for more than a look, so that a
-/// FIFO is not waited for, and a link is not followed.
+/// FIFO is not waited for, and a link is not followed unless the caller asks for it.
 package func readRegularFile(
-  _ path: Path, at directory: BorrowedDescriptor = .workingDirectory, limit: Int = 16 << 20
+  _ path: Path, at directory: BorrowedDescriptor = .workingDirectory, limit: Int = 16 << 20, followLinks: Bool = false
 ) throws(Fault) -> [UInt8] {
-  let file = try open(path, [.readOnly, .noFollow, .nonBlocking, .noControllingTerminal], at: directory)
+  var flags: OpenFlags = [.readOnly, .nonBlocking, .noControllingTerminal]
+  if !followLinks { flags.insert(.noFollow) }
+  let file = try open(path, flags, at: directory)
   let status = try status(of: file.borrowed)
   guard status.kind == .regular else {
     throw Fault("read", .invalid, arguments: "\(path.quoted), which is no regular file")

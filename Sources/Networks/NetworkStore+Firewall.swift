@@ -19,7 +19,7 @@ extension NetworkStore {
   /// What was last applied in the caller's network namespace; nil when that is unknown.
   func readFirewallState() throws(Fault) -> FirewallState? {
     let bytes: [UInt8]
-    do throws(Fault) { bytes = try readFile(firewallState, limit: 4 << 20) } catch {
+    do throws(Fault) { bytes = try readRegularFile(firewallState, limit: 4 << 20) } catch {
       if error.errno == .noSuchFile { return nil }
       throw error
     }

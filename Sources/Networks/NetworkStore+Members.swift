@@ -122,7 +122,7 @@ extension NetworkStore {
   }
 
   private func readMember(_ container: String, _ network: String) -> NetworkMember? {
-    guard let bytes = try? readFile(members(network).appending(container), limit: 65_536) else { return nil }
+    guard let bytes = try? readRegularFile(members(network).appending(container), limit: 65_536) else { return nil }
     return try? NetworkMember(bytes, container: container)
   }
 

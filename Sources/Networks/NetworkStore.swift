@@ -69,7 +69,7 @@ package struct NetworkStore: Hashable, Sendable {
   package func read(_ name: String) throws(NetworkError) -> Network? {
     guard isValidNetworkName(name) else { return nil }
     let bytes: [UInt8]
-    do throws(Fault) { bytes = try readFile(record(name), limit: 1 << 20) } catch {
+    do throws(Fault) { bytes = try readRegularFile(record(name), limit: 1 << 20) } catch {
       if error.errno == .noSuchFile { return nil }
       throw NetworkError("cannot read the record of network \(name)", error)
     }

@@ -52,6 +52,10 @@ struct Configuration {
     }
     // With sudo it may be another user's home: what that user writes is not root's command.
     let status = try status(of: file.borrowed)
+    if status.kind == .characterDevice || status.kind == .blockDevice {
+      if status.device == DeviceNumber(major: 1, minor: 3) { return nil }
+      throw refusal(path, "it is a device, not a file", "an empty SKIFF_CONFIG reads none")
+    }
     guard status.owner == 0 || status.owner == effectiveUser(), status.mode.rawValue & 0o022 == 0 else {
       throw refusal(path, "somebody else may write to it", "chown root \(path); chmod 644 \(path)")
     }

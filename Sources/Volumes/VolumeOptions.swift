@@ -31,6 +31,11 @@ package struct VolumeOptions: Hashable, Sendable {
       }
       throw Refusal(reason: "invalid option: \"\(name)\"", hint: "the driver local knows type, device and o")
     }
+    for (name, value) in options.sorted(by: { $0.key < $1.key }) {
+      guard !value.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7f }) else {
+        throw Refusal(reason: "the option \"\(name)\" holds a control character")
+      }
+    }
     type = options["type"] ?? ""
     device = options["device"] ?? ""
     for word in (options["o"] ?? "").split(separator: ",").map(String.init) { try take(word) }

@@ -158,7 +158,7 @@ extension VolumeStore {
 
   private func readRecord(in directory: Path) throws(Fault) -> VolumeRecord {
     let path = directory.appending(Self.recordName)
-    let bytes = try readFile(path, limit: 1 << 20)
+    let bytes = try readRegularFile(path, limit: 1 << 20)
     do throws(JSONError) { return try VolumeRecord(parsing: bytes) } catch {
       throw Fault("read", .badMessage, arguments: path.quoted, hint: "\(error)")
     }

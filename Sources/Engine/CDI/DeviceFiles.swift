@@ -31,7 +31,8 @@ struct DeviceFiles {
       var found: (file: Path, all: JSONValue?, own: JSONValue?)?
       for file in files(in: directory) {
         let description: JSONValue
-        do { description = try JSONValue(parsing: try readFile(file, limit: 8 << 20)) } catch {
+        do { description = try JSONValue(parsing: try readRegularFile(file, limit: 8 << 20, followLinks: true)) } catch
+        {
           // A broken file concerns who wants its devices; whose they are is not known.
           others.append("\(file) cannot be read: \(error)")
           continue

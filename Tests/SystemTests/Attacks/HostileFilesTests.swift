@@ -1,0 +1,102 @@
+import Foundation
+import Kernel
+import Testing
+
+/// Files that a command is told to read, or finds in its own state, and that are none: nothing is waited for, nothing of
+/// anybody's is overwritten, and nothing is left.
+@Suite(.serialized, .enabled(if: geteuid() == 0, "containers need root"))
+struct HostileFilesTests {
+  private func fifo(_ place: Sandbox, _ name: String) throws -> String {
+    let path = place.folder.path + "/" + name
+    try makeNode(Path(path), kind: .fifo, mode: 0o600)
+    return path
+  }
+
+  private func containers(_ place: Sandbox) throws -> [String] {
+    try place.skiff(["ps", "-a", "--format", "{{.Names}}"]).output.split(separator: "\n").map(String.init)
+  }
+
+  /// The supervisor reads it, which no signal interrupts; /proc/kmsg is read without end.
+  @Test func aSeccompProfileIsAFile() throws {
+    try Sandbox.underAttack { place in
+      let profiles = [try fifo(place, "profile"), "/proc/kmsg", "/dev/zero", place.folder.path]
+      for profile in profiles {
+        let result = try place.run("true", flags: ["--security-opt", "seccomp=\(profile)"])
+        #expect(result.code == 125 && result.errors.contains("the seccomp profile"), "\(profile): \(result)")
+      }
+      #expect(try containers(place) == [])
+    }
+  }
+
+  @Test(arguments: ["run", "create"]) func anIdentifierIsWrittenToANewFile(command: String) throws {
+    try Sandbox.underAttack { place in
+      let taken = place.folder.appending(path: "taken")
+      try Data("another's".utf8).write(to: taken)
+      let rest = ["--network", "none", "--rootfs", place.rootfs, "true"]
+      for file in [taken.path, try fifo(place, "pipe"), place.folder.path] {
+        let refused = try place.skiff([command, "--cidfile", file] + rest)
+        #expect(refused.code != 0 && refused.errors.contains("is there already"), "\(refused)")
+        #expect(refused.errors.contains("hint: ") && refused.output == "")
+      }
+      #expect(try String(contentsOf: taken, encoding: .utf8) == "another's")
+      let nowhere = try place.skiff([command, "--cidfile", place.folder.path + "/none/file"] + rest)
+      #expect(nowhere.code != 0)
+      #expect(try containers(place) == [])
+
+      // What makes no container leaves no file either.
+      let file = place.folder.path + "/file"
+      #expect(try place.skiff([command, "--cidfile", file, "--volumes-from", "nobody"] + rest).code != 0)
+      #expect(!FileManager.default.fileExists(atPath: file))
+      #expect(try place.skiff([command, "--cidfile", file] + rest).code == 0)
+      #expect(try place.identifiers().contains(String(contentsOfFile: file, encoding: .utf8)))
+    }
+  }
+
+  @Test func stateThatIsAFifoStopsNobody() throws {
+    try Sandbox.underAttack { place in
+      try place.startSleeper("held")
+      let target = try FileManager.default.destinationOfSymbolicLink(atPath: "\(place.state)/names/held")
+      for name in ["state.json", "record.json"] {
+        let file = "\(place.state)/containers/\(target)/\(name)"
+        try FileManager.default.removeItem(atPath: file)
+        try makeNode(Path(file), kind: .fifo, mode: 0o600)
+        #expect(try place.skiff(["ps", "-a"]).code == 0)
+      }
+      let told = try place.skiff(["inspect", "held"])
+      #expect(told.code == 1 && told.errors.contains("record.json"), "\(told)")
+      #expect(try place.skiff(["rm", "-f", "held"]).code == 0)
+      place.settle()
+    }
+  }
+
+  /// Without its state it looks like one that is just being started, for ever.
+  @Test func aContainerThatLostItsStateIsRemoved() throws {
+    try Sandbox.underAttack { place in
+      try place.startSleeper("lost")
+      let target = try FileManager.default.destinationOfSymbolicLink(atPath: "\(place.state)/names/lost")
+      try FileManager.default.removeItem(atPath: "\(place.state)/containers/\(target)/state.json")
+      #expect(try place.skiff(["rm", "-f", "lost"]).code == 0)
+      place.settle()
+      #expect(try containers(place) == [])
+    }
+  }
+
+  /// Its hint must not be to change the rights of a device of the host.
+  @Test func aConfigurationIsNoDevice() throws {
+    try Sandbox.underAttack { place in
+      #expect(try place.skiff(["ps"], environment: ["SKIFF_CONFIG": "/dev/null"]).code == 0)
+      let refused = try place.skiff(["ps"], environment: ["SKIFF_CONFIG": "/dev/zero"])
+      #expect(refused.code == 125 && refused.errors.contains("it is a device"), "\(refused)")
+      #expect(!refused.errors.contains("chmod"))
+    }
+  }
+
+  @Test(arguments: ["type=tmp\nfs", "device=tmp\u{1b}[31mfs", "o=size=1m\nsuid"])
+  func optionsOfAVolumeAreWords(option: String) throws {
+    try Sandbox.underAttack { place in
+      let words = ["volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "-o", option, "bad"]
+      let refused = try place.skiff(words)
+      #expect(refused.code != 0 && refused.errors.contains("holds a control character"), "\(refused)")
+    }
+  }
+}
