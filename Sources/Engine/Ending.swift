@@ -34,6 +34,7 @@ extension Engine {
     }
     ports.release()
     tidyUp(record, files, end, undo: undo, lock: lock)
+    leaveNetworks()
     supervisor.report(.exited(code: end.exitCode, message: end.message))
     return end.exitCode
   }

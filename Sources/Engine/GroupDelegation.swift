@@ -59,7 +59,7 @@ package enum GroupDelegation: Sendable {
     }
     let directory = Path("/run/user/\(user)")
     if exists(directory.appending("systemd")) && !exists(directory.appending("bus")) {
-      return "sudo apt-get install dbus-user-session, and log in again"
+      return "sudo apt-get install dbus-user-session  # then log in again"
     }
     return "sudo loginctl enable-linger \(name)"
   }
@@ -69,7 +69,7 @@ package enum GroupDelegation: Sendable {
     guard case .group(let group, let layout) = self, !exists("/run/systemd/system") else {
       return "sudo mkdir -p /etc/systemd/system/user@.service.d && "
         + "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' | "
-        + "sudo tee /etc/systemd/system/user@.service.d/delegate.conf && sudo systemctl daemon-reload, and log in again"
+        + "sudo tee /etc/systemd/system/user@.service.d/delegate.conf && sudo systemctl daemon-reload  # then log in again"
     }
     let above = group.leaf.parent == layout.unified?.mount ? group.leaf.parent : group.leaf.parent.parent
     return "sudo sh -c 'echo +cpu +cpuset +io +memory +pids >\(above)/cgroup.subtree_control'"

@@ -40,6 +40,7 @@ extension Engine {
     }
     removeOrphans(traces, living: Set(identifiers.map(\.description)))
     healNames()
+    tidyNetworks()
     // Addresses that were leased for a container which never came to be.
     _ = try? networks.heal { held.contains($0) || isAlive($0) }
   }

@@ -54,7 +54,12 @@ private func closedReason(_ networks: [String]) -> String {
 /// for one, which knows which server is for which names. As the C library has it, three at most, and one on this machine
 /// where none is named.
 package func hostNameServers() -> [NameServer] {
-  let servers = ResolvConf((try? readText("/etc/resolv.conf")) ?? "").servers.prefix(3)
+  let conf = (try? readText("/etc/resolv.conf")) ?? ""
+  // An ordinary user's supervisor is in the user's network namespace, from which pasta passes on to the host's.
+  let servers =
+    isRootOfHost()
+    ? ResolvConf(conf).servers.prefix(3)
+    : ResolvConf.plain(host: conf, ResolvRequest(), instead: [Engine.forwardedResolver]).servers.prefix(3)
   let known = servers.compactMap { NameServer(resolvConf: $0) }
   return known.isEmpty && servers.isEmpty ? [NameServer(.v4(IPv4Address(127, 0, 0, 1)))] : known
 }
@@ -149,7 +154,7 @@ extension NetworkUse {
     }
     if mode == "host" && request == ResolvRequest() { return Array((host + "\n").utf8) }
     if asksSupervisor { return Array(ResolvConf.answered(host: host, request).text.utf8) }
-    if mode == Engine.userNetwork {
+    if !isRootOfHost() {
       return Array(ResolvConf.plain(host: host, request, instead: [Engine.forwardedResolver]).text.utf8)
     }
     let actual = (try? readText(Path(resolvConfPath(host: host)))) ?? host

@@ -30,7 +30,7 @@ extension Engine {
   ) throws(Failure) -> NetworkUse {
     try refusePorts(ports, on: request)
     if isForwarded(request) { return try forwardedNetwork(hostname: hostname, ports: ports) }
-    try refuseBridges(request)
+    try refuseHostNetworks(request)
     switch request {
     case .none: return NetworkUse(mode: "none", hostname: hostname)
     case .host: return NetworkUse(mode: "host", hostname: hostname)
@@ -46,6 +46,8 @@ extension Engine {
       return use
     case .bridge, .named:
       let all = endpoints.isEmpty ? [EndpointRequest(network: request.networkName)] : endpoints
+      try refuseUserPorts(ports)
+      if rehearsal { try enterNetworks() } else { try openNetworks() }
       return try attach(identifier, to: all, hostname, ports, rehearsal: rehearsal)
     }
   }
@@ -158,11 +160,15 @@ extension Engine {
   func releaseNetwork(of identifier: ContainerIdentifier, record: ContainerRecord?) {
     leavePlugins(identifier)
     stopForwarder(of: identifier)
+    if record?.networks.isEmpty == true { return }
+    withNetworks { releaseLeases(of: identifier, record: record) }
+  }
+
+  private func releaseLeases(of identifier: ContainerIdentifier, record: ContainerRecord?) {
     guard let record else {
       try? networks.release(identifier.description)
       return
     }
-    guard !record.networks.isEmpty else { return }
     let attachments = record.networks.compactMap(\.attachment)
     if record.ports.isEmpty {
       try? networks.release(identifier.description, leases: attachments)

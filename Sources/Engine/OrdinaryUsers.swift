@@ -1,5 +1,6 @@
 internal import Containers
 internal import Kernel
+package import Networks
 internal import Planning
 internal import Privileges
 internal import Rootless
@@ -62,19 +63,19 @@ extension Engine {
     }
   }
 
-  /// For commands that make, change and remove networks of the host.
-  package func requireHostNetworks() throws(Failure) { try refuseBridges(.named("")) }
+  /// Links, addresses and programs of the host are root's.
+  func refuseHostNetworks(_ request: NetworkRequest) throws(Failure) {
+    guard case .plugins = request, !isRootOfHost() else { return }
+    throw Failure(
+      .host, "networks of CNI need root: its programs change the host's links",
+      hint: "leave --network out for pasta, make a network with skiff network create, or run it with sudo")
+  }
 
-  /// Links, addresses and firewall rules of the host are root's.
-  func refuseBridges(_ request: NetworkRequest) throws(Failure) {
-    switch request {
-    case .none, .host, .container: return
-    case .bridge, .named, .plugins:
-      if isRootOfHost() { return }
-      throw Failure(
-        .host, "a network of the host needs root: its bridge and its firewall rules are the kernel's",
-        hint: "leave --network out for pasta, use none or host, or run it with sudo")
-    }
+  /// A macvlan is on a link of the host.
+  package func refuseParents(of driver: Network.Driver) throws(Failure) {
+    guard driver == .macvlan, !isRootOfHost() else { return }
+    throw Failure(
+      .host, "a macvlan needs root: it is on a link of the host", hint: "use the driver bridge, or run it with sudo")
   }
 }
 

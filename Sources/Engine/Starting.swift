@@ -157,12 +157,15 @@ extension Engine {
     _ request: NetworkRequest, _ endpoints: [EndpointRequest], hostname: String, ports: [PortRequest]
   ) throws(Failure) -> NetworkUse {
     try refusePorts(ports, on: request)
+    // Chosen when it starts, as the ports are.
+    if isForwarded(request) { return NetworkUse(mode: Self.userNetwork, hostname: hostname) }
     switch request {
     case .none, .host, .plugins:
       return try prepareNetwork(
         request, endpoints, try newIdentifier(), hostname: hostname, ports: ports, rehearsal: true)
     case .container(let word): return NetworkUse(mode: "container:\(try find(word))", hostname: hostname)
     case .bridge, .named:
+      try refuseUserPorts(ports)
       let all = endpoints.isEmpty ? [EndpointRequest(network: request.networkName)] : endpoints
       var use = NetworkUse(mode: "", hostname: hostname)
       do throws(NetworkError) {
@@ -191,7 +194,7 @@ extension Engine {
     }
     let endpoints = record.networks.filter { !$0.isPending }.map(\.request)
     // It was disconnected from every one that it had.
-    let isAlone = endpoints.isEmpty && (request == .bridge || request.isNamed)
+    let isAlone = endpoints.isEmpty && (request == .bridge || request.isNamed) && !isForwarded(request)
     let ports = isAlone ? [] : try ports(of: record)
     var use = try prepareNetwork(
       isAlone ? .none : request, endpoints, identifier, hostname: hostname, ports: ports, rehearsal: rehearsal)

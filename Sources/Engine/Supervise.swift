@@ -68,6 +68,7 @@ extension Engine {
     let ports: PortHold
     do throws(Failure) {
       record = try self.record(of: files.identifier)
+      if !record.networks.isEmpty { try joinNetworks() }
       ports = try holdPorts(of: record)
     } catch {
       abandon(files, error, lock: lock)

@@ -129,6 +129,7 @@ extension Engine {
   private func pruneNetworks(
     _ request: PruneRequest, _ pruned: inout Pruned, without leaving: Set<ContainerIdentifier>
   ) throws(Failure) {
+    try enterNetworks()
     var used: Set<String> = []
     for summary in try summaries(includingEnded: true) where !leaving.contains(summary.identifier) {
       used.insert(summary.record.networkMode)

@@ -5,7 +5,7 @@ internal import Networks
 internal import Steps
 
 // An ordinary user's network: a namespace of the container's own, and pasta(1), which opens sockets of the host for what goes
-// out and listens for what is published. Without a bridge there are no other containers on it.
+// out and listens for what is published. Without a bridge there are no other containers on it; see UserBridges.swift for those.
 
 extension Engine {
   static let userNetwork = "pasta"
@@ -14,13 +14,19 @@ extension Engine {
   static let forwardedResolver = "169.254.1.1"
 
   /// Nil where the program is missing.
-  static var forwarder: Path? {
-    ["/usr/bin/pasta", "/usr/local/bin/pasta", "/bin/pasta"].map { Path($0) }.first { mayExecute($0) }
-  }
+  static var forwarder: Path? { forwarderPlaces.first { mayExecute($0) } }
+  static let forwarderPlaces: [Path] = ["/usr/bin/pasta", "/usr/local/bin/pasta", "/bin/pasta"]
 
   /// Decides on the ports; nothing is started yet.
   func forwardedNetwork(hostname: String, ports requests: [PortRequest]) throws(Failure) -> NetworkUse {
-    guard Self.forwarder != nil else {
+    _ = try usableForwarder()
+    var use = NetworkUse(mode: Self.userNetwork, hostname: hostname)
+    for request in requests { use.ports += try freePorts(for: request, besides: use.ports) }
+    return use
+  }
+
+  func usableForwarder() throws(Failure) -> Path {
+    guard let program = Self.forwarder else {
       throw Failure(
         .host, "an ordinary user's network needs the program pasta, which is not installed",
         hint: "install it (Debian and Fedora package passt): sudo apt-get install passt; or use --network none or host")
@@ -31,13 +37,11 @@ extension Engine {
         .host, "pasta cannot open \(tunnel)",
         hint: exists(tunnel) ? "sudo chmod 666 \(tunnel)" : "sudo modprobe tun")
     }
-    var use = NetworkUse(mode: Self.userNetwork, hostname: hostname)
-    for request in requests { use.ports += try ports(for: request, besides: use.ports) }
-    return use
+    return program
   }
 
   /// A port that is free now. pasta takes it when the container starts, and who was faster then is told of by it.
-  private func ports(for request: PortRequest, besides taken: [PublishedPort]) throws(Failure) -> [PublishedPort] {
+  private func freePorts(for request: PortRequest, besides taken: [PublishedPort]) throws(Failure) -> [PublishedPort] {
     if request.transport == .sctp {
       throw Failure(
         .usage, "port \(request.containerPort)/sctp: pasta forwards tcp and udp alone", hint: "leave it out")
@@ -74,15 +78,17 @@ extension Engine {
 
   func forwarderRecord(of files: ContainerFiles) -> Path { files.runDirectory.appending("forwarder") }
 
+  static let forwarderArguments = [
+    "--foreground", "--quiet", "--config-net", "--netns-only", "--no-netns-quit", "--no-map-gw", "--tcp-ns", "none",
+    "--udp-ns", "none", "--dns-forward", forwardedResolver,
+  ]
+
   /// The step that starts pasta for the container; nil for a container that has no such network.
   func forwarderStep(of record: ContainerRecord) -> NetworkStep? {
     guard record.networkMode == Self.userNetwork, let identifier = ContainerIdentifier(record.identifier) else {
       return nil
     }
-    var arguments = [
-      "--foreground", "--quiet", "--config-net", "--netns-only", "--no-netns-quit", "--no-map-gw", "--tcp-ns", "none",
-      "--udp-ns", "none", "--dns-forward", Self.forwardedResolver,
-    ]
+    var arguments = Self.forwarderArguments
     for (option, transport) in [("--tcp-ports", PortEntry.Transport.tcp), ("--udp-ports", .udp)] {
       let words = forwardedPorts(record.ports.compactMap(PublishedPort.init).filter { $0.transport == transport })
       for word in words.isEmpty ? ["none"] : words { arguments += [option, word] }

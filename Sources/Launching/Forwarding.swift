@@ -1,10 +1,10 @@
-internal import Kernel
-internal import Steps
+package import Kernel
+package import Steps
 
 // pasta(1) beside a container: started when there is a network to forward for, ended with it.
 
-/// Starts it and waits until the container can be reached. It dies with this process.
-func start(_ forwarder: UserForwarder, for network: BorrowedDescriptor) throws(Fault) {
+/// Starts it and waits until the container can be reached. Unless it is shared it dies with this process.
+package func start(_ forwarder: UserForwarder, for network: BorrowedDescriptor) throws(Fault) {
   let ready = try makePipe()
   let complaints = try makeMemoryFile("skiff-forwarder")
   let parent = processIdentifier()
@@ -46,10 +46,17 @@ private func become(
     // It goes on only where SIGPIPE is what it was by default, and Skiff ignores that.
     resetSignalDispositions()
     try setSignalMask(.set, [])
-    try setParentDeathSignal(Signal.kill)
-    // Whoever died before that sends nothing any more.
-    guard parentProcessIdentifier() == parent else { exitNow(127) }
+    if forwarder.isShared {
+      // A terminal's signals are for the command.
+      try startSession()
+    } else {
+      try setParentDeathSignal(Signal.kill)
+      // Whoever died before that sends nothing any more.
+      guard parentProcessIdentifier() == parent else { exitNow(127) }
+    }
     for (number, stream) in streams.enumerated() { try stream.duplicate(asInherited: Int32(number)) }
+    // What the caller's shell had open would be held as long as this runs.
+    try closeDescriptors(from: 3, onExecute: true)
     throw execute(
       forwarder.program,
       arguments: ([forwarder.program.name] + forwarder.arguments + UserForwarder.ends).map { Path($0) },
@@ -74,7 +81,7 @@ private func tunnelHint() -> String? {
 }
 
 /// Ends the one that the record names, if it still runs.
-func stopForwarder(recordedIn record: Path) throws(Fault) {
+package func stopForwarder(recordedIn record: Path) throws(Fault) {
   let text: String
   do throws(Fault) { text = try readText(record, limit: 256) } catch {
     if error.errno == .noSuchFile { return }
@@ -90,4 +97,11 @@ func stopForwarder(recordedIn record: Path) throws(Fault) {
     _ = try? wait(for: .process(number), block: false)
   }
   try removeFile(record)
+}
+
+/// Whether the one that the record names still runs.
+package func forwarderRuns(recordedIn record: Path) -> Bool {
+  let numbers = ((try? readText(record, limit: 256)) ?? "").split(separator: " ").compactMap { UInt64($0) }
+  guard numbers.count == 2, let number = ProcessIdentifier(exactly: numbers[0]) else { return false }
+  return ProcessIdentity(process: number, startTicks: numbers[1]).isAlive
 }

@@ -24,6 +24,15 @@ extension ParsedArguments {
     }
   }
 
+  /// The engine where its networks are, for a command that looks at them or changes them, and starts nothing.
+  var networkEngine: Engine {
+    get throws {
+      let engine = try engine
+      try engine.enterNetworks()
+      return engine
+    }
+  }
+
   /// What the unpacked layers may take of the disk, from the environment.
   var cacheBudget: Int64? {
     get throws(UsageError) {

@@ -6,7 +6,7 @@ internal import Networks
 /// `skiff net explain CONTAINER|PORT`
 enum NetExplain {
   static let perform: Perform = { arguments in
-    let engine = try arguments.engine
+    let engine = try arguments.networkEngine
     let word = arguments.positionals[0]
     return try printing { out in
       if let port = UInt16(word), port > 0, (try? engine.reach(of: word)) == nil {

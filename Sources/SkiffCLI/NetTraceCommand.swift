@@ -13,7 +13,7 @@ extension NetCommand {
 /// `skiff net trace`
 enum NetTrace {
   static let perform: Perform = { arguments in
-    let engine = try arguments.engine
+    let engine = try arguments.networkEngine
     let name = arguments.positionals[0]
     let types = try arguments.strings("type").map { text in
       guard let type = RecordType(text) else {

@@ -7,7 +7,7 @@ internal import Networks
 /// `skiff net verify [CONTAINER|PORT]`
 enum NetVerify {
   static let perform: Perform = { arguments in
-    let engine = try arguments.engine
+    let engine = try arguments.networkEngine
     var subjects: [(name: String, port: PublishedPort?)] = []
     if let word = arguments.positionals.first {
       if let port = UInt16(word), port > 0, (try? engine.reach(of: word)) == nil {

@@ -15,7 +15,7 @@ struct NetworkAccess {
   let engine: Engine
 
   init(_ arguments: ParsedArguments) throws {
-    engine = try arguments.engine
+    engine = try arguments.networkEngine
     store = engine.networks
   }
 

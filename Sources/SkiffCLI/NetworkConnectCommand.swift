@@ -18,7 +18,7 @@ enum NetworkConnect {
         throw arguments.bad("driver-opt", option, error.reason, suggestion: error.suggestion)
       }
     }
-    let (engine, container) = (try arguments.engine, arguments.positionals[1])
+    let (engine, container) = (try arguments.networkEngine, arguments.positionals[1])
     let glass = try Glass(arguments, hasTimings: false)
     if glass.isWanted {
       let steps = try engine.rehearseConnecting(container, to: request)
@@ -30,7 +30,7 @@ enum NetworkConnect {
   }
 
   static let disconnect: Perform = { arguments in
-    let (engine, network, container) = (try arguments.engine, arguments.positionals[0], arguments.positionals[1])
+    let (engine, network, container) = (try arguments.networkEngine, arguments.positionals[0], arguments.positionals[1])
     let glass = try Glass(arguments, hasTimings: false)
     if glass.isWanted {
       let steps = try engine.rehearseDisconnecting(container, from: network)
@@ -61,7 +61,7 @@ enum NetworkPrune {
         throw Failure(.conflict, "network prune has been cancelled")
       }
     }
-    let (removed, failures) = try arguments.engine.pruneNetworks { filter.takes(created: $0, labels: $1) }
+    let (removed, failures) = try arguments.networkEngine.pruneNetworks { filter.takes(created: $0, labels: $1) }
     _ = try printing { out in
       guard !removed.isEmpty else { return }
       out.line("Deleted Networks:")

@@ -13,8 +13,8 @@ enum NetworkCreate {
     let glass = try Glass(arguments)
     let options = try options(arguments)
     let access = try NetworkAccess(arguments)
-    let engine = try arguments.unhealedEngine
-    try engine.requireHostNetworks()
+    let engine = access.engine
+    try engine.refuseParents(of: options.driver)
     let preparation = try telling { () throws(NetworkError) in try access.store.prepareCreation(of: options) }
     if glass.isWanted {
       try glass.show(

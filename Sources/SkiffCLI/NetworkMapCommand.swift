@@ -5,7 +5,7 @@ internal import Kernel
 /// `skiff network map`
 enum NetworkMap {
   static let perform: Perform = { arguments in
-    let picture = try arguments.engine.networkPicture()
+    let picture = try arguments.networkEngine.networkPicture()
     guard let file = arguments.string("svg") else {
       return try printing { out in
         out.print(NetworkDrawing(isPlain: !(out.colours.isOn && hasUnicode), colours: out.colours).text(picture))

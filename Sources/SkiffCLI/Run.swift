@@ -52,7 +52,11 @@ extension RunCommand {
     return try attach(
       socket, record, engine,
       request.attachOptions(forwardingSignals: arguments.optionalFlag("sig-proxy") ?? true),
-      keys: try arguments.detachKeys, whenStarted: { engine.heal() }
+      keys: try arguments.detachKeys,
+      whenStarted: {
+        engine.leaveNetworks()
+        engine.heal()
+      }
     ) { try glass.showTimings($0, of: plan, total: monotonicNanoseconds() - begin) }
   }
 

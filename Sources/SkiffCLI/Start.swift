@@ -62,7 +62,7 @@ extension StartCommand {
       AttachOptions(
         sendsInput: sendsInput, hasTerminal: record.hasTerminal,
         forwardsSignals: arguments.optionalFlag("sig-proxy") ?? true),
-      keys: try arguments.detachKeys)
+      keys: try arguments.detachKeys, whenStarted: { engine.leaveNetworks() })
   }
 
   /// Hands it to a supervisor. Nil when there was nothing to do: it runs, or this is a rehearsal.

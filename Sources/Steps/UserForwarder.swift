@@ -9,6 +9,8 @@ package struct UserForwarder: Hashable, Sendable {
   package var arguments: [String]
   /// `PID TICKS` of it while it runs.
   package var record: Path
+  /// It carries the networks of several containers, and goes on when its caller ends.
+  package var isShared = false
 
   package init(program: Path, arguments: [String], record: Path) {
     self.program = program

@@ -29,7 +29,8 @@ struct RootlessNetworkTests {
       #expect(run.code == 0, "\(run.errors)")
       #expect(try user.shell("skiff port web 80").output.contains("0.0.0.0:8080\n"))
       // 10.9.0.2, as /proc/net/tcp writes it. pasta takes a call before the server listens, and ends it then.
-      let call = "for i in $(seq 50); do curl -s --http0.9 -m 2 http://10.9.0.1:8080 && break; sleep 0.1; done"
+      let call =
+        "for i in $(seq 50); do curl -s --http0.9 -m 2 http://10.9.0.1:8080 | grep 0200090A && break; sleep 0.1; done"
       let seen = try user.host("nsenter --net=\(user.neighbour) bash -c '\(call)'")
       #expect(seen.output.contains("0200090A:"), "\(seen.output) \(seen.errors)")
       let explained = try user.shell("skiff net explain web")
@@ -82,12 +83,104 @@ struct RootlessNetworkTests {
     }
   }
 
-  @Test func networksOfTheHostAreRefusedByName() throws {
+  /// Rests, and is started twice: the ports come back each time.
+  @Test func whatIsStartedAgainHasItsPortsAgain() throws {
     try withLan { user in
-      for command in ["run --rm --network back owners true", "network create back"] {
-        let refused = try user.shell("skiff \(command)")
-        #expect(refused.code != 0 && refused.errors.contains("a network of the host needs root"), "\(refused.errors)")
+      #expect(try user.shell("skiff create --name web -p 8080:80 owners sleep 100").code == 0)
+      for command in ["start", "restart -t 0"] {
+        let run = try user.shell("skiff \(command) web && skiff port web && ss -Hltn sport = 8080 | wc -l")
+        #expect(run.output.contains("80/tcp -> 0.0.0.0:8080\n"), "\(command): \(run.output) \(run.errors)")
+        #expect(!run.output.hasSuffix("\n0\n"), "\(command): \(run.output)")
       }
+    }
+  }
+
+  // MARK: - Networks of the user's
+
+  private let answering = "while true; do echo here I am | nc -l -p 7000; done"
+
+  @Test func containersOnAUsersNetworkFindEachOther() throws {
+    try withLan { user in
+      let made = try user.shell(
+        """
+        skiff network create back >/dev/null && skiff network create front >/dev/null && skiff network ls -q | wc -l
+        skiff run -d --name server --network back owners sh -c '\(answering)' >/dev/null
+        skiff network inspect -f '{{.Name}} {{.Driver}}' back
+        """)
+      #expect(made.output.hasSuffix("back bridge\n"), "\(made.output) \(made.errors)")
+      let call = "for i in $(seq 50); do nc -w 2 server 7000 && break; sleep 0.1; done"
+      let near = try user.shell("skiff run --rm --network back owners sh -c '\(call)'")
+      #expect(near.output == "here I am\n", "\(near.output) \(near.errors)")
+      let far = try user.shell("skiff run --rm --network front owners sh -c 'nc -w 1 server 7000 || echo nobody'")
+      #expect(far.output == "nobody\n", "\(far.output) \(far.errors)")
+      // Outside it is the host who calls, and the host knows none of it.
+      let out = try user.shell(
+        "skiff run --rm --network back owners sh -c 'echo called | nc -w 2 10.9.0.2 9000'",
+        besides: "nc -lnv -p 9000 > \(user.folder.path)/heard 2>&1")
+      let heard = try user.host(
+        "cat \(user.folder.path)/heard; nsenter --net=\(user.folder.path)/here ls /proc/sys/net/ipv4/conf")
+      #expect(heard.output.contains("called") && heard.output.contains("10.9.0.1"), "\(heard.output) \(out.errors)")
+      #expect(heard.output.hasSuffix("\nall\ndefault\nlan\nlo\n"), "\(heard.output)")
+      let used = try user.shell("skiff network rm back")
+      #expect(used.code == 1 && used.errors.contains("network back is in use by server"), "\(used.errors)")
+      let gone = try user.shell(
+        "skiff rm -f server && skiff network rm back front && skiff network ls --format '{{.Name}}'")
+      #expect(gone.output == "server\nback\nfront\n", "\(gone.output) \(gone.errors)")
+      #expect(try user.host(Self.count).output == "0\n")
+    }
+  }
+
+  private static let count = "pgrep -f '^pasta .*--no-netns-quit' | wc -l"
+
+  @Test func firstContainersThatRaceShareTheWayOut() throws {
+    try withLan { user in
+      let run = try user.shell(
+        """
+        skiff network create back >/dev/null
+        for i in 1 2 3 4; do skiff run -d --name c$i --network back owners sh -c '\(answering)' >/dev/null & done; wait
+        for i in 1 2 3 4; do
+          skiff exec c$i sh -c 'for j in 1 2 3 4; do [ c$j = '$(hostname)' ] || for n in $(seq 50); do nc -w 1 c$j 7000 && break; sleep 0.1; done; done'
+        done | sort | uniq -c
+        """)
+      #expect(run.output.contains("16 here I am"), "\(run.output) \(run.errors)")
+      #expect(try user.host(Self.count).output == "1\n")
+      // One that lives keeps it; the supervisors of the others are killed, and the next command tidies.
+      let killed = try user.shell(
+        """
+        kill -9 $(pgrep -u $USER skiff-monitor); while pgrep -u $USER skiff-monitor >/dev/null; do sleep 0.1; done
+        skiff ps -q | wc -l; skiff run --rm --network back owners sh -c 'ip -o -4 addr show eth0'
+        """)
+      #expect(killed.output.hasPrefix("0\n") && killed.output.contains(" 172."), "\(killed.output) \(killed.errors)")
+      #expect(try user.host(Self.count).output == "0\n")
+    }
+  }
+
+  @Test func aUsersNetworkCanBeJoinedAndLeft() throws {
+    try withLan { user in
+      let run = try user.shell(
+        """
+        skiff network create back >/dev/null; skiff network create front >/dev/null
+        skiff run -d --name one --network back owners sh -c '\(answering)' >/dev/null
+        skiff run -d --name two --network front owners sleep 100 >/dev/null
+        skiff network connect back two && skiff exec two sh -c 'for n in $(seq 50); do nc -w 1 one 7000 && break; sleep 0.1; done'
+        skiff network disconnect back two && skiff exec two sh -c 'nc -w 1 one 7000 || echo left'
+        skiff restart -t 0 one >/dev/null
+        skiff run --rm --network back owners sh -c 'for n in $(seq 50); do nc -w 1 one 7000 && break; sleep 0.1; done'
+        """)
+      #expect(run.output == "here I am\nleft\nhere I am\n", "\(run.output) \(run.errors)")
+    }
+  }
+
+  @Test(arguments: [
+    ("network create -d macvlan -o parent=lan wide", "a macvlan needs root"),
+    ("run --rm --network cni:none owners true", "networks of CNI need root"),
+    ("run --rm --network back -p 8080:80 owners true", "port 80/tcp cannot be published from a network of this user's"),
+    ("create --network back -p 8080:80 owners true", "port 80/tcp cannot be published from a network of this user's"),
+  ])
+  func whatOnlyRootHasIsRefusedByName(command: String, reason: String) throws {
+    try withLan { user in
+      let refused = try user.shell("skiff network create back >/dev/null; skiff \(command)")
+      #expect(refused.code != 0 && refused.errors.contains(reason), "\(refused.errors)")
     }
   }
 }

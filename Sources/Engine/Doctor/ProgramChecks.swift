@@ -1,12 +1,24 @@
 internal import Kernel
 
 extension HostCheck {
-  static let programChecks = [HostCheck("registry helper", registryHelper), HostCheck("id helpers", idHelpers)]
+  static let programChecks = [
+    HostCheck("registry helper", registryHelper), HostCheck("id helpers", idHelpers), HostCheck("pasta", forwarder),
+  ]
 
   private static func registryHelper(_ facts: CheckedHost) -> HostFinding {
     if let helper = facts.registryHelper { return .fine(helper.string) }
     return .warning(
       "skiff-registry is not installed: no pull, no push", cure: "make install")
+  }
+
+  /// The way out of whatever an ordinary user runs.
+  private static func forwarder(_ facts: CheckedHost) -> HostFinding {
+    if facts.isRoot { return .fine("root needs none") }
+    guard Engine.forwarderPlaces.contains(where: facts.exists) else {
+      return .warning("not installed: no network but none and host", cure: "sudo apt-get install passt")
+    }
+    return facts.exists("/dev/net/tun")
+      ? .fine("there") : .warning("there is no /dev/net/tun for it", cure: "sudo modprobe tun")
   }
 
   /// Who is not root maps more than one id through them.
