@@ -30,11 +30,11 @@ final class OrdinaryUser {
   init(hasRanges: Bool = true) throws {
     folder = URL(filePath: "/tmp/skiff-user-\(UUID().uuidString.prefix(8))")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    try FileManager.default.copyItem(atPath: Sandbox.skiff, toPath: folder.path + "/skiff")
     let ranges = hasRanges ? "" : "--key SUB_UID_COUNT=0 --key SUB_GID_COUNT=0"
+    // Copied by another process: a child that is born here meanwhile would hold the file open for writing (ETXTBSY).
     let made = try host(
       """
-      set -e; chmod 755 \(folder.path) \(folder.path)/skiff; useradd \(ranges) -m -d \(home) -s /bin/bash \(name)
+      set -e; chmod 755 \(folder.path); install -m 755 \(Sandbox.skiff) \(folder.path)/skiff; useradd \(ranges) -m -d \(home) -s /bin/bash \(name)
       install -d -m 700 -o \(name) \(home)/run; id -u \(name)
       """)
     #expect(made.code == 0, "\(made.errors)")

@@ -11,8 +11,7 @@ struct RootlessRegistryTests {
   private func withRegistry(_ body: (OrdinaryUser, LoopbackRegistry) throws -> Void) throws {
     try withOrdinaryUser { user in
       let helper = URL(filePath: Sandbox.skiff).deletingLastPathComponent().appending(path: "skiff-registry")
-      try FileManager.default.copyItem(atPath: helper.path, toPath: user.folder.path + "/skiff-registry")
-      #expect(try user.host("chmod 755 \(user.folder.path)/skiff-registry").code == 0)
+      #expect(try user.host("install -m 755 \(helper.path) \(user.folder.path)/skiff-registry").code == 0)
       try user.makeImage()
       let registry = try LoopbackRegistry(in: user.folder, password: "sesame")
       try body(user, registry)
