@@ -1,5 +1,6 @@
 internal import Archives
 internal import Arguments
+internal import Containers
 internal import Engine
 internal import Journal
 internal import Kernel
@@ -24,12 +25,19 @@ extension CpCommand {
     }
     let isQuiet = arguments.flag("quiet") || !isTerminal(.standardError) || target == .stream
     let progress = isQuiet ? nil : CopyProgress(isOut: isOut)
-    let meter = try arguments.engine.copy(request, CopyMeter { progress?.show($0) })
-    progress?.end(meter.bytes, at: arguments.positionals[1])
-    if case .container(let word, let path) = source { try arguments.engine.note(.archivePath, word, ["path": path]) }
-    if case .container(let word, let path) = target {
-      try arguments.engine.note(.extractToDirectory, word, ["path": path])
+    let engine = try arguments.engine
+    // Known before: afterwards this process sees the root of a resting container where its record is, and nothing may be
+    // looked up, or healed, by it any more.
+    var noted: (JournalEvent.Action, ContainerRecord, path: String)?
+    for (action, end) in [(JournalEvent.Action.archivePath, source), (.extractToDirectory, target)] {
+      guard case .container(let word, let path) = end, let record = try? engine.record(of: engine.find(word)) else {
+        continue
+      }
+      noted = (action, record, path)
     }
+    let meter = try engine.copy(request, CopyMeter { progress?.show($0) })
+    progress?.end(meter.bytes, at: arguments.positionals[1])
+    if let (action, record, path) = noted { engine.note(action, record, ["path": path]) }
     if meter.skipped > 0 {
       complain(
         "\(meter.skipped) device\(meter.skipped == 1 ? " was" : "s were") not copied",

@@ -27,6 +27,26 @@ import Testing
     try FileManager.default.subpathsOfDirectory(atPath: path).sorted()
   }
 
+  /// The process that copies sees the container's root where its record is: it may not take it for one without a record.
+  @Test func aRestingContainerOfAnImageStays() throws {
+    try Sandbox.with { place in
+      try place.makeImage()
+      #expect(
+        try place.skiff(["create", "--name", "box", "--network", "none", "box", "busybox", "cat", "/new"]).code == 0)
+      let file = place.folder.path + "/file"
+      try "here\n".write(toFile: file, atomically: true, encoding: .utf8)
+      for words in [["cp", file, "box:/new"], ["cp", "box:/new", file + "2"], ["ps", "-a"]] {
+        #expect(try place.skiff(words).code == 0, "\(words)")
+      }
+      let told = try place.skiff([
+        "events", "--since", "1h", "--until", "0s", "-f", "container=box", "--format", "{{.Action}}",
+      ])
+      #expect(told.output == "create\nextract-to-dir\narchive-path\n", "\(told)")
+      #expect(try place.skiff(["start", "-a", "box"]).output == "here\n")
+      #expect(try place.skiff(["diff", "box"]).output == "A /new\n")
+    }
+  }
+
   @Test func theRulesOfNames() throws {
     try withContainer { (place, local) throws in
       func cp(_ words: String...) throws -> Sandbox.Result { try place.skiff(["cp"] + words) }
