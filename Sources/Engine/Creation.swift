@@ -214,11 +214,7 @@ extension Engine {
   private func hostnameByDefault(_ request: RunRequest, _ identifier: ContainerIdentifier) -> String {
     let isHosts = request.sharing.namesAreHosts || request.network == .host
     // Whose addresses it has, its name it has too.
-    if case .container(let word) = request.network, let other = try? find(word),
-      let name = try? readText(store.files(of: other).hostname)
-    {
-      return name
-    }
+    if case .container(let word) = request.network, let other = try? find(word) { return hostname(of: other) }
     return isHosts ? (try? readText("/proc/sys/kernel/hostname")) ?? "localhost" : identifier.short
   }
 

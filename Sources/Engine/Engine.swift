@@ -23,15 +23,16 @@ package struct Engine: Sendable {
     }
   }
 
-  /// A container by its name, its identifier, or a prefix of that which no other has.
+  /// A container by its whole identifier, its name, or a prefix of the identifier which no other has: in docker's order, so
+  /// that no name stands before what identifies another container.
   package func find(_ word: String) throws(Failure) -> ContainerIdentifier {
+    if let exact = ContainerIdentifier(word), exists(store.files(of: exact).directory) { return exact }
     if !word.isEmpty, !word.contains("/"), let identifier = names.identifier(of: word),
       exists(store.files(of: identifier).directory)
     {
       return identifier
     }
     let all = try containers()
-    if let exact = ContainerIdentifier(word), all.contains(exact) { return exact }
     let matches = word.isEmpty ? [] : all.filter { $0.description.hasPrefix(word) }
     if matches.count == 1 { return matches[0] }
     if matches.count > 1 {

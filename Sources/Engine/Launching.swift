@@ -26,6 +26,15 @@ extension Engine {
     }
   }
 
+  /// The name that the container was given as its host's; its short identifier where that is the host's own. Never what its
+  /// /etc/hostname says: the container writes there, and by this name its neighbours find it.
+  func hostname(of identifier: ContainerIdentifier) -> String {
+    guard let bytes = try? readRegularFile(store.files(of: identifier).configuration),
+      let spec = try? Spec(parsing: bytes)
+    else { return identifier.short }
+    return spec.hostname ?? identifier.short
+  }
+
   package func launchPlan(of prepared: PreparedContainer) throws(Failure) -> LaunchPlan {
     try launchPlan(of: prepared.record, prepared.spec, store.files(of: prepared.identifier), on: HostView())
   }

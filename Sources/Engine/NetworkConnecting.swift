@@ -127,7 +127,7 @@ extension Engine {
         attachment.wiring, inside: attachment.joining, of: attachment, in: namespace, observe: observe)
       passKillSwitch("connection", 2)
       let files = store.files(of: identifier)
-      let hostname = (try? readText(files.hostname)) ?? files.identifier.short
+      let hostname = hostname(of: files.identifier)
       try networks.announce(member(record, attachment, hostname, files), on: attachment.network)
       try networks.movePorts(of: identifier.description, to: attachments.first(where: \.isOutlet))
       passKillSwitch("connection", 3)

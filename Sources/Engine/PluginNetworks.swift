@@ -54,7 +54,7 @@ extension Engine {
     if let identifier = ContainerIdentifier(record.identifier) {
       let files = store.files(of: identifier)
       network.hosts = files.hosts
-      network.names = [(try? readText(files.hostname, limit: 4096)) ?? identifier.short, record.name]
+      network.names = [hostname(of: identifier), record.name]
       // What the person chose counts.
       if record.nameServers.isEmpty { network.resolvConf = files.resolvConf }
     }

@@ -31,7 +31,7 @@ extension Engine {
     passKillSwitch("renaming", 1)
     try? names.release(old, of: identifier)
     if (try? containerState(of: identifier))?.status == .running {
-      let hostname = (try? readText(files.hostname, limit: 4096)) ?? identifier.short
+      let hostname = hostname(of: identifier)
       for network in record.networks where !network.isPending {
         guard let attachment = network.attachment else { continue }
         // Away and back: its old name is nobody's then.

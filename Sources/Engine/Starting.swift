@@ -69,7 +69,8 @@ extension Engine {
     try checkRoot(of: record)
     if !rehearsal { try mark(.starting, rest, identifier) }
     do throws(Failure) {
-      let hostname = (try? readText(files.hostname, limit: 4096)) ?? identifier.short
+      // Not from the file that is the container's /etc/hostname, where it may have written anything.
+      let hostname = spec.hostname ?? (try? readText("/proc/sys/kernel/hostname")) ?? identifier.short
       let network = try network(of: record, identifier, hostname: hostname, rehearsal: rehearsal)
       passKillSwitch("preparing", 0)
       record.networks = network.records
