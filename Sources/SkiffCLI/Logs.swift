@@ -12,13 +12,9 @@ extension LogsCommand {
     let record = try engine.record(of: identifier)
     let log = record.logging
     switch log.driver {
-    case .jsonFile, .local: break
+    case .jsonFile, .local, .journald: break
     case .none:
       throw Failure(.conflict, "container \(record.name) keeps no log", hint: "it was started with --log-driver none")
-    case .journald:
-      throw Failure(
-        .conflict, "the log of \(record.name) is in the system's journal",
-        hint: "journalctl CONTAINER_ID_FULL=\(record.identifier)")
     case .syslog:
       throw Failure(
         .conflict, "the log of \(record.name) is with the syslog daemon",
@@ -28,6 +24,7 @@ extension LogsCommand {
     func time(_ text: String) throws(OptionError) -> Timestamp { try parseTime(text, now: present) }
     let query = LogQuery(
       tail: try tail(arguments), since: try arguments.read("since", time), until: try arguments.read("until", time))
+    if log.driver == .journald { return try showJournal(record, query, engine, arguments) }
     var reader = LogReader(files.log(of: log.driver), format: engine.logFormat(record), query)
     var printer = LogPrinter(showsTimes: arguments.flag("timestamps"), showsDetails: arguments.flag("details"))
     // The supervisor's socket is readable when it has its last word to say, and closed when it is gone.
@@ -42,6 +39,29 @@ extension LogsCommand {
     }
     try printer.flush()
     return 0
+  }
+
+  private static func showJournal(
+    _ record: ContainerRecord, _ query: LogQuery, _ engine: Engine, _ arguments: ParsedArguments
+  ) throws -> Int32 {
+    let showsDetails = arguments.flag("details")
+    guard let log = JournalLog(of: record.identifier, attributes: showsDetails ? record.logging.attributes : [:], query)
+    else {
+      throw Failure(
+        .host, "the log of \(record.name) is in the system's journal, and there is no journalctl here to read that",
+        hint: "ask the host's systemd: journalctl CONTAINER_ID_FULL=\(record.identifier)")
+    }
+    var printer = LogPrinter(showsTimes: arguments.flag("timestamps"), showsDetails: showsDetails)
+    let supervisor: Descriptor? =
+      arguments.flag("follow")
+      ? try? engine.connect(to: try engine.find(record.identifier), named: record.name) : nil
+    let code = try log.read(following: supervisor.view) { () throws(Fault) in
+      try printer.flush()
+    } _: { (line) throws(Fault) in
+      try printer.take(line)
+    }
+    try printer.flush()
+    return code
   }
 
   private static func tail(_ arguments: ParsedArguments) throws -> Int? {
