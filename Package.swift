@@ -142,7 +142,8 @@ let package = Package(
     room("RegistryRequests", "JSON", "Kernel"),
     room("Volumes", "JSON", "Rooted", "Mounts", "Steps", "Kernel"),
     room(
-      "Engine", "Networks", "CNI", "Volumes", "Archives", "Layers", "Blobs", "Journal", "Monitoring", "Resolving",
+      "Engine", "Networks", "CNI", "Volumes", "Archives", "Staging", "Layers", "Blobs", "Journal", "Monitoring",
+      "Resolving",
       "DNS",
       "Containers", "Rootless",
       "Launching", "Inside",

@@ -18,6 +18,8 @@ package struct ExecRequest: Sendable {
   package var hasTerminal = false
   package var isInteractive = false
   package var isPrivileged = false
+  /// Beside the container's root, with the host's tools (`debug`).
+  package var hasToolbox = false
   package init(command: [String]) { self.command = command }
 }
 
@@ -45,6 +47,7 @@ extension Engine {
     process.args = request.command
     process.terminal = request.hasTerminal
     if let directory = request.workingDirectory { process.cwd = directory }
+    if request.hasToolbox { process.cwd = request.workingDirectory ?? ExecPlan.containerPlace.string }
     let pid = running.identity.process
     if let user = request.user {
       let resolved = try self.user(user, root: RootReader(layers: ["/proc/\(pid)/root"]))
@@ -53,6 +56,8 @@ extension Engine {
         uid: resolved.user, gid: resolved.group, umask: process.user.umask, additionalGids: resolved.supplementary)
       set("HOME=\(resolved.home)", in: &process.env)
     }
+    // What the image or the container says, LD_PRELOAD or BASH_ENV, is not for the host's tools.
+    if request.hasToolbox { process.env = Self.toolboxEnvironment(named: record.name) }
     if request.hasTerminal { set("TERM=xterm", in: &process.env) }
     for entry in request.environment { set(entry, in: &process.env) }
     process.capabilities = capabilities(of: process, privileged: request.isPrivileged)
@@ -65,21 +70,21 @@ extension Engine {
     do throws(PlanningError) {
       var plan = try compileExec(exec)
       plan.scope = ownScope(of: identifier)
-      plan.stagingTarget = stagingTarget(of: record)
+      if request.hasToolbox { plan.enterToolbox() } else { plan.stagingTarget = stagingTarget(of: record) }
       return plan
     } catch { throw Failure(.usage, "cannot execute in \(word): \(error)", hint: error.hint) }
   }
 
   /// Performs the plan up to the running program. The calling process runs from a sealed executable.
   package func execute(
-    _ plan: ExecPlan, streams: StandardStreams, in word: String, isTimed: Bool = false
+    _ plan: ExecPlan, streams: StandardStreams, in word: String, isTimed: Bool = false, toolbox: Toolbox? = nil
   ) throws(Failure) -> ExecutedProcess {
     // Looked up once more, and held: a number that came to mean a process of the host since the plan was made would lead
     // the program into the host's namespaces.
     let container = try runningProcess(of: try find(word), named: word)
     let joined: JoinedProcess
     do throws(PlanFailure) {
-      joined = try join(plan, container: container.pidfd.borrowed, streams: streams, isTimed: isTimed)
+      joined = try join(plan, container: container.pidfd.borrowed, streams: streams, isTimed: isTimed, toolbox: toolbox)
     } catch {
       try checkRuns(find(word), named: word)
       throw failure("cannot execute in \(word)", error)

@@ -1,4 +1,4 @@
-internal import Inside
+package import Inside
 package import Kernel
 internal import Monitoring
 package import Planning
@@ -45,9 +45,9 @@ package struct TerminalSession: ~Copyable {
 extension Engine {
   /// Performs a plan with a terminal up to the running program. The calling process runs from a sealed executable.
   package func executeWithTerminal(
-    _ plan: ExecPlan, in word: String, isTimed: Bool = false
+    _ plan: ExecPlan, in word: String, isTimed: Bool = false, toolbox: Toolbox? = nil
   ) throws(Failure) -> TerminalSession {
-    let channel = try startKeeper(plan, word, isTimed: isTimed)
+    let channel = try startKeeper(plan, word, isTimed: isTimed, toolbox)
     var timings: [String] = []
     var answer = try nextAnswer(channel.borrowed, word)
     while case .timing(let line) = answer.frame {
@@ -69,13 +69,15 @@ extension Engine {
     }
   }
 
-  private func startKeeper(_ plan: ExecPlan, _ word: String, isTimed: Bool) throws(Failure) -> Descriptor {
+  private func startKeeper(
+    _ plan: ExecPlan, _ word: String, isTimed: Bool, _ toolbox: Toolbox?
+  ) throws(Failure) -> Descriptor {
     do throws(Fault) {
       let pair = try makeSocketPair(.sequencedPacket)
       let (ours, theirs) = (pair.first.release(), pair.second.release())
       if try fork() == nil {
         _ = Descriptor(owning: ours)
-        var keeper = TerminalKeeper(engine: self, channel: BorrowedDescriptor(rawValue: theirs))
+        var keeper = TerminalKeeper(engine: self, channel: BorrowedDescriptor(rawValue: theirs), toolbox: toolbox)
         keeper.run(plan, in: word, isTimed: isTimed)
       }
       _ = Descriptor(owning: theirs)
@@ -91,6 +93,24 @@ extension Failure.Kind {
     case 127: self = .programNotFound
     default: self = .host
     }
+  }
+}
+
+extension Toolbox {
+  /// The highest of the numbers that the copies of `kept` have.
+  fileprivate static let lastKept: Int32 = 6
+
+  /// Copies at fixed numbers, the first after the channel's.
+  fileprivate func kept() throws(Fault) -> Toolbox {
+    let mount = try mount.duplicate(from: 10)
+    let leash = try leash.duplicate(from: 10)
+    let procfs = try procfs.duplicate(from: 10)
+    try mount.borrowed.duplicate(asInherited: 4)
+    try leash.borrowed.duplicate(asInherited: 5)
+    try procfs.borrowed.duplicate(asInherited: Self.lastKept)
+    return Toolbox(
+      mount: BorrowedDescriptor(rawValue: 4), leash: BorrowedDescriptor(rawValue: 5),
+      procfs: BorrowedDescriptor(rawValue: Self.lastKept))
   }
 }
 
@@ -114,6 +134,7 @@ private struct TerminalKeeper {
   let engine: Engine
   /// Open as long as this process lives.
   private(set) var channel: BorrowedDescriptor
+  private(set) var toolbox: Toolbox?
 
   mutating func run(_ plan: ExecPlan, in word: String, isTimed: Bool) -> Never {
     do {
@@ -124,13 +145,14 @@ private struct TerminalKeeper {
         let null = try open("/dev/null", .readWrite)
         let channel = try self.channel.duplicate(from: 10)
         for number in Int32(0)...2 { try null.borrowed.duplicate(asInherited: number) }
+        toolbox = try toolbox?.kept()
         try channel.borrowed.duplicate(asInherited: 3)
       }
       channel = BorrowedDescriptor(rawValue: 3)
-      try closeDescriptors(from: 4, onExecute: false)
+      try closeDescriptors(from: toolbox == nil ? 4 : Toolbox.lastKept + 1, onExecute: false)
       setProcessName("skiff-exec")
       let streams = StandardStreams(input: .standardInput, output: .standardOutput, errors: .standardError)
-      var process = try engine.execute(plan, streams: streams, in: word, isTimed: isTimed)
+      var process = try engine.execute(plan, streams: streams, in: word, isTimed: isTimed, toolbox: toolbox)
       guard let master = process.terminal.take() else {
         throw Failure(.host, "cannot execute in \(word): the program has no terminal")
       }
@@ -168,6 +190,8 @@ private struct TerminalKeeper {
         isDetached = isDetached || count > 0
         commandIsThere = count > 0
         if !commandIsThere && !isDetached { master = nil }
+        // A session of `debug` ends with its command, whatever its program thinks of a hangup.
+        if !commandIsThere && toolbox != nil { try sendSignal(9, to: process.pidfd.borrowed) }
       }
     }
   }

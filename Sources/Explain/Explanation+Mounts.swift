@@ -84,6 +84,8 @@ extension Explanation {
         sentence: "Let mounts travel between here and the host as asked for: the root becomes \(propagation.name).",
         calls: [Trace.call("mount", "\"\"", "\"/\"", "NULL", propagation.flag, "NULL")],
         shell: ["mount --make-\(propagation.name) /"])
+    case .mountScratch, .enterToolbox, .share:
+      self.init(ofToolboxStep: step)
     }
   }
 

@@ -32,6 +32,7 @@ package struct ContainerProcess: ~Copyable {
   /// Open on the namespaces that the plan joins, in its order.
   private let namespaces: [BorrowedDescriptor]
   private var mounts = MountExecutor()
+  private let toolbox: Toolbox?
   /// The terminal's own end, while `building` has opened it and the program does not have it yet.
   private var terminal: Descriptor?
   private var hasPreparedDescriptors = false
@@ -40,8 +41,10 @@ package struct ContainerProcess: ~Copyable {
 
   package init(
     plan: LaunchPlan, parent: BorrowedDescriptor, streams: StandardStreams, isTimed: Bool,
-    startSocket: BorrowedDescriptor? = nil, namespaces: [BorrowedDescriptor] = []
+    startSocket: BorrowedDescriptor? = nil, namespaces: [BorrowedDescriptor] = [], toolbox: Toolbox? = nil
   ) {
+    self.toolbox = toolbox
+    mounts.toolbox = toolbox?.mount
     self.namespaces = namespaces
     self.plan = plan
     self.parent = parent
@@ -80,7 +83,9 @@ package struct ContainerProcess: ~Copyable {
 
   private mutating func perform(_ step: Step, phase: Phase, index: Int) throws(Fault) {
     switch step {
-    case .mount(let step): try mounts.perform(step, terminal: terminal?.borrowed)
+    case .mount(let step):
+      if case .enterToolbox = step { try toolbox?.reportNamespace() }
+      try mounts.perform(step, terminal: terminal?.borrowed)
     case .cgroup(let step): try Cgroups.perform(step)
     case .network(let step): try Netlink.perform(step, container: nil)
     case .file:

@@ -22,11 +22,12 @@ internal import Systemd
 /// - Parameters:
 ///   - container: a pidfd of the container's first process.
 ///   - executable: what `sealExecutable` left open, closed here.
+///   - toolbox: for a plan that enters one.
 ///
 /// Where the plan has processors for the way in, they stay the caller's too.
 package func join(
   _ plan: ExecPlan, container: BorrowedDescriptor, streams: StandardStreams, isTimed: Bool = false,
-  executable: BorrowedDescriptor? = nil
+  executable: BorrowedDescriptor? = nil, toolbox: Toolbox? = nil
 ) throws(PlanFailure) -> JoinedProcess {
   let pair = try described(plan) { () throws(Fault) in try makeSocketPair(.sequencedPacket) }
   let early = try settle(plan)
@@ -40,7 +41,7 @@ package func join(
     close(executable)
     Joiner(
       plan: plan, container: container, parent: end, streams: streams, isTimed: isTimed,
-      scope: isOutside ? plan.scope : nil
+      scope: isOutside ? plan.scope : nil, toolbox: toolbox
     ).run(from: early)
   case .parent(let process, let pidfd):
     let channel = pair.first
@@ -194,6 +195,7 @@ private struct Joiner {
   let isTimed: Bool
   /// Of which it is to become a part; nil when it was born there.
   let scope: ExecPlan.Scope?
+  let toolbox: Toolbox?
 
   consuming func run(from first: Int) -> Never {
     // Nobody inside may look into this process through ptrace or /proc before it is the program (CVE-2019-5736).
@@ -244,7 +246,7 @@ private struct Joiner {
     var program = LaunchPlan(finishing: plan.finishing, hasTerminal: plan.hasTerminal)
     program.stagingTarget = plan.stagingTarget
     program.preservedDescriptors = plan.preservedDescriptors
-    ContainerProcess(plan: program, parent: parent, streams: streams, isTimed: isTimed).run()
+    ContainerProcess(plan: program, parent: parent, streams: streams, isTimed: isTimed, toolbox: toolbox).run()
   }
 
   private func cloneProgram() throws(Fault) {

@@ -26,6 +26,8 @@ package struct MountExecutor: ~Copyable {
   var sendsToHost = false
   /// The new root lies over `/` already.
   var coversRoot = false
+  /// For `enterToolbox`: a mount that is attached nowhere yet.
+  package var toolbox: BorrowedDescriptor?
 
   package init() {}
 
@@ -63,6 +65,9 @@ package struct MountExecutor: ~Copyable {
     case .moveRoot(let path): try moveRoot(from: path)
     case .setRootPropagation(let propagation):
       try Kernel.mount(source: "", on: "/", flags: MountFlags(propagation))
+    case .mountScratch(let path): try mountScratch(on: path)
+    case .enterToolbox(let container): try enterToolbox(leaving: container)
+    case .share(let path, let isDirectory, let container): try share(path, isDirectory: isDirectory, of: container)
     }
   }
 

@@ -28,6 +28,7 @@ func commandTable() -> [CommandEntry] {
     CreateCommand.entry(CreateCommand.perform),
     StartCommand.entry(StartCommand.perform),
     ExecCommand.entry(ExecCommand.perform),
+    DebugCommand.entry(DebugCommand.perform),
     PsCommand.entry(PsCommand.perform),
     LogsCommand.entry(LogsCommand.perform),
     StopCommand.entry(StopCommand.perform),

@@ -4,6 +4,7 @@ internal import Inside
 internal import Journal
 internal import Kernel
 internal import Monitoring
+internal import Planning
 internal import Terminals
 
 extension ExecCommand {
@@ -25,25 +26,45 @@ extension ExecCommand {
     let glass = try Glass(arguments)
     if glass.isWanted { try glass.show(plan, title: "skiff exec, container \(word)") }
     if glass.isRehearsal { return 0 }
-    let begin = monotonicNanoseconds()
     let command = request.command.joined(separator: " ")
+    return try ProgramRun(engine: engine, word: word, plan: plan, glass: glass, command: command).run(
+      request, keys: try arguments.detachKeys, isDetached: isDetached)
+  }
+}
+
+/// One more program in a container, which `exec` and `debug` start, connected to this command's streams.
+struct ProgramRun {
+  let engine: Engine
+  let word: String
+  let plan: ExecPlan
+  let glass: Glass
+  /// For who reads the events.
+  let command: String
+  var toolbox: Toolbox?
+
+  /// - Parameter keys: that leave the program running; nil where nothing may.
+  /// - Returns: its exit code.
+  func run(_ request: ExecRequest, keys: DetachKeys?, isDetached: Bool = false) throws -> Int32 {
+    let begin = monotonicNanoseconds()
     engine.note(.execCreate, word, detail: command)
     engine.note(.execStart, word, detail: command)
+    let sendsInput = request.isInteractive && !isDetached
     if request.hasTerminal {
-      let session = try engine.executeWithTerminal(plan, in: word, isTimed: glass.isTimed)
+      let session = try engine.executeWithTerminal(plan, in: word, isTimed: glass.isTimed, toolbox: toolbox)
       try glass.showTimings(session.timings, of: plan, total: monotonicNanoseconds() - begin)
-      let code = try use(session, arguments, sendsInput: request.isInteractive && !isDetached, isDetached: isDetached) {
+      let code = try use(session, keys, sendsInput: sendsInput, isDetached: isDetached) {
         engine.note($0, word, $1)
       }
       return code
     }
     let null = try open("/dev/null", .readWrite)
     var streams = try StreamRelay(
-      input: request.isInteractive && !isDetached ? .standardInput : null.borrowed,
+      input: sendsInput ? .standardInput : null.borrowed,
       output: isDetached ? null.borrowed : .standardOutput, errors: isDetached ? null.borrowed : .standardError)
     let process = try streams.withProgramStreams { (input, output, errors) throws(Failure) in
       try engine.execute(
-        plan, streams: StandardStreams(input: input, output: output, errors: errors), in: word, isTimed: glass.isTimed)
+        plan, streams: StandardStreams(input: input, output: output, errors: errors), in: word, isTimed: glass.isTimed,
+        toolbox: toolbox)
     }
     try glass.showTimings(process.timings, of: plan, total: monotonicNanoseconds() - begin)
     if isDetached { return 0 }
@@ -55,11 +76,11 @@ extension ExecCommand {
     return code
   }
 
-  private static func use(
-    _ session: consuming TerminalSession, _ arguments: ParsedArguments, sendsInput: Bool, isDetached: Bool,
+  private func use(
+    _ session: consuming TerminalSession, _ keys: DetachKeys?, sendsInput: Bool, isDetached: Bool,
     note: (JournalEvent.Action, [String: String]) -> Void
   ) throws -> Int32 {
-    let end = isDetached ? .detached : try relay(session.master.borrowed, arguments, sendsInput: sendsInput)
+    let end = isDetached ? .detached : try relay(session.master.borrowed, keys, sendsInput: sendsInput)
     switch end {
     case .closed:
       let code = session.exitCode()
@@ -76,14 +97,13 @@ extension ExecCommand {
     }
   }
 
-  private static func relay(
-    _ master: BorrowedDescriptor, _ arguments: ParsedArguments, sendsInput: Bool
+  private func relay(
+    _ master: BorrowedDescriptor, _ keys: DetachKeys?, sendsInput: Bool
   ) throws -> TerminalRelay.End {
     let none = try open("/dev/null", .readOnly)
     // First what keeps a signal from ending this process, then what must be given back on every way out of this scope.
     var relay = try TerminalRelay(
-      input: sendsInput ? .standardInput : none.borrowed, output: .standardOutput, master: master,
-      keys: try arguments.detachKeys)
+      input: sendsInput ? .standardInput : none.borrowed, output: .standardOutput, master: master, keys: keys)
     let raw = sendsInput ? try RawTerminal(.standardInput) : nil
     let end = try relay.run()
     try raw?.restore()

@@ -31,6 +31,8 @@ struct Glass {
     isTimed = hasTimings && arguments.flag("timings")
   }
 
+  var isScript: Bool { form == .shell }
+
   /// Whether there is something to print before the first step: a rehearsal without a word would be useless.
   var isWanted: Bool { form != nil || isRehearsal }
 
@@ -45,8 +47,9 @@ struct Glass {
         wiring: plan.wiring, joining: plan.joining, building: plan.building, finishing: plan.finishing))
   }
 
-  func show(_ plan: ExecPlan, title: String) throws {
-    try show(ExplainedRun(title: title, cgroup: plan.cgroup, finishing: plan.joining + plan.finishing))
+  /// - Parameter host: what happens there before.
+  func show(_ plan: ExecPlan, title: String, host: [Step] = []) throws {
+    try show(ExplainedRun(title: title, host: host, cgroup: plan.cgroup, finishing: plan.joining + plan.finishing))
   }
 
   /// The lines of a supervisor, `PHASE INDEX NANOSECONDS`, as a table of steps.

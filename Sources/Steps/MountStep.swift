@@ -43,6 +43,13 @@ package enum MountStep: Hashable, Sendable {
   case moveRoot(Path)
   /// Propagation of the new root after the pivot (`rootfsPropagation`); mounts below it have been given their own.
   case setRootPropagation(Propagation)
+  /// `debug`, in a mount namespace of the command's own: an empty tmpfs over this directory of the host, for the toolbox.
+  case mountScratch(Path)
+  /// `debug`: the toolbox that the command staged becomes `/`, read-only. The root until now goes on at the path below it.
+  case enterToolbox(container: Path)
+  /// `debug`: what the container has at the path is seen at the same path of the toolbox. A directory comes with all that is
+  /// mounted there and must be a real one; a file comes read-only. What the container has not, stays the toolbox's own.
+  case share(Path, isDirectory: Bool, of: Path)
 }
 
 /// Who the root of a user namespace is on the host.

@@ -59,6 +59,8 @@ import Testing
     .mount(.mask(hostile)), .mount(.mask(hostile, label: "u:r:t:s0:c1,c2")), .mount(.makeReadOnly(hostile)),
     .mount(.makeRootReadOnly), .mount(.pivotRoot),
     .mount(.setRootPropagation(.private)), .mount(.moveRoot(hostile)), .mount(.openSources([], owner: nil)),
+    .mount(.mountScratch(hostile)), .mount(.enterToolbox(container: hostile)),
+    .mount(.share(hostile, isDirectory: true, of: hostile)), .mount(.share(hostile, isDirectory: false, of: hostile)),
     .mount(
       .remount(
         Remount(

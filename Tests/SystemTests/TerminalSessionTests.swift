@@ -194,6 +194,40 @@ struct TerminalSessionTests {
     #expect(try person.isAsBefore)
   }
 
+  /// Without a word the shell gets a terminal, which no key leaves running.
+  @Test func debugHasATerminalOfItsOwnAndEndsWithItsCommand() throws {
+    let place = try Place()
+    try place.start("still")
+    defer { _ = try? place.skiff("rm", "-f", "still") }
+    let size = WindowSize(rows: 22, columns: 72)
+    let person = try Person(["debug", "still"], state: place.url, size: size)
+    #expect(try person.sees("still (debug):/container> "))
+    try person.type("until [ \"$(stty size)\" = '22 72' ]; do :; done; echo in:$((4+4))\r")
+    #expect(try person.sees("in:8"))
+    try person.type("cd /tmp\r")
+    #expect(try person.sees("still (debug):/tmp> "))
+    try person.type("exit 3\r")
+    #expect(person.exitCode() == 3)
+    #expect(try person.isAsBefore)
+
+    // A hangup is not enough for those who ignore it.
+    let other = try Person(["debug", "still"], state: place.url, size: size)
+    #expect(try other.sees("still (debug):/container> "))
+    try other.type("trap '' HUP; (while :; do sleep 0.1; done) & echo in:$((5+5))\r")
+    #expect(try other.sees("in:10"))
+    let session = try place.skiff("exec", "still", "pidof", "bash")
+    #expect(session.output.split(separator: " ").count == 2, "\(session)")
+    try sendSignal(Signal.kill, toProcess: other.command())
+    #expect(other.exitCode() != 0)
+    var left = ""
+    for _ in 0..<600 {
+      left = try place.skiff("exec", "still", "pidof", "bash").output
+      if left.isEmpty { break }
+      usleep(50_000)
+    }
+    #expect(left == "")
+  }
+
   @Test func detachKeysLeaveAProgramThatExecStarted() throws {
     let place = try Place()
     try place.start("still")
