@@ -3,7 +3,8 @@ import Kernel
 import Testing
 
 /// `debug`: the host's tools beside a container that has one program and nothing else.
-@Suite(.enabled(if: Sandbox.obstacle == nil, Comment(rawValue: Sandbox.obstacle ?? ""))) struct DebugTests {
+@Suite(.serialized, .enabled(if: Sandbox.obstacle == nil, Comment(rawValue: Sandbox.obstacle ?? "")))
+struct DebugTests {
   /// With a root that holds nothing but `/sleep`.
   private func with(_ options: String..., body: (Sandbox, String) throws -> Void) throws {
     try Sandbox.with { sandbox in
