@@ -69,7 +69,8 @@ struct CopyEnd: ~Copyable {
       if kind != nil && isDirectory {
         throw Fault("open", .notDirectory, hint: "a directory cannot be copied onto a file")
       }
-      if kind == nil && assertsDirectory && !isDirectory { throw Fault("open", .noSuchFile) }
+      // `new/` may be made of a directory; `new/.` is in one that is there.
+      if kind == nil && assertsDirectory && (!isDirectory || text.hasSuffix("/.")) { throw Fault("open", .noSuchFile) }
       // What a link names is written, or made; the link stays.
       let parent = try root.openParent(of: try root.target(of: path))
       directory = try parent.directory.borrowed.duplicate()

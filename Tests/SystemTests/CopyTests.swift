@@ -67,6 +67,7 @@ import Testing
       for (source, target, words) in [
         ("\(local)/d/one", "box:/none/", "no such file or directory: box:/none/"),
         ("\(local)/d/one", "box:/none/x", "no such file or directory: box:/none/x"),
+        ("\(local)/d", "box:/none/.", "no such file or directory: box:/none/."),
         ("\(local)/d", "box:/kept", "not a directory: box:/kept"),
         ("\(local)/no", "box:/", "no such file or directory"),
         ("\(local)/d/one/", "box:/", "not a directory"), ("box:/no", local, "no such file or directory: box:/no"),
