@@ -12,9 +12,14 @@ package struct ContainerNames: Sendable {
     (try? readSymbolicLink(path(of: name))).flatMap { ContainerIdentifier($0.string) }
   }
 
+  /// How many there are.
+  package var count: Int { ((try? entries(of: directory)) ?? []).count }
+
+  package typealias Entry = (name: String, identifier: ContainerIdentifier)
+
   /// All names with their containers.
-  package func all() throws(Fault) -> [(name: String, identifier: ContainerIdentifier)] {
-    var found: [(name: String, identifier: ContainerIdentifier)] = []
+  package func all() throws(Fault) -> [Entry] {
+    var found: [Entry] = []
     do throws(Fault) {
       for entry in try entries(of: directory) {
         if let identifier = identifier(of: entry.name.string) { found.append((entry.name.string, identifier)) }

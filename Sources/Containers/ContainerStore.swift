@@ -19,13 +19,19 @@ package struct ContainerStore: Sendable {
   }
 
   /// EBADMSG for a record that a crash or a hand has damaged.
-  package func record(of identifier: ContainerIdentifier) throws(Fault) -> ContainerRecord {
-    try decode(files(of: identifier).record)
+  ///
+  /// - Parameter containers: the directory of all containers, for who reads many; nil looks it up.
+  package func record(
+    of identifier: ContainerIdentifier, in containers: BorrowedDescriptor? = nil
+  ) throws(Fault) -> ContainerRecord {
+    try decode(ContainerFiles.recordName, of: identifier, in: containers)
   }
 
   /// Nil before the container has been started once.
-  package func state(of identifier: ContainerIdentifier) throws(Fault) -> ContainerState? {
-    do throws(Fault) { return try decode(files(of: identifier).state) } catch {
+  package func state(
+    of identifier: ContainerIdentifier, in containers: BorrowedDescriptor? = nil
+  ) throws(Fault) -> ContainerState? {
+    do throws(Fault) { return try decode(ContainerFiles.stateName, of: identifier, in: containers) } catch {
       if error.errno == .noSuchFile { return nil }
       throw error
     }
@@ -40,13 +46,17 @@ package struct ContainerStore: Sendable {
     try replaceFile(files(of: identifier).record, with: record.jsonBytes(.pretty))
   }
 
-  private func decode<Value: JSONReadable>(_ path: Path) throws(Fault) -> Value {
+  private func decode<Value: JSONReadable>(
+    _ name: String, of identifier: ContainerIdentifier, in containers: BorrowedDescriptor?
+  ) throws(Fault) -> Value {
+    let name = Path("\(identifier.description)/\(name)")
     // A hand may have put anything there; a FIFO would stop every command.
-    let bytes = try readRegularFile(path)
+    let bytes = try readRegularFile(
+      containers == nil ? state.containers.appending(name) : name, at: containers ?? .workingDirectory)
     do throws(JSONError) {
       return try Value(parsing: bytes)
     } catch {
-      throw Fault("read", .badMessage, arguments: path.quoted, hint: "\(error)")
+      throw Fault("read", .badMessage, arguments: state.containers.appending(name).quoted, hint: "\(error)")
     }
   }
 }

@@ -44,11 +44,13 @@ package struct ContainerFiles: Hashable, Sendable {
   }
 
   /// What was asked for: name, image, limits, network.
-  package var record: Path { directory.appending("record.json") }
+  package var record: Path { directory.appending(Self.recordName) }
+  static let recordName = "record.json"
   /// The OCI runtime configuration, written once.
   package var configuration: Path { directory.appending("config.json") }
   /// What became of it: running, exited and how.
-  package var state: Path { directory.appending("state.json") }
+  package var state: Path { directory.appending(Self.stateName) }
+  static let stateName = "state.json"
   /// Who makes it end, in one word; written before the signal is sent, removed by the next start.
   package var endCause: Path { directory.appending("end") }
   /// The group that its own is made in, where that is not Skiff's.

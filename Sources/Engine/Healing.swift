@@ -30,16 +30,20 @@ extension Engine {
 
   package func healContainers() {
     guard effectiveUser() == 0, let identifiers = try? store.identifiers() else { return }
-    var traces = names(in: state.locks)
-    traces.formUnion(names(in: state.runningContainers))
+    let locks = LockTraces(in: state)
+    let traces = locks.names.union(names(in: state.runningContainers))
     thawForgotten(traces)
-    var held: Set<String> = []
-    for identifier in identifiers {
-      if isAtRest(identifier, traces) { continue }
-      if heal(identifier) { held.insert(identifier.description) }
+    removeForgottenHints(traces)
+    var held = locks.held
+    var isAnyHealed = false
+    for identifier in identifiers where !held.contains(identifier.description) && !isAtRest(identifier, traces) {
+      if heal(identifier) { held.insert(identifier.description) } else { isAnyHealed = true }
     }
-    removeOrphans(traces, living: Set(identifiers.map(\.description)))
-    healNames()
+    // Every container has one name. Where there are as many as containers nobody was killed between the two; should one
+    // more and one less hide each other, the next command finds the one that is left.
+    let given = isAnyHealed || names.count != identifiers.count ? (try? names.all()) ?? [] : []
+    removeOrphans(traces, given, living: Set(identifiers.map(\.description)))
+    healNames(given)
     tidyNetworks()
     // Addresses that were leased for a container which never came to be.
     _ = try? networks.heal { held.contains($0) || isAlive($0) }
@@ -168,9 +172,9 @@ extension Engine {
   }
 
   /// Leftovers without a container: locks, run directories, names.
-  private func removeOrphans(_ traces: Set<String>, living: Set<String>) {
+  private func removeOrphans(_ traces: Set<String>, _ given: [ContainerNames.Entry], living: Set<String>) {
     var orphans = traces.subtracting(living)
-    for entry in (try? names.all()) ?? [] { orphans.insert(entry.identifier.description) }
+    for entry in given { orphans.insert(entry.identifier.description) }
     for word in orphans.subtracting(living) {
       if let identifier = ContainerIdentifier(word) { removeOrphan(identifier, wasHeld: traces.contains(word)) }
     }

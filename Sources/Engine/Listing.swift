@@ -26,30 +26,42 @@ extension Engine {
   /// All containers, the newest first. What another command is just removing is left out.
   package func summaries(includingEnded: Bool) throws(Failure) -> [ContainerSummary] {
     var found: [ContainerSummary] = []
-    let layout = try? CgroupLayout.detect()
-    for identifier in try containers() {
-      guard let state = readableState(of: identifier), includingEnded || state.status.isLive,
-        let record = readableRecord(of: identifier)
+    let traces = Set(((try? entries(of: state.locks)) ?? []).map(\.name.string))
+    let identifiers = try containers()
+    if identifiers.isEmpty { return [] }
+    // Five hundred containers are looked up from their directory, not from the root of the file system.
+    let all: Descriptor
+    do throws(Fault) { all = try open(state.containers, [.readOnly, .directory]) } catch {
+      throw Failure("cannot list the containers", error)
+    }
+    for identifier in identifiers {
+      guard let state = readableState(of: identifier, in: all.borrowed), includingEnded || state.status.isLive,
+        let record = readableRecord(of: identifier, in: all.borrowed)
       else { continue }
       var summary = ContainerSummary(identifier: identifier, record: record, state: state)
-      summary.isPaused = state.status == .running && isPaused(identifier, on: layout)
+      summary.isPaused = state.status == .running && mayBePaused(identifier, traces) && isPaused(identifier)
       if record.health != nil && state.status == .running { summary.health = health(of: identifier)?.status }
       found.append(summary)
     }
-    return found.sorted { $0.record.created > $1.record.created }
+    // Their places are sorted, and each is moved once: a summary is many fields, all of which a move counts.
+    return found.indices.sorted { found[$0].record.created > found[$1].record.created }.map { found[$0] }
   }
 
   /// One whose state is damaged runs if somebody still watches over it.
-  private func readableState(of identifier: ContainerIdentifier) -> ContainerState? {
-    do throws(Fault) { return try store.state(of: identifier) } catch {
+  private func readableState(
+    of identifier: ContainerIdentifier, in containers: BorrowedDescriptor
+  ) -> ContainerState? {
+    do throws(Fault) { return try store.state(of: identifier, in: containers) } catch {
       let isHeld = (try? ContainerLock.isHeld(store.files(of: identifier))) ?? false
       return ContainerState(status: isHeld ? .running : .exited)
     }
   }
 
   /// A container whose record is damaged is listed all the same, so that somebody sees it and can remove it.
-  private func readableRecord(of identifier: ContainerIdentifier) -> ContainerRecord? {
-    do throws(Fault) { return try store.record(of: identifier) } catch {
+  private func readableRecord(
+    of identifier: ContainerIdentifier, in containers: BorrowedDescriptor
+  ) -> ContainerRecord? {
+    do throws(Fault) { return try store.record(of: identifier, in: containers) } catch {
       guard error.errno != .noSuchFile else { return nil }
       let name = ((try? names.all()) ?? []).first { $0.identifier == identifier }?.name
       var record = ContainerRecord(

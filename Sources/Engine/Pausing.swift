@@ -1,4 +1,4 @@
-package import Cgroups
+internal import Cgroups
 package import Containers
 internal import Journal
 internal import Kernel
@@ -55,7 +55,12 @@ extension Engine {
     if group.isFrozen { throw Failure(.conflict, "container \(word) is paused already") }
     let lock = try lockUpdates(store.files(of: identifier), word)
     defer { try? lock.borrowed.unlock() }
-    do throws(Fault) { try group.freeze() } catch {
+    do throws(Fault) {
+      // Before the freeze: killed between the two, the hint is one too many and not one too few.
+      _ = try open(frozenHint(identifier), [.writeOnly, .create, .noFollow], mode: 0o600)
+      try group.freeze()
+    } catch {
+      try? removeFile(frozenHint(identifier))
       try checkRuns(identifier, named: word)
       throw Failure("cannot pause container \(word)", error)
     }
@@ -68,12 +73,13 @@ extension Engine {
     let lock = try lockUpdates(store.files(of: identifier), word)
     defer { try? lock.borrowed.unlock() }
     do throws(Fault) { try group.thaw() } catch { throw Failure("cannot unpause container \(word)", error) }
+    try? removeFile(frozenHint(identifier))
     if let record = try? record(of: identifier) { note(.unpause, record) }
   }
 
-  /// Whether a running container stands still. The kernel knows; nobody writes it down.
-  package func isPaused(_ identifier: ContainerIdentifier, on layout: CgroupLayout? = nil) -> Bool {
-    guard let layout = layout ?? (try? CgroupLayout.detect()) else { return false }
+  /// Whether a running container stands still, as the kernel knows it.
+  package func isPaused(_ identifier: ContainerIdentifier) -> Bool {
+    guard let layout = try? CgroupLayout.detect() else { return false }
     return group(of: identifier, in: layout)?.isFrozen ?? false
   }
 
@@ -81,6 +87,29 @@ extension Engine {
   func thawPaused(_ identifier: ContainerIdentifier) {
     guard let layout = try? CgroupLayout.detect(), let group = group(of: identifier, in: layout) else { return }
     if group.isFrozen { try? group.thaw() }
+    try? removeFile(frozenHint(identifier))
+  }
+
+  /// `pause` leaves an empty file beside the container's lock, so that a list of five hundred containers asks the kernel
+  /// only of those that may stand still. What the file says is a hint: the kernel has the word.
+  private static let frozenSuffix = ".frozen"
+  private func frozenHint(_ identifier: ContainerIdentifier) -> Path {
+    state.locks.appending(identifier.description + Self.frozenSuffix)
+  }
+
+  /// Of the names in the directory of locks.
+  func mayBePaused(_ identifier: ContainerIdentifier, _ traces: Set<String>) -> Bool {
+    traces.contains(identifier.description + Self.frozenSuffix)
+  }
+
+  /// Hints of containers that have ended while they stood still.
+  func removeForgottenHints(_ traces: Set<String>) {
+    for trace in traces where trace.hasSuffix(Self.frozenSuffix) {
+      let word = String(trace.dropLast(Self.frozenSuffix.utf8.count))
+      if !traces.contains(word), let identifier = ContainerIdentifier(word) {
+        try? removeFile(frozenHint(identifier))
+      }
+    }
   }
 
   private func runningGroup(of word: String) throws(Failure) -> (ContainerIdentifier, Cgroup) {

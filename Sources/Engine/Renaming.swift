@@ -61,9 +61,9 @@ extension Engine {
   }
 
   /// Names that a killed `rename` left: of two links to one container the record knows the right one.
-  func healNames() {
+  func healNames(_ given: [ContainerNames.Entry]) {
     var found: [ContainerIdentifier: [String]] = [:]
-    for entry in (try? names.all()) ?? [] { found[entry.identifier, default: []].append(entry.name) }
+    for entry in given { found[entry.identifier, default: []].append(entry.name) }
     for (identifier, list) in found where list.count > 1 {
       // A rename that is under way holds this lock.
       guard let directory = try? open(store.files(of: identifier).directory, [.readOnly, .directory]),

@@ -5,6 +5,8 @@ package struct DirectoryEntry: Hashable, Sendable {
   package var name: Path
   /// Nil where the file system does not say (DT_UNKNOWN): ask statx.
   package var kind: FileKind?
+  /// Of what lies on the directory's own file system; where something is mounted on the name, of what is below it.
+  package var inode: UInt64
 }
 
 /// All entries of an open directory but `.` and `..` (getdents64(2)), in the file system's order.
@@ -26,7 +28,9 @@ package func entries(of directory: BorrowedDescriptor) throws(Fault) -> [Directo
       guard length > 19, offset + length <= count else { break }
       let name = buffer[(offset + 19)..<(offset + length)].prefix { $0 != 0 }
       if !name.elementsEqual([46]), !name.elementsEqual([46, 46]), let path = Path(bytes: name) {
-        found.append(DirectoryEntry(name: path, kind: FileKind(rawValue: UInt32(buffer[offset + 18]) << 12)))
+        let inode = (0..<8).reduce(0) { $0 | UInt64(buffer[offset + $1]) << (8 * $1) }
+        let kind = FileKind(rawValue: UInt32(buffer[offset + 18]) << 12)
+        found.append(DirectoryEntry(name: path, kind: kind, inode: inode))
       }
       offset += length
     }

@@ -274,9 +274,11 @@ extension NetworkStore {
     }
   }
 
-  func readLeases(_ directory: Path) throws(Fault) -> [Lease] {
+  func readLeases(_ directory: Path) throws(Fault) -> [Lease] { try readLeases(directory, readNames(directory)) }
+
+  func readLeases(_ directory: Path, _ addresses: [IPAddress]) -> [Lease] {
     var found: [Lease] = []
-    for address in try readNames(directory) {
+    for address in addresses {
       // One that vanished meanwhile is no lease.
       guard let target = try? readSymbolicLink(directory.appending(address.description)).string,
         let lease = Lease(address, target)

@@ -119,9 +119,9 @@ extension NetworkStore {
 
   func heal(_ name: String, isAlive: (String) -> Bool) throws(NetworkError) -> [String] {
     try describing("cannot heal network \(name)") { () throws(Fault) in
-      let found = try readLeases(leases(name))
       // What is no lease takes an address all the same, and nobody would ever give it back.
       let taken = try readNames(leases(name))
+      let found = readLeases(leases(name), taken)
       let isClean = found.count == taken.count
       let dead = found.filter { !holds($0, isAlive) }
       let gone = try memberNames(name).filter { !isAlive($0) }

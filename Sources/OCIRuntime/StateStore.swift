@@ -158,21 +158,9 @@ struct ContainerDirectory: ~Copyable {
     return named.inode == own.inode && named.fileSystem == own.fileSystem
   }
 
-  /// Who holds the lock, by /proc/locks: `1: FLOCK  ADVISORY  WRITE 4711 fe:00:393 0 EOF`.
   func lockHolder() -> ProcessIdentifier? {
-    guard let own = try? status(of: descriptor.borrowed), let table = try? readText("/proc/locks", limit: 16 << 20)
-    else { return nil }
-    for line in table.split(separator: "\n") {
-      let fields = line.split(separator: " ")
-      guard fields.count > 5, fields[1] == "FLOCK" else { continue }
-      // An inode's number alone means another file on every other file system, and its lock another process.
-      let file = fields[5].split(separator: ":")
-      guard file.count == 3, UInt32(file[0], radix: 16) == own.fileSystem.major,
-        UInt32(file[1], radix: 16) == own.fileSystem.minor, file[2] == "\(own.inode)"
-      else { continue }
-      return ProcessIdentifier(fields[4])
-    }
-    return nil
+    guard let own = try? status(of: descriptor.borrowed) else { return nil }
+    return FileLocks.read().holder(ofInode: own.inode, on: own.fileSystem)
   }
 
   /// Whether somebody is at it right now.

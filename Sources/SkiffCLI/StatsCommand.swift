@@ -23,7 +23,7 @@ extension StatsCommand {
     }
     try sampler.take()
     // A share of processor time is measured between two looks.
-    _ = try poll([], milliseconds: isLive ? 1000 : 500)
+    _ = try poll([], milliseconds: isLive ? 1000 : 200)
     while true {
       try sampler.take()
       try show(sampler.rows, format, isLive: isLive, truncated: !arguments.flag("no-trunc"))
