@@ -76,20 +76,22 @@ private func sweep(after leash: BorrowedDescriptor) -> Never {
       if message.count == 0 { break }
       namespace = message.descriptors.take()
     }
-    if let namespace { try killAll(in: try status(of: namespace.borrowed)) }
+    if let namespace { try killAll(in: namespace) }
     exitNow(0)
   } catch { exitNow(125) }
 }
 
-/// - Parameter namespace: of a mount namespace that somebody holds.
-private func killAll(in namespace: FileStatus) throws(Fault) {
+/// - Parameter namespace: held until nobody is left. A number that was free again meanwhile could be that of somebody else's,
+///   who would be killed for it.
+private func killAll(in namespace: borrowing Descriptor) throws(Fault) {
+  let own = try status(of: namespace.borrowed)
   // Who is killed may have started another one a moment before. A frozen process dies when it is thawed.
   for _ in 0..<1000 {
     var isAnyoneLeft = false
     for entry in try entries(of: "/proc") {
       guard let process = ProcessIdentifier(entry.name.string), let pidfd = try? openProcess(process),
-        let found = try? status(of: Path("/proc/\(process)/ns/mnt")), found.inode == namespace.inode,
-        found.fileSystem == namespace.fileSystem,
+        let found = try? status(of: Path("/proc/\(process)/ns/mnt")), found.inode == own.inode,
+        found.fileSystem == own.fileSystem,
         // It was that process all the time.
         (try? poll(pidfd.borrowed, .readable, milliseconds: 0).isEmpty) == true
       else { continue }
