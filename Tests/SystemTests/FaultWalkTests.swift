@@ -115,7 +115,7 @@ struct FaultWalkTests {
   func theHealerIsKilledToo(first: String, phase: String) throws {
     let sandbox = try Sandbox()
     defer { sandbox.remove() }
-    let run = ["run", "--rm", "--name", "walk", "-v", "/anonymous", "--rootfs", sandbox.rootfs, "sleep", "0.01"]
+    let run = ["run", "--rm", "--name", "walk", "-v", "/anonymous", "--rootfs", sandbox.rootfs, "sleep", "0.2"]
     var identifiers: Set<String> = []
     try walk(
       sandbox, phase, ["ps", "-aq"],
