@@ -63,6 +63,10 @@ package enum Tar {
   /// Zero bytes that fill the last block of contents of this size.
   package static func padding(after size: Int) -> Int { (blockSize - size % blockSize) % blockSize }
 
+  /// So many bytes may stand behind the end of an archive, where writers fill up their last record. More is no padding: it
+  /// is a stream without an end, like /dev/zero.
+  package static let longestTrailer = 64 << 20
+
   /// Two empty blocks end an archive.
   package static var end: [UInt8] { [UInt8](repeating: 0, count: 2 * blockSize) }
 }

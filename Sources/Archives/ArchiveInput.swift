@@ -76,10 +76,19 @@ struct ArchiveInput: ~Copyable {
     return isAtEnd ? nil : try take(atMost: .max)
   }
 
-  /// Reads what is left, so that who writes into a pipe is not killed by it.
+  /// Reads what is left behind the end, so that who writes into a pipe is not killed by it.
   mutating func drain() throws(StoreError) {
-    while !isAtEnd { try fill() }
+    var passed = 0
+    while !isAtEnd {
+      try fill()
+      passed += end
+      if passed > Tar.longestTrailer { throw Self.refusedTrailer }
+    }
   }
+
+  private static let refusedTrailer = StoreError(
+    .invalid, "the archive is refused: there are more than \(Tar.longestTrailer >> 20) MiB behind its end",
+    hint: "is it a tar archive? What it is read from may have no end")
 
   private mutating func fill() throws(StoreError) {
     if isInflating { return try inflate() }

@@ -67,6 +67,16 @@ internal import Kernel
 
   /// What stands behind the end of an archive has no meaning, but it is part of what the digest is of.
   mutating func drain() throws(StoreError) {
-    while try hasMore() { position = unsafe block?.count ?? 0 }
+    var passed = 0
+    while try hasMore() {
+      let end = unsafe block?.count ?? 0
+      passed += end - position
+      position = end
+      if passed > Tar.longestTrailer {
+        throw StoreError(
+          .invalid, "the layer is refused: there are more than \(Tar.longestTrailer >> 20) MiB behind the archive's end"
+        )
+      }
+    }
   }
 }

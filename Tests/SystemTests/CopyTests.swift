@@ -139,6 +139,13 @@ import Testing
       #expect(try status(of: Path(place.state + "/volumes/again/_data/one")).owner == 1000)
       #expect(try place.skiff(["volume", "export", "none"]).errors.contains("no such volume: none"))
       #expect(try place.skiff(["volume", "import", "again", "\(local)/d/one"]).errors.contains("middle of a file"))
+      // What has no end has one here: two empty blocks, and no more behind them than a writer's last record is long.
+      for endless in ["volume import again /dev/zero", "volume import again - </dev/zero", "import /dev/zero endless"] {
+        let refused = try place.shell("exec timeout 60 \"$0\" \(endless)")
+        #expect(![0, 124, 137].contains(refused.code) && refused.errors.contains("64 MiB behind"), "\(refused)")
+      }
+      let unending = try place.shell("yes | timeout 60 \"$0\" volume import again -")
+      #expect(unending.code != 124 && unending.errors.contains("this is not a tar archive"), "\(unending)")
     }
   }
 }

@@ -48,8 +48,8 @@ package struct TarSource: ~Copyable {
       // What the sink did not want.
       try input.skip(left + Tar.padding(after: entry.storedSize))
     }
-    try input.drain()
     try sink.finish()
+    try input.drain()
   }
 }
 
