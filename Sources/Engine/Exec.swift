@@ -50,7 +50,12 @@ extension Engine {
     if request.hasToolbox { process.cwd = request.workingDirectory ?? ExecPlan.containerPlace.string }
     let pid = running.identity.process
     if let user = request.user {
-      let resolved = try self.user(user, root: RootReader(layers: ["/proc/\(pid)/root"]))
+      let resolved: ResolvedUser
+      do throws(Failure) { resolved = try self.user(user, root: RootReader(layers: ["/proc/\(pid)/root"])) } catch {
+        // A process that is going has no root any more.
+        try checkRuns(running, identifier, named: word)
+        throw error
+      }
       try checkIdentifiers(of: resolved)
       process.user = Spec.User(
         uid: resolved.user, gid: resolved.group, umask: process.user.umask, additionalGids: resolved.supplementary)
@@ -86,11 +91,23 @@ extension Engine {
     do throws(PlanFailure) {
       joined = try join(plan, container: container.pidfd.borrowed, streams: streams, isTimed: isTimed, toolbox: toolbox)
     } catch {
-      try checkRuns(find(word), named: word)
+      if case .process(.execute) = error.step { throw failure("cannot execute in \(word)", error) }
+      try checkRuns(container, try find(word), named: word)
       throw failure("cannot execute in \(word)", error)
     }
     let timings = joined.timings.map { line($0) }
     return ExecutedProcess(pidfd: joined.pidfd, terminal: joined.terminal, timings: timings)
+  }
+
+  /// That it has ended says more than the call on it that failed. The kernel takes a process's root and namespaces away a
+  /// moment before it says that the process has ended, so that moment is waited for.
+  private func checkRuns(
+    _ process: borrowing RunningProcess, _ identifier: ContainerIdentifier, named word: String
+  ) throws(Failure) {
+    if (try? poll(process.pidfd.borrowed, .readable, milliseconds: 200))?.isEmpty == false {
+      throw notRunning(nil, named: word)
+    }
+    try checkRuns(identifier, named: word)
   }
 
   /// Of another user, or with --privileged, the sets differ from those that the container was started with.

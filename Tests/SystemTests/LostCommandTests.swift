@@ -28,4 +28,40 @@ struct LostCommandTests {
       #expect(sandbox.leaks(of: identifiers) == [])
     }
   }
+
+  /// Whatever moment it ends in: it is said that it has, not which call found that out.
+  @Test func anExecThatMeetsTheEndSaysSo() throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    let run = ["run", "--name", "short", "--network", "none", "--rootfs", sandbox.rootfs, "true"]
+    #expect(try sandbox.skiff(run).code == 0)
+    sandbox.settle()
+    let stopped = try sandbox.skiff(["exec", "short", "true"])
+    #expect(stopped.errors.contains("container short is not running"))
+    // Four at once against each end, from before it until after it.
+    let race = """
+      for round in 1 2 3 4 5 6 7 8; do
+        "$0" start short >/dev/null
+        for one in 1 2 3 4; do
+          (code=0; while [ $code = 0 ]; do "$0" exec -u alice short true; code=$?; done; echo $code) &
+        done
+        "$0" kill short >/dev/null
+        wait
+      done
+      """
+    #expect(try sandbox.skiff(["rm", "short"]).code == 0)
+    let long = ["create", "--name", "short", "--network", "none", "--rootfs", sandbox.rootfs, "sleep", "1000"]
+    #expect(try sandbox.skiff(long).code == 0)
+    let seen = try sandbox.shell(race)
+    let codes = Set(seen.output.split(separator: "\n"))
+    // 137: it ran, and was killed with the container.
+    #expect(codes.isSubset(of: ["\(stopped.code)", "137"]), "\(seen)")
+    let others = seen.errors.split(separator: "\n").filter {
+      !$0.contains("container short is not running") && !$0.hasPrefix("hint: skiff ps -a")
+    }
+    #expect(others == [])
+    #expect(try sandbox.skiff(["rm", "-f", "short"]).code == 0)
+    sandbox.settle()
+    #expect(sandbox.leaks(of: sandbox.identifiers()) == [])
+  }
 }
