@@ -13,10 +13,12 @@ package struct LogQuery: Hashable, Sendable {
   }
 }
 
-/// Reads a container's log, oldest line first, while it may be written and rotated. Lines that cannot be read are left out.
+/// Reads a container's log, oldest line first, while it may be written and rotated. Lines that cannot be read are left out;
+/// `whenDamaged` hears of those in compressed files.
 package struct LogReader: ~Copyable {
   package typealias Take = (borrowing LogLine) throws(Fault) -> Void
 
+  package var whenDamaged: (LogDamage) -> Void = { _ in }
   private let path: Path
   private let format: LogFormat
   private let query: LogQuery
@@ -205,7 +207,11 @@ package struct LogReader: ~Copyable {
     let (since, until) = (since, until)
     defer { (self.isDone, skippedLines) = (isDone, skipped) }
     while !isDone {
-      guard let got = try source?.read(into: &buffer), got > 0 else { return }
+      guard let got = try source?.read(into: &buffer), got > 0 else {
+        let name = LogFile.compressedName(LogFile.name(path, rotation: rotation))
+        if let damage = source?.takeDamage(in: name) { whenDamaged(damage) }
+        return
+      }
       let used = try unsafe decoder.decode(buffer.bytes, format) { (line) throws(Fault) in
         if skipped > 0 {
           skipped -= 1

@@ -1,5 +1,16 @@
 internal import Compression
-internal import Kernel
+package import Kernel
+
+/// A compressed file of a log that does not hold all that was written into it.
+package struct LogDamage: Hashable, Sendable {
+  package var file: Path
+  /// What the decompressor says.
+  package var reason: String
+  /// Compressed bytes at the file's end that nothing was made of; 0 where the file ends too early.
+  package var leftOut: Int
+  /// Of the file, in bytes.
+  package var size: Int
+}
 
 /// One file of a log, read from its front; what was compressed when it was full comes out as it was.
 struct LogSource: ~Copyable {
@@ -9,14 +20,19 @@ struct LogSource: ~Copyable {
   private var compressed = ReadingBuffer(capacity: 0)
   /// Of a compressed file, what is to be passed over of what comes out of it.
   private var skipped = 0
+  private let isCompressed: Bool
+  /// Said once its end, or where the damage begins, is reached.
+  private var damage: (reason: String, leftOut: Int, size: Int)?
 
   init(_ file: consuming Descriptor, isCompressed: Bool, from start: Int = 0) throws(Fault) {
     if isCompressed {
       do throws(CompressionError) { decompressor = try Decompressor(.gzip) } catch {
         throw Fault("inflate", .outOfMemory, arguments: error.reason)
       }
-      compressed = ReadingBuffer(capacity: 65_536)
+      // Where a piece is damaged nothing of it comes out, so it is a small one.
+      compressed = ReadingBuffer(capacity: 4096)
     }
+    self.isCompressed = isCompressed
     self.file = file
     position = isCompressed ? 0 : start
     skipped = isCompressed ? start : 0
@@ -24,14 +40,14 @@ struct LogSource: ~Copyable {
 
   /// The file was begun anew, shorter than what was read of it.
   var isCutShort: Bool {
-    decompressor == nil ? ((try? status(of: file.borrowed).size) ?? position) < position : false
+    isCompressed ? false : ((try? status(of: file.borrowed).size) ?? position) < position
   }
 
   mutating func startAgain() { position = 0 }
 
   /// Adds what comes next to `buffer`; 0 when there is nothing more now.
   mutating func read(into buffer: inout ReadingBuffer) throws(Fault) -> Int {
-    if decompressor == nil {
+    if !isCompressed {
       let got = try buffer.fill(from: file.borrowed, at: position)
       position += got
       return got
@@ -50,15 +66,25 @@ struct LogSource: ~Copyable {
           skipped -= count
         }
         if progress.produced > 0 { return progress.produced }
-        if isAtEnd { return 0 }
+        if isAtEnd {
+          if let decoder = decompressor.take() { try decoder.finish() }
+          return 0
+        }
       } catch {
         // A damaged file ends where the damage begins: what is behind it is in the other files.
+        let size = (try? status(of: file.borrowed).size) ?? position
+        damage = (error.reason, max(0, size - (position - compressed.count)), size)
         compressed.clear()
         decompressor = nil
-        position = .max >> 1
         return 0
       }
     }
+  }
+
+  /// What is wrong with the file, the first time it is asked for.
+  mutating func takeDamage(in name: Path) -> LogDamage? {
+    guard let found = damage.take() else { return nil }
+    return LogDamage(file: name, reason: found.reason, leftOut: found.leftOut, size: found.size)
   }
 
   private mutating func inflate(

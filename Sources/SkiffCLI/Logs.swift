@@ -26,6 +26,11 @@ extension LogsCommand {
       tail: try tail(arguments), since: try arguments.read("since", time), until: try arguments.read("until", time))
     if log.driver == .journald { return try showJournal(record, query, engine, arguments) }
     var reader = LogReader(files.log(of: log.driver), format: engine.logFormat(record), query)
+    var isDamaged = false
+    reader.whenDamaged = { damage in
+      isDamaged = true
+      warnOf(damage)
+    }
     var printer = LogPrinter(showsTimes: arguments.flag("timestamps"), showsDetails: arguments.flag("details"))
     // The supervisor's socket is readable when it has its last word to say, and closed when it is gone.
     if arguments.flag("follow"), let supervisor = try? engine.connect(to: identifier, named: record.name) {
@@ -38,7 +43,15 @@ extension LogsCommand {
       try reader.read { (line) throws(Fault) in try printer.take(line) }
     }
     try printer.flush()
-    return 0
+    return isDamaged ? 1 : 0
+  }
+
+  private static func warnOf(_ damage: LogDamage) {
+    let loss =
+      damage.leftOut > 0
+      ? "the lines in the last \(damage.leftOut) of its \(damage.size) bytes are left out"
+      : "what came behind its \(damage.size) bytes is lost"
+    complain("\(damage.file) is damaged: \(damage.reason)", hint: loss)
   }
 
   private static func showJournal(
