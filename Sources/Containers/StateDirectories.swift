@@ -51,6 +51,9 @@ package struct ContainerFiles: Hashable, Sendable {
   /// What became of it: running, exited and how.
   package var state: Path { directory.appending(Self.stateName) }
   static let stateName = "state.json"
+  /// Empty, there from the moment on that the state says it runs until its end: a container that has this and no state has
+  /// lost that, and is not one that is just being started for the first time.
+  package var started: Path { runDirectory.appending("started") }
   /// Who makes it end, in one word; written before the signal is sent, removed by the next start.
   package var endCause: Path { directory.appending("end") }
   /// The group that its own is made in, where that is not Skiff's.

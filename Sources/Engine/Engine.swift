@@ -13,7 +13,10 @@ package struct Engine: Sendable {
   package init(_ state: StateDirectories) { self.state = state }
 
   /// The directories that everything else stands in. Nobody but root looks inside (CVE-2021-41091).
+  ///
+  /// - Throws: also where they belong to somebody else: whoever owns a directory may change what is done by what is in it.
   package func prepareDirectories() throws(Failure) {
+    for directory in [state.root, state.run] { try checkOwner(of: directory) }
     for directory in state.all {
       do throws(Fault) { try makeDirectories(directory, mode: 0o700) } catch {
         var failure = Failure("cannot keep state in \(directory)", error)
@@ -21,6 +24,15 @@ package struct Engine: Sendable {
         throw failure
       }
     }
+  }
+
+  /// Nothing is refused that is not there yet, or cannot be looked at: making it says more.
+  private func checkOwner(of directory: Path) throws(Failure) {
+    guard let owner = try? status(of: directory).owner, owner != 0, owner != effectiveUser() else { return }
+    throw Failure(
+      .host, "\(directory) belongs to user \(owner), who could have anything done by what is in it",
+      hint: "chown \(effectiveUser() == 0 ? "root" : "\(effectiveUser())") \(directory), or keep state elsewhere with "
+        + "--root and --state")
   }
 
   /// A container by its whole identifier, its name, or a prefix of the identifier which no other has: in docker's order, so
@@ -75,6 +87,7 @@ package struct Engine: Sendable {
   ) throws(Failure) -> RunningProcess {
     let state = try containerState(of: identifier)
     guard state.status == .running, let process = state.process, let pidfd = process.open() else {
+      try checkState(store.files(of: identifier), named: word)
       throw notRunning(state, named: word)
     }
     return RunningProcess(identity: process, pidfd: pidfd)

@@ -121,9 +121,9 @@ extension Engine {
   ) throws(Failure) -> ContainerLock? {
     let files = store.files(of: identifier)
     while true {
-      // Nobody could tell one that has lost its state file from one that is just being started: neither is to go on.
+      // One that has lost its state file, or is just being started: neither is to go on.
       if force, isHeld(files), exists(files.record), !exists(files.state) { killAll(of: identifier) }
-      try waitForStart(of: identifier, named: word)
+      try waitForStart(of: identifier, named: word, toleratesLoss: force)
       if force { _ = try endWaiting(identifier, cause: .removal, named: word) }
       if isRunning(identifier) {
         guard force else {

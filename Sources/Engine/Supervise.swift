@@ -165,6 +165,7 @@ extension Engine {
       state.process = try ProcessIdentity(of: launched.process)
       state.started = now()
       try store.write(state, of: files.identifier)
+      _ = try open(files.started, [.writeOnly, .create, .noFollow], mode: 0o600)
       passKillSwitch("starting", 3)
       noteStart(record)
       if let client = client.view {
@@ -184,6 +185,7 @@ extension Engine {
       killAll(of: files.identifier)
       _ = performUndo(undo)
       // A `run` whose command was killed meanwhile leaves nothing, like every other that failed.
+      try? removeFile(files.started)
       if isFirstLife { try? removeFile(files.state) }
       throw Failure("cannot watch over \(record.name)", error)
     }

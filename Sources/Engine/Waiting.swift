@@ -42,16 +42,35 @@ extension Engine {
 
   /// Returns when nobody is just starting the container: it runs, has ended, or its start has failed. Between its record
   /// and its first process there is nobody yet whom a signal could reach.
-  func waitForStart(of identifier: ContainerIdentifier, named word: String) throws(Failure) {
+  ///
+  /// - Parameter toleratesLoss: for one who has ended it, and so waits for its supervisor to write the state anew.
+  func waitForStart(
+    of identifier: ContainerIdentifier, named word: String, toleratesLoss: Bool = false
+  ) throws(Failure) {
     let files = store.files(of: identifier)
     do throws(Fault) {
       try wait(on: files) {
         guard exists(files.directory) else { return false }
         let status = containerStatus(in: files)
         guard status == .starting || status == nil && !exists(files.state) else { return false }
-        return isHeld(files)
+        return isHeld(files) && (toleratesLoss || !hasLostState(files))
       }
     } catch { throw Failure("cannot wait for the start of \(word)", error) }
+    if !toleratesLoss { try checkState(files, named: word) }
+  }
+
+  /// Refuses a container that runs while somebody has taken away what is known of that: nobody could tell its processes.
+  func checkState(_ files: ContainerFiles, named word: String) throws(Failure) {
+    guard isHeld(files), hasLostState(files) else { return }
+    throw Failure(
+      .conflict, "container \(word) runs, and what is known of it is lost: \(files.state) is gone",
+      hint: "skiff rm -f \(word) ends it and takes it away")
+  }
+
+  /// A supervisor writes the state first, and who removes a container takes the mark away first: so a mark on both sides of
+  /// the look at the state says that the state should be there.
+  private func hasLostState(_ files: ContainerFiles) -> Bool {
+    exists(files.started) && !exists(files.state) && exists(files.started)
   }
 
   /// Ends a container that only waits for its next life. False where it does something else by now.
