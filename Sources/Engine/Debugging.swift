@@ -41,10 +41,7 @@ extension Engine {
     // A container that does not run is told first, whatever else is wrong.
     let identifier = try find(word)
     _ = try runningProcess(of: identifier, named: word)
-    if isPaused(identifier) {
-      // Whoever enters its control group is frozen with it.
-      throw Failure(.conflict, "container \(word) is paused", hint: "skiff unpause \(word)")
-    }
+    try checkMoves(identifier, named: word)
     var request = request
     request.process.hasToolbox = true
     if request.process.command.isEmpty {

@@ -82,9 +82,11 @@ extension Engine {
   }
 
   /// The state of the life that begins: what its supervisor counts goes on.
-  func nextLife(of identifier: ContainerIdentifier) throws(Fault) -> ContainerState {
+  ///
+  /// - Parameter before: the state until now; nil for a first life.
+  func nextLife(after before: ContainerState?) -> ContainerState {
     var state = ContainerState(status: .running)
-    if let before = try store.state(of: identifier), before.status == .restarting {
+    if let before, before.status == .restarting {
       state.restartCount = before.restartCount
       state.restartDelay = before.restartDelay
     }

@@ -41,6 +41,7 @@ extension Engine {
   package func execPlan(_ request: ExecRequest, in word: String) throws(Failure) -> ExecPlan {
     let identifier = try find(word)
     let running = try runningProcess(of: identifier, named: word)
+    try checkMoves(identifier, named: word)
     let record = try record(of: identifier)
     let spec = try specification(of: record, store.files(of: identifier))
     var process = spec.process ?? Spec.Process()

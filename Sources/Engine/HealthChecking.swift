@@ -61,7 +61,9 @@ extension Engine {
     setProcessName("skiff-health")
     let files = store.files(of: identifier)
     guard let record = try? store.record(of: identifier), let check = record.health,
-      let life = (try? store.state(of: identifier)) ?? nil, life.status == .running, let started = life.started
+      let life = (try? store.state(of: identifier)) ?? nil, life.status == .running, let started = life.started,
+      // One that is paused is neither well nor ill.
+      !standsStill(identifier)
     else { return 0 }
     let probe = execute(check, in: identifier)
     // It has ended meanwhile, and what it did then says nothing of its health.

@@ -21,9 +21,9 @@ extension Engine {
     return lock
   }
 
-  /// The caller holds the lock that `freeze` gave.
+  /// The caller holds the lock that `freeze` gave. One that a person has paused stays so.
   func thaw(_ identifier: ContainerIdentifier) {
-    if let layout = try? CgroupLayout.detect() {
+    if !exists(frozenHint(identifier)), let layout = try? CgroupLayout.detect() {
       try? group(of: identifier, in: layout)?.thaw()
     }
     try? removeFile(pauseLock(identifier))
@@ -81,6 +81,17 @@ extension Engine {
   package func isPaused(_ identifier: ContainerIdentifier) -> Bool {
     guard let layout = try? CgroupLayout.detect() else { return false }
     return group(of: identifier, in: layout)?.isFrozen ?? false
+  }
+
+  /// The same for who is in a hurry: the kernel is asked only where `pause` left its hint.
+  func standsStill(_ identifier: ContainerIdentifier) -> Bool {
+    exists(frozenHint(identifier)) && isPaused(identifier)
+  }
+
+  /// Before a program is executed in it: whoever enters the control group of one that is paused is frozen with it.
+  func checkMoves(_ identifier: ContainerIdentifier, named word: String) throws(Failure) {
+    guard standsStill(identifier) else { return }
+    throw Failure(.conflict, "container \(word) is paused", hint: "skiff unpause \(word)")
   }
 
   /// After a signal that is to end it: a frozen process takes none.

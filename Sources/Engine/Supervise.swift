@@ -159,9 +159,11 @@ extension Engine {
     let undo = launched.undo
     let nameSockets = launched.takeNameSockets()
     passKillSwitch("starting", 2)
-    let isFirstLife = ((try? store.state(of: files.identifier)) ?? nil) == nil
+    var isFirstLife = false
     do throws(Fault) {
-      var state = try nextLife(of: files.identifier)
+      let before = try store.state(of: files.identifier)
+      isFirstLife = before == nil
+      var state = nextLife(after: before)
       state.process = try ProcessIdentity(of: launched.process)
       state.started = now()
       try store.write(state, of: files.identifier)

@@ -50,34 +50,13 @@ private func join(_ namespace: BorrowedDescriptor) throws(Fault) {
   }
 }
 
-/// A child is born in the new namespace and holds it until its maps are written, which only somebody outside may do.
+/// Its maps only somebody outside of it may write.
 private func makeNamespace(_ choice: IdentifierChoice) throws(Fault) -> Descriptor {
-  let gate = try makePipe()
-  let result: CloneResult
-  do throws(Fault) { result = try clone(namespaces: .user) } catch { throw error.hinted(obstacle(error.errno)) }
-  switch consume result {
-  case .child:
-    // The end of the pipe: the parent has what it wants, or is gone.
-    try? Descriptor(owning: gate.writing.release()).close()
-    var byte: [UInt8] = [0]
-    _ = try? gate.reading.borrowed.read(into: &byte)
-    exitNow(0)
-  case .parent(let process, let pidfd):
-    do throws(Fault) {
-      let namespace = try openNamespace("/proc/\(process)/ns/user")
-      do throws(Fault) {
-        try writeMaps(of: process, users: choice.users, groups: choice.groups, by: choice.writer)
-      } catch { throw error.hinted(error.hint ?? obstacle(error.errno)) }
-      try end(process, pidfd.borrowed)
+  do throws(Fault) {
+    return try withHolder(of: .user) { (holder) throws(Fault) in
+      let namespace = try openNamespace("/proc/\(holder)/ns/user")
+      try writeMaps(of: holder, users: choice.users, groups: choice.groups, by: choice.writer)
       return namespace
-    } catch {
-      try? end(process, pidfd.borrowed)
-      throw error
     }
-  }
-}
-
-private func end(_ process: ProcessIdentifier, _ pidfd: BorrowedDescriptor) throws(Fault) {
-  try sendSignal(Signal.kill, to: pidfd)
-  _ = try wait(for: .process(process))
+  } catch { throw error.hinted(error.hint ?? obstacle(error.errno)) }
 }

@@ -42,7 +42,9 @@ package struct UserNetwork: Sendable {
         try? removeFile(record)
         return try unshare(.network)
       }
-      let namespace = try makeNetworkNamespace()
+      let namespace = try withHolder(of: .network) { (holder) throws(Fault) in
+        try openNamespace("/proc/\(holder)/ns/net")
+      }
       try start(forwarder, for: namespace.borrowed)
       try joinNamespace(namespace.borrowed, .network)
     }
@@ -105,23 +107,4 @@ package struct UserNetwork: Sendable {
 
   /// Named in a `defer`, so that the lock is let go at the end of the scope and not after its last use.
   private func hold(_ lock: borrowing Descriptor) {}
-}
-
-/// A child is born in it and holds it until it is open here: this process stays where pasta has to be started.
-private func makeNetworkNamespace() throws(Fault) -> Descriptor {
-  let gate = try makePipe()
-  switch try clone(namespaces: .network) {
-  case .child:
-    // The end of the pipe: the parent has what it wants, or is gone.
-    try? Descriptor(owning: gate.writing.release()).close()
-    var byte: [UInt8] = [0]
-    _ = try? gate.reading.borrowed.read(into: &byte)
-    exitNow(0)
-  case .parent(let process, let pidfd):
-    defer {
-      try? sendSignal(Signal.kill, to: pidfd.borrowed)
-      _ = try? wait(for: .process(process))
-    }
-    return try openNamespace("/proc/\(process)/ns/net")
-  }
 }

@@ -53,6 +53,20 @@ struct CommitTests {
     }
   }
 
+  @Test func whatIsPausedStaysSo() throws {
+    try withHandMadeImage { (sandbox) throws in
+      let run = ["run", "-d", "--name", "still", "--network", "none", "hand:made", "sleep", "1000"]
+      #expect(try sandbox.skiff(run).code == 0)
+      #expect(try sandbox.skiff(["pause", "still"]).code == 0)
+      #expect(try sandbox.skiff(["commit", "still", "from-paused"]).code == 0)
+      #expect(try sandbox.skiff(["ps", "--format", "{{.State}}"]).output == "paused\n")
+      #expect(try sandbox.skiff(["unpause", "still"]).code == 0)
+      #expect(try sandbox.skiff(["commit", "still", "from-running"]).code == 0)
+      #expect(try sandbox.skiff(["ps", "--format", "{{.State}}"]).output == "running\n")
+      #expect(try sandbox.skiff(["rm", "-f", "still"]).code == 0)
+    }
+  }
+
   @Test func mountPointsOfEveryContainerAreNoChange() throws {
     try withHandMadeImage { sandbox in
       #expect(try sandbox.skiff(["run", "--name", "idle", "--network", "none", "hand:made"]).code == 0)

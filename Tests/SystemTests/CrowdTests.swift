@@ -5,12 +5,13 @@ import Testing
 /// Many at once, on one state: who wins, who loses, and what is left.
 @Suite(.serialized, .enabled(if: getuid() == 0, "containers need root"))
 struct CrowdTests {
-  /// kill -9 by time and not by step: 200 containers, a random process of each killed at a random moment of its start.
+  /// kill -9 by time and not by step: 20 containers a round, a random process of each killed at a random moment of its start.
   @Test func nothingIsLeftAfterKillsAtRandomMoments() throws {
     let sandbox = try Sandbox()
     defer { sandbox.remove() }
     var kills = 0
-    for round in 0..<10 {
+    // Ten rounds; on a slow machine, where many calls are over or not there yet, as many more as it takes.
+    for round in 0..<40 where round < 10 || kills <= 50 {
       let calls = try (0..<20).map { number in
         try sandbox.start([
           "run", number % 2 == 0 ? "-d" : "--rm", "--name", "r\(round)n\(number)", "-v", "/anonymous", "--rootfs",
@@ -30,8 +31,7 @@ struct CrowdTests {
       if !rest.isEmpty { #expect(try sandbox.skiff(["rm", "-v"] + rest).code == 0) }
       #expect(sandbox.leaks(of: identifiers) == [], "round \(round)")
     }
-    // Of 200; on a slow machine many calls are over, or not there yet.
-    #expect(kills > 20, "only \(kills) kills hit anybody")
+    #expect(kills > 50, "only \(kills) kills hit anybody")
     #expect(try sandbox.skiff(["network", "rm", "-f", "bridge"]).code == 0)
   }
 

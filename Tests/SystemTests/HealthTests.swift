@@ -29,6 +29,21 @@ import Testing
     }
   }
 
+  /// A probe would be frozen with it, and be called ill for that.
+  @Test func whatIsPausedIsNotChecked() throws {
+    try Sandbox.with { sandbox in
+      try run(
+        sandbox, ["--health-cmd", "true", "--health-timeout", "200ms", "--health-retries", "1"], "sleep 1000")
+      try sandbox.expect("checked", "{{.State.Health.Status}}", "healthy")
+      #expect(try sandbox.skiff(["pause", "checked"]).code == 0)
+      // As long as several checks would take to fail.
+      usleep(1_500_000)
+      #expect(try sandbox.skiff(["inspect", "-f", "{{.State.Health.Status}}", "checked"]).output == "healthy\n")
+      #expect(try sandbox.skiff(["unpause", "checked"]).code == 0)
+      #expect(try sandbox.skiff(["exec", "checked", "true"]).code == 0)
+    }
+  }
+
   @Test func aCheckThatTakesTooLongHasFailed() throws {
     try Sandbox.with { sandbox in
       let options = ["--health-cmd", "echo here; sleep 1000", "--health-timeout", "200ms", "--health-retries", "1"]

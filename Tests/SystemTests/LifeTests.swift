@@ -215,6 +215,10 @@ import Testing
       #expect(try sandbox.skiff(["pause", "still"]).code == 1)
       let shown = try sandbox.skiff(["ps", "--format", "{{.State}} {{.Status}}"]).output
       #expect(shown.hasPrefix("paused Up ") && shown.hasSuffix(" (Paused)\n"), "\(shown)")
+      // Who entered it would be frozen with it.
+      let refused = try sandbox.skiff(["exec", "still", "true"])
+      #expect(refused.code == 1 && refused.errors.contains("container still is paused"), "\(refused)")
+      #expect(refused.errors.contains("skiff unpause still"))
       #expect(try sandbox.skiff(["unpause", "still"]).code == 0)
       #expect(try sandbox.skiff(["pause", "still"]).code == 0)
       #expect(try sandbox.skiff(["stop", "-t", "60", "still"]).code == 0)
