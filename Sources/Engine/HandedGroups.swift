@@ -15,7 +15,7 @@ internal import Systemd
 
 extension Engine {
   func delegation(_ layout: CgroupLayout, of container: ContainerIdentifier? = nil) -> GroupDelegation {
-    let user = (try? IdentifierSpace())?.userOutside(of: effectiveUser()) ?? effectiveUser()
+    let user = userOfHost()
     return GroupDelegation(layout, of: container, user: user, name: userName(of: user) ?? "\(user)")
   }
 

@@ -54,6 +54,11 @@ package struct IdentifierSpace: Hashable, Sendable {
   private static func count(_ ranges: [Range]) -> UInt64 { ranges.reduce(0) { $0 + UInt64($1.count) } }
 }
 
+/// This process's user as the host has it: in a user namespace everybody's own is root.
+package func userOfHost() -> UInt32 {
+  (try? IdentifierSpace())?.userOutside(of: effectiveUser()) ?? effectiveUser()
+}
+
 /// Whether this process is root, and of the host: root of a user namespace makes no device nodes, writes no `trusted.`
 /// attributes and limits nothing, whatever capabilities it has there.
 package func isRootOfHost() -> Bool {

@@ -68,6 +68,9 @@ package struct JournalLog: Sendable {
     if follows { words.append("--follow") }
     if let since = query.since { words.append("--since=\(Self.words(since))") }
     words.append("CONTAINER_ID_FULL=\(container)")
+    // Anybody may send the journal a line with that; who sent it, journald knows from the kernel. Supervisors have the user of
+    // whoever starts them.
+    words.append("_UID=\(userOfHost())")
     let null = try open("/dev/null", .readOnly)
     let input = try null.borrowed.duplicate(from: 3)
     let output = try output.duplicate(from: 3)
@@ -163,7 +166,7 @@ package struct JournalLog: Sendable {
     var stream: LogStream
     var time: Timestamp
 
-    /// Nil for what is no line of a container. Anybody may write to the journal.
+    /// Nil for what is no line of a container.
     init?(_ line: ArraySlice<UInt8>) {
       guard line.count <= JournalLog.longestLine, let value = try? JSONValue(parsing: Array(line)) else { return nil }
       switch value["MESSAGE"] {

@@ -11,7 +11,7 @@ struct CredentialStore: Sendable {
   init() {
     func value(_ name: String) -> String? { environment(name).flatMap { $0.isEmpty ? nil : $0 } }
     // In an ordinary user's namespace everybody is root, and the files are still the user's.
-    let user = (try? IdentifierSpace())?.userOutside(of: effectiveUser()) ?? effectiveUser()
+    let user = userOfHost()
     let home = value("HOME") ?? homeDirectory(of: user) ?? "/root"
     let directory = value("DOCKER_CONFIG") ?? "\(home)/.docker"
     configuration = Path(directory).appending("config.json")

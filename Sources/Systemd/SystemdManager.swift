@@ -51,9 +51,8 @@ package struct SystemdManager: ~Copyable {
       return Address(path: Path(directory).appending("bus"), isBus: true)
     }
     // Neither is set after su(1), or in a job of cron's.
-    if let user = try? IdentifierSpace().userOutside(of: effectiveUser()), exists(Path("/run/user/\(user)/bus")) {
-      return Address(path: Path("/run/user/\(user)/bus"), isBus: true)
-    }
+    let usual = Path("/run/user/\(userOfHost())/bus")
+    if exists(usual) { return Address(path: usual, isBus: true) }
     throw Fault(
       "connect", .noSuchFile, arguments: "DBUS_SESSION_BUS_ADDRESS and XDG_RUNTIME_DIR are not set", hint: cure)
   }
