@@ -31,3 +31,9 @@ final class Shell {
 
   var succeeds: Bool { waitForExit() == .exited(0) }
 }
+
+/// A copy of busybox, made by another process: what this one has open for writing, a child that is born meanwhile for another
+/// test holds open too, and then nobody can execute it (ETXTBSY, execve(2)).
+func copyBusybox(to target: String) throws {
+  guard try Shell("exec cp /bin/busybox '\(target)'").succeeds else { throw Fault("cp", .noSuchFile) }
+}

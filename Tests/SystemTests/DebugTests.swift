@@ -10,7 +10,7 @@ struct DebugTests {
     try Sandbox.with { sandbox in
       let bare = sandbox.folder.path + "/bare"
       try FileManager.default.createDirectory(atPath: bare, withIntermediateDirectories: true)
-      try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: bare + "/sleep")
+      try copyBusybox(to: bare + "/sleep")
       let started = try sandbox.skiff(
         ["run", "-d", "--name", "bare", "--network", "none"] + options + ["--rootfs", bare, "/sleep", "100000"])
       try #require(started.code == 0, "\(started)")
@@ -43,7 +43,7 @@ struct DebugTests {
     try Sandbox.with { sandbox in
       let bare = sandbox.folder.path + "/bare"
       try FileManager.default.createDirectory(atPath: bare, withIntermediateDirectories: true)
-      try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: bare + "/sleep")
+      try copyBusybox(to: bare + "/sleep")
       let words = ["run", "-d", "--name", "bare", "--hostname", "desert", "--network", "none"] + options
       #expect(try sandbox.skiff(words + ["--rootfs", bare, "/sleep", "100000"]).code == 0)
       let before = try FileManager.default.subpathsOfDirectory(atPath: bare).sorted()

@@ -25,7 +25,7 @@ import Testing
       for name in ["bin", "proc", "sys", "dev", "etc", "tmp"] {
         try FileManager.default.createDirectory(atPath: root + "/" + name, withIntermediateDirectories: true)
       }
-      try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: root + "/bin/busybox")
+      try copyBusybox(to: root + "/bin/busybox")
       for name in ["sh", "cat", "ls", "id", "hostname", "ip", "readlink", "grep", "pwd", "env", "sort", "mount"] {
         try FileManager.default.createSymbolicLink(atPath: root + "/bin/" + name, withDestinationPath: "busybox")
       }

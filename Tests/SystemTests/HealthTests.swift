@@ -104,7 +104,7 @@ import Testing
       let run = ["run", "--rm", "--network", "none", "--rootfs", sandbox.rootfs]
       #expect(try sandbox.skiff(run + ["sh", "-c", "echo $$"]).output == "2\n")
       let own = sandbox.rootfs + "/bin/tini"
-      try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: own)
+      try copyBusybox(to: own)
       let off = ["run", "--rm", "--init=false"] + run.dropFirst(2)
       #expect(try sandbox.skiff(off + ["sh", "-c", "echo $$"]).output == "1\n")
       try FileManager.default.removeItem(atPath: own)

@@ -41,7 +41,7 @@ final class Sandbox {
     folder = FileManager.default.temporaryDirectory.appending(path: "skiff-sandbox-\(UUID().uuidString.prefix(8))")
     let bin = folder.appending(path: "rootfs/bin")
     try FileManager.default.createDirectory(at: bin, withIntermediateDirectories: true)
-    try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: bin.path + "/busybox")
+    try copyBusybox(to: bin.path + "/busybox")
     for name in [
       "sh", "true", "false", "echo", "sleep", "cat", "ls", "id", "ps", "nc", "ip", "kill", "mkdir", "touch", "tail",
       "head", "grep", "mount", "pwd", "env", "df", "stat",

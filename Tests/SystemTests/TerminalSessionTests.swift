@@ -75,7 +75,7 @@ private final class Place {
 
   init() throws {
     try FileManager.default.createDirectory(atPath: root + "/bin", withIntermediateDirectories: true)
-    try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: root + "/bin/busybox")
+    try copyBusybox(to: root + "/bin/busybox")
     for name in ["sh", "stty", "echo", "tty", "seq", "touch", "pidof", "sleep", "cat"] {
       try FileManager.default.createSymbolicLink(atPath: root + "/bin/" + name, withDestinationPath: "busybox")
     }
