@@ -179,13 +179,16 @@ extension Explanation {
       calls: [
         Self.netlink(
           "RTM_NEWLINK",
-          "IFLA_IFNAME=\(Trace.string(pair.host)), IFLA_MASTER=<\(Trace.clean(pair.bridge))>, ifi_flags=IFF_UP, "
+          "IFLA_IFNAME=\(Trace.string(pair.host)), "
+            + (pair.hostMac.map { "IFLA_ADDRESS=\($0), " } ?? "")
+            + "IFLA_MASTER=<\(Trace.clean(pair.bridge))>, ifi_flags=IFF_UP, "
             + "IFLA_INFO_KIND=\"veth\", VETH_INFO_PEER={IFLA_IFNAME=\(Trace.string(pair.peer)), "
             + "IFLA_ADDRESS=\(pair.peerMac), IFLA_NET_NS_FD=</proc/PID/ns/net>}")
       ],
       shell: [
         command(
-          "ip link add name", ShellWord(pair.host).description, "type veth peer name",
+          "ip link add name", ShellWord(pair.host).description + (pair.hostMac.map { " address \($0)" } ?? ""),
+          "type veth peer name",
           ShellWord(pair.peer).description, "address \(pair.peerMac)\(pair.mtu.map { " mtu \($0)" } ?? "")",
           "netns \"$pid\""),
         "ip link set dev \(ShellWord(pair.host)) master \(ShellWord(pair.bridge))"

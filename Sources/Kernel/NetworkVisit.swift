@@ -5,8 +5,8 @@
 package func insideNetwork<Value: ~Copyable>(
   of place: BorrowedDescriptor, _ body: () throws(Fault) -> Value
 ) throws(Fault) -> Value {
-  // Opened before it is left: there is no other way back.
-  let own = try openNamespace("/proc/self/ns/net")
+  // Opened before it is left: there is no other way back. A namespace is a thread's, not a process's.
+  let own = try openNamespace("/proc/thread-self/ns/net")
   try joinNamespace(place, .network)
   let result: Value
   do throws(Fault) { result = try body() } catch {

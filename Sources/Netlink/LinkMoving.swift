@@ -91,6 +91,33 @@ extension RouteSocket {
     }
   }
 
+  mutating func rename(_ link: LinkName, to name: String) throws(Fault) {
+    let index = try index(of: link)
+    defer { lastLink = nil }
+    do throws(Fault) { try setName(link, index, name) } catch {
+      guard error.errno == .busy else { throw error }
+      try renameWhileDown(link, index, to: name)
+    }
+  }
+
+  /// Before Linux 6.2 a link that is up keeps its name (dev_change_name). IPv6 addresses do not outlast that it is down.
+  mutating func renameWhileDown(_ link: LinkName, _ index: Int32, to name: String) throws(Fault) {
+    let addresses = try permanentAddresses(of: index).filter { $0.family == ipv6Family }
+    try change(LinkName(link.name, index: index), about: "down") { $0.linkHeader(index: $1, changing: upFlag) }
+    do throws(Fault) { try setName(link, index, name) } catch {
+      try? settle(index, link.name, addresses, isUp: true)
+      throw error
+    }
+    try settle(index, name, addresses, isUp: true)
+  }
+
+  private mutating func setName(_ link: LinkName, _ index: Int32, _ name: String) throws(Fault) {
+    try change(LinkName(link.name, index: index), about: "name \"\(name)\"") {
+      $0.linkHeader(index: $1)
+      $0.attribute(LinkAttribute.name, text: name)
+    }
+  }
+
   /// In the order in which the kernel told them: the first of a network is the one that packets leave with.
   private mutating func settle(
     _ index: Int32, _ name: String, _ addresses: [KeptAddress], isUp: Bool
@@ -111,7 +138,7 @@ extension RouteSocket {
     if isUp { try change(LinkName(name, index: index), about: "up") { $0.linkHeader(index: $1, isUp: true) } }
   }
 
-  private mutating func permanentAddresses(of index: Int32) throws(Fault) -> [KeptAddress] {
+  mutating func permanentAddresses(of index: Int32) throws(Fault) -> [KeptAddress] {
     var addresses: [KeptAddress] = []
     for message in try socket.dump(
       "RTM_GETADDR", RouteType.getAddress, about: "link \(index)", { $0.addressFilter(index: index) })

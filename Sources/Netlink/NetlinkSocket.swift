@@ -86,20 +86,42 @@ package struct NetlinkSocket: ~Copyable {
   ) throws(Fault) -> [Message] {
     if buffer.count < 32_768 { buffer = [UInt8](repeating: 0, count: 32_768) }
     do throws(Fault) {
-      return try readAgain(NetlinkSocket.dumpAttempts) { () throws(Fault) in try dumpOnce(type, body) }
+      return try readAgain(NetlinkSocket.dumpAttempts) { () throws(Fault) in try dumpOnce(type, body) { _ in } }
+    } catch { throw Fault(operation: name.description, error.errno, arguments: arguments(), hint: error.hint) }
+  }
+
+  /// The same for a long list of which little is kept: a datagram's objects are shown, and forgotten with the next one's. Where
+  /// the list changed meanwhile all are shown again.
+  package mutating func scan(
+    _ name: StaticString, _ type: UInt16, about arguments: @autoclosure () -> String = "",
+    _ body: (inout MessageWriter) -> Void, visit: (Message) throws(Fault) -> Void
+  ) throws(Fault) {
+    if buffer.count < 32_768 { buffer = [UInt8](repeating: 0, count: 32_768) }
+    do throws(Fault) {
+      _ = try readAgain(NetlinkSocket.dumpAttempts) { () throws(Fault) in
+        try dumpOnce(type, body) { (reader) throws(Fault) in
+          for message in reader.removeObjects() { try visit(message) }
+        }
+      }
     } catch { throw Fault(operation: name.description, error.errno, arguments: arguments(), hint: error.hint) }
   }
 
   /// Nil when the list changed meanwhile.
+  ///
+  /// - Parameter after: called after each datagram.
   private mutating func dumpOnce(
-    _ type: UInt16, _ body: (inout MessageWriter) -> Void
+    _ type: UInt16, _ body: (inout MessageWriter) -> Void, after: (inout ReplyReader) throws(Fault) -> Void
   ) throws(Fault) -> [Message]? {
     sequence &+= 1
     var writer = MessageWriter()
     writer.message(type, [.request, .dump], sequence: sequence, body)
     try send(writer.bytes)
     var reader = ReplyReader(.dump, sequence)
-    while try !reader.take(receive()) {}
+    var isOver = false
+    while !isOver {
+      isOver = try reader.take(receive())
+      try after(&reader)
+    }
     return reader.isInterrupted ? nil : reader.objects
   }
 

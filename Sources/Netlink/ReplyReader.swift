@@ -23,6 +23,12 @@ struct ReplyReader {
     self.sequence = sequence
   }
 
+  /// Those that have come since it was last asked.
+  mutating func removeObjects() -> [Message] {
+    defer { objects.removeAll() }
+    return objects
+  }
+
   /// - Returns: whether that was the end of the answer. What follows it is not looked at.
   mutating func take(_ messages: [Message]) throws(Fault) -> Bool {
     for message in messages { if try take(message) { return true } }

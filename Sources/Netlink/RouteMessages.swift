@@ -57,11 +57,11 @@ let upFlag: UInt32 = 1
 
 extension MessageWriter {
   /// struct ifinfomsg: u8 family, u8 padding, u16 hardware type, i32 index, u32 flags, u32 which flags change.
-  mutating func linkHeader(index: Int32 = 0, isUp: Bool = false) {
+  mutating func linkHeader(index: Int32 = 0, isUp: Bool = false, changing: UInt32 = 0) {
     word(0)
     word(UInt32(bitPattern: index))
     word(isUp ? upFlag : 0)
-    word(isUp ? upFlag : 0)
+    word(isUp ? upFlag : changing)
   }
 
   mutating func bridge(name: String, mac: MacAddress) {
@@ -77,6 +77,7 @@ extension MessageWriter {
   mutating func veth(_ pair: VethPair, bridgeIndex: Int32, namespace: BorrowedDescriptor) {
     linkHeader(isUp: true)
     attribute(LinkAttribute.name, text: pair.host)
+    if let mac = pair.hostMac { attribute(LinkAttribute.address, mac.bytes) }
     attribute(LinkAttribute.master, word: UInt32(bitPattern: bridgeIndex))
     if let mtu = pair.mtu { attribute(LinkAttribute.mtu, word: mtu) }
     oneQueue()

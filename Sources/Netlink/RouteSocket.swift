@@ -99,6 +99,16 @@ package struct RouteSocket: ~Copyable {
     return routes
   }
 
+  /// The same without keeping them: each is shown as it comes, and again where the list changed meanwhile.
+  package mutating func eachLink(_ visit: (Link) -> Void) throws(Fault) {
+    try socket.scan("RTM_GETLINK", RouteType.getLink) {
+      $0.linkHeader()
+      $0.attribute(LinkAttribute.extensionMask, word: 8)
+    } visit: { (message) throws(Fault) in
+      visit(try Link(message))
+    }
+  }
+
   // MARK: - Changing
 
   /// Performs a step in the namespace of the socket. `container` is the namespace that the far end of a cable goes to.
@@ -161,11 +171,7 @@ package struct RouteSocket: ~Copyable {
       try change(link, about: "up") { $0.linkHeader(index: $1, isUp: true) }
     case .rename(let link, let name):
       try check(name)
-      defer { lastLink = nil }
-      try change(link, about: "name \"\(name)\"") {
-        $0.linkHeader(index: $1)
-        $0.attribute(LinkAttribute.name, text: name)
-      }
+      try rename(link, to: name)
     case .setMacAddress(let link, let mac):
       try change(link, about: "address \(mac)") {
         $0.linkHeader(index: $1)

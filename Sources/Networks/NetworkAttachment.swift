@@ -56,7 +56,11 @@ package struct NetworkAttachment: Hashable, Sendable {
         .makeMacvlan(MacvlanLink(parent: macvlan.parent, mode: macvlan.mode, name: name, mac: mac, mtu: mtu))
       ]
     }
-    var steps = [NetworkStep.makeVeth(VethPair(host: hostLink, bridge: bridge, peer: name, peerMac: mac, mtu: mtu))]
+    var steps = [
+      NetworkStep.makeVeth(
+        VethPair(
+          host: hostLink, hostMac: MacAddress(ofCable: hostLink), bridge: bridge, peer: name, peerMac: mac, mtu: mtu))
+    ]
     if publishes { steps.append(.reflect(LinkName(hostLink))) }
     if isIsolated { steps.append(.isolate(LinkName(hostLink))) }
     return steps

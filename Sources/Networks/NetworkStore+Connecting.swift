@@ -39,11 +39,24 @@ extension NetworkStore {
   ) throws(NetworkError) {
     do throws(Fault) {
       if attachment.macvlan != nil {
-        try insideNetwork(of: namespace) { () throws(Fault) in try Netlink.perform(.deleteLink(attachment.name)) }
-        observe(.network(.deleteLink(attachment.name)))
+        var name = attachment.name
+        try insideNetwork(of: namespace) { () throws(Fault) in
+          do throws(Fault) { try Netlink.perform(.deleteLink(name)) } catch {
+            guard error.errno == .noSuchDevice, let found = try renamedMacvlan(attachment) else { throw error }
+            name = found
+            try Netlink.perform(.deleteLink(name))
+          }
+        }
+        observe(.network(.deleteLink(name)))
       } else {
-        try Netlink.perform(.deleteLink(attachment.hostLink))
-        observe(.network(.deleteLink(attachment.hostLink)))
+        var name = attachment.hostLink
+        do throws(Fault) { try Netlink.perform(.deleteLink(name)) } catch {
+          // Gone, or under another name.
+          guard error.errno == .noSuchDevice, let found = try renamedCables([name]).first else { throw error }
+          name = found.link.name
+          try Netlink.perform(.deleteLink(name))
+        }
+        observe(.network(.deleteLink(name)))
       }
     } catch {
       if error.errno != .noSuchDevice {

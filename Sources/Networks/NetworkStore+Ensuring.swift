@@ -69,7 +69,9 @@ extension NetworkStore {
 
   /// After a boot the host may have other routes than when the subnets were chosen.
   private func refuseCollision(_ network: inout Network, _ steps: inout [Step]) throws(NetworkError) {
-    guard network.driver == .bridge, steps.isEmpty, try bridge(of: network) == nil else { return }
+    guard network.driver == .bridge, steps.isEmpty, try bridge(of: network) == nil,
+      try renamedBridge(of: network) == nil
+    else { return }
     let obstacle = try collisions(for: network.subnet, except: network.name).first
     let obstacle6 = try network.subnet6.flatMap { subnet throws(NetworkError) in
       try taken6(except: network.name).first { $0.prefix.overlaps(subnet) }
@@ -136,7 +138,12 @@ extension NetworkStore {
   private func bridgeSteps(_ network: Network) throws(NetworkError) -> [Step] {
     let name = LinkName(network.bridge)
     var steps: [NetworkStep] = []
-    if let link = try bridge(of: network) {
+    var there = try bridge(of: network)
+    if there == nil, let renamed = try renamedBridge(of: network) {
+      steps.append(.rename(LinkName(renamed.name, index: renamed.index), to: network.bridge))
+      there = renamed
+    }
+    if let link = there {
       guard link.kind == "bridge" else {
         throw NetworkError(
           .conflict, "a link named \(network.bridge) is there and is no bridge",

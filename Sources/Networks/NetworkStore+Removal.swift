@@ -43,7 +43,11 @@ extension NetworkStore {
       case .bridge: network.bridge
       case .macvlan: network.isParentMade ? network.parent : nil
       }
-    if let name = link, try self.link(name) != nil { steps.append(.network(.deleteLink(name))) }
+    if let name = link, try self.link(name) != nil {
+      steps.append(.network(.deleteLink(name)))
+    } else if let renamed = try renamedBridge(of: network) {
+      steps.append(.network(.deleteLink(renamed.name)))
+    }
     if let update { steps += update.steps.map(Step.network) }
     steps.append(.file(.removeFile(record(network.name))))
     steps.append(.file(.removeTree(runDirectory(network.name))))
@@ -130,9 +134,11 @@ extension NetworkStore {
       let lock = try locked(leaseLock(name), .exclusive)
       defer { hold(lock) }
       // Read again: what was dead without the lock may have been given back and leased anew.
-      for lease in try readLeases(leases(name)) where !holds(lease, isAlive) {
-        // A lease is taken before its cable is laid and given back after it is gone, so no cable outlives its lease.
-        removeLink(hostLink(container: lease.container, interface: lease.interface))
+      let ended = try readLeases(leases(name)).filter { !holds($0, isAlive) }
+      let cables = ended.map { hostLink(container: $0.container, interface: $0.interface) }
+      // A lease is taken before its cable is laid and given back after it is gone, so no cable outlives its lease.
+      for name in cables + ((try? renamedCables(cables)) ?? []).map(\.link.name) { removeLink(name) }
+      for lease in ended {
         try? removeFile(leases(name).appending(lease.address.description))
         healed.append("the address \(lease.address) of \(lease.container.prefix(12))")
       }

@@ -22,7 +22,8 @@ extension NetworkStore {
         guard let network = try? read(name), network.driver == .bridge else { continue }
         guard try links.link(network.bridge)?.isUp == true else { return false }
       }
-      return true
+      guard try mayHaveRenamedCables(&links) else { return true }
+      return try renamedCables(cables(on: used)).isEmpty
     } catch { return false }
   }
 
@@ -32,7 +33,10 @@ extension NetworkStore {
   /// - Returns: whether anything had to be made.
   package func repair() throws(NetworkError) -> Bool {
     let used = try describing("cannot list the networks") { () throws(Fault) in try usedNetworks() }
-    var hasRepaired = false
+    // First: a bridge that is made anew takes up its cables by their names.
+    var hasRepaired = try describing("cannot give cables their names") { () throws(Fault) in
+      try restoreNames(of: cables(on: used))
+    }
     for name in used {
       guard let network = try read(name), try !isReady(network) else { continue }
       _ = try perform(prepare(name))

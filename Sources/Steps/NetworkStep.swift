@@ -100,14 +100,19 @@ package struct VethPair: Hashable, Sendable {
   package var host: String
   /// The bridge that the host's end is put into.
   package var bridge: String
+  /// Of the host's end; nil for one by chance.
+  package var hostMac: MacAddress?
   /// The end in the container's namespace: `eth0`.
   package var peer: String
   package var peerMac: MacAddress
   /// Of both ends; nil for the kernel's 1500.
   package var mtu: UInt32?
 
-  package init(host: String, bridge: String, peer: String, peerMac: MacAddress, mtu: UInt32? = nil) {
+  package init(
+    host: String, hostMac: MacAddress? = nil, bridge: String, peer: String, peerMac: MacAddress, mtu: UInt32? = nil
+  ) {
     self.host = host
+    self.hostMac = hostMac
     self.bridge = bridge
     self.peer = peer
     self.peerMac = peerMac

@@ -1,8 +1,9 @@
 import Kernel
-import Netlink
 import Steps
 import Synchronization
 import Testing
+
+@testable import Netlink
 
 @Suite(.enabled(if: namespacesAreMissing == nil, "needs root: \(namespacesAreMissing ?? "")"))
 struct RouteSocketTests {
@@ -179,5 +180,28 @@ struct RouteSocketTests {
       #expect(try readText("/proc/sys/net/ipv4/ip_forward") == "0")
     }
     #expect(try readText("/proc/sys/net/ipv4/ip_forward") == before)
+  }
+
+  /// As kernels before 6.2 want it: IPv6 addresses are there again afterwards, IPv4 ones never went.
+  @Test func whatIsRenamedWhileDownIsAsItWas() throws {
+    try inNewNamespace {
+      try perform(.makeBridge(name: "one", mac: MacAddress(value: 0x0200_0000_0001)))
+      try perform(.setUp("one"))
+      try perform(.addAddress("one", IPv4Prefix(IPv4Address(10, 1, 0, 1), length: 24)))
+      try perform(.addAddress6("one", try #require(IPv6Prefix("fd00::1/64"))))
+      var socket = try RouteSocket()
+      let before = try #require(try socket.link("one"))
+      try socket.renameWhileDown("one", before.index, to: "two")
+      let after = try #require(try socket.link("two"))
+      #expect(after.isUp && after.index == before.index)
+      #expect(try socket.link("one") == nil)
+      #expect(try socket.addresses(of: after.index).map(\.prefix.description) == ["10.1.0.1/24"])
+      #expect(try socket.addresses6(of: after.index).contains { $0.prefix.description == "fd00::1/64" })
+      // Where the name is somebody else's all is as it was.
+      try perform(.makeBridge(name: "three", mac: MacAddress(value: 0x0200_0000_0003)))
+      #expect(throws: Fault.self) { try socket.renameWhileDown("two", after.index, to: "three") }
+      #expect(try socket.link("two")?.isUp == true)
+      #expect(try socket.addresses6(of: after.index).contains { $0.prefix.description == "fd00::1/64" })
+    }
   }
 }
