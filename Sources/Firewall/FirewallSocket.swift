@@ -12,6 +12,9 @@ package struct FirewallSocket: ~Copyable {
     if Self.lingering.update({ $0 > 0 }) { linger() }
   }
 
+  /// Somebody plays the kernel at the other end.
+  init(answeredOver descriptor: consuming Descriptor) { socket = NetlinkSocket(answeredOver: descriptor) }
+
   /// Sockets of this process that stay open until its end.
   private static let lingering = Monitor(0)
 

@@ -10,6 +10,8 @@ package struct Message: Sendable {
   static let noOperation: UInt16 = 1
   static let error: UInt16 = 2
   static let done: UInt16 = 3
+  /// "Data lost" (<linux/netlink.h>).
+  static let overrun: UInt16 = 4
   /// The first type that belongs to the family.
   static let firstOfFamily: UInt16 = 16
 

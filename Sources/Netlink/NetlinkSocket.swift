@@ -8,13 +8,18 @@ package struct NetlinkSocket: ~Copyable {
   }
 
   private let descriptor: Descriptor
-  private let family: Family
+  /// Only the kernel is number 0; who is at the other end of a socketpair has none.
+  private let answererHasNumber: Bool
   private var sequence: UInt32 = 0
+  /// Since the last request something found no room in the queue.
+  private var hasLost = false
   /// The kernel's dumps come in datagrams of up to 32 KiB; an acknowledgement takes less than 200 bytes.
   private var buffer = [UInt8](repeating: 0, count: 8192)
 
   /// How often a dump that a change interrupted is begun anew.
   private static let dumpAttempts = 32
+  /// How many datagrams of others in a row are passed over.
+  private static let mostStrangers = 4096
 
   package init(_ family: Family) throws(Fault) {
     do throws(Fault) {
@@ -26,7 +31,7 @@ package struct NetlinkSocket: ~Copyable {
           ? "the kernel has no nfnetlink (CONFIG_NETFILTER_NETLINK): load it with "
             + "`modprobe nf_tables`" : nil)
     }
-    self.family = family
+    answererHasNumber = true
     let netlinkLevel: Int32 = 270
     // Extended acknowledgements carry the kernel's reason in words, and do not repeat the request.
     try? descriptor.borrowed.setSocketOption(level: netlinkLevel, 11, to: 1)  // NETLINK_EXT_ACK
@@ -35,6 +40,12 @@ package struct NetlinkSocket: ~Copyable {
     try? descriptor.borrowed.setSocketOption(level: netlinkLevel, 12, to: 1)  // NETLINK_GET_STRICT_CHK
     // Where an answer was lost the wait ends, rather than the command hanging.
     try? descriptor.borrowed.setReceiveTimeout(seconds: 10)
+  }
+
+  /// Somebody plays the kernel at the other end.
+  package init(answeredOver descriptor: consuming Descriptor) {
+    self.descriptor = descriptor
+    answererHasNumber = false
   }
 
   /// A second descriptor of it stays open until this process ends.
@@ -127,7 +138,8 @@ package struct NetlinkSocket: ~Copyable {
 
   // MARK: - Datagrams
 
-  private func send(_ bytes: [UInt8]) throws(Fault) {
+  private mutating func send(_ bytes: [UInt8]) throws(Fault) {
+    hasLost = false
     var attempts = 0
     while true {
       do throws(Fault) {
@@ -149,20 +161,34 @@ package struct NetlinkSocket: ~Copyable {
   }
 
   private mutating func receive() throws(Fault) -> [Message] {
-    while true {
+    for _ in 0..<NetlinkSocket.mostStrangers {
       let (count, sender): (Int, SocketAddress)
       do throws(Fault) {
-        (count, sender) = try descriptor.borrowed.receiveWithSender(into: &buffer, .truncate)
+        (count, sender) = try descriptor.borrowed.receiveWithSender(
+          into: &buffer, hasLost ? [.truncate, .doNotWait] : .truncate)
       } catch {
-        throw error.errno == .again ? Fault("netlink", .timedOut, hint: "the kernel did not answer") : error
+        switch error.errno {
+        // Something found no room in the queue, which is told once. The kernel has answered by the time that it has taken a
+        // request (netlink_rcv_skb): the answer is behind what did fit, or it is what was lost.
+        case .noBufferSpace where !hasLost:
+          hasLost = true
+          continue
+        case .again where hasLost:
+          throw Fault(
+            "netlink", .noBufferSpace, hint: "the kernel's answer was lost: what was asked may be done, or not")
+        case .again: throw Fault("netlink", .timedOut, hint: "the kernel did not answer")
+        default: throw error
+        }
       }
-      // Any process may send to our port; only the kernel is number 0.
-      guard sender.netlinkPort == 0 else { continue }
+      // Any process may send to our port.
+      guard !answererHasNumber || sender.netlinkPort == 0 else { continue }
+      guard count > 0 else { throw Fault("netlink", .badMessage, arguments: "an empty datagram") }
       guard count <= buffer.count else {
         throw Fault("netlink", .badMessage, arguments: "a datagram of \(count) bytes in a buffer of \(buffer.count)")
       }
       return try parseMessages(buffer[..<count])
     }
+    throw Fault("netlink", .timedOut, hint: "other programs send to this one's netlink socket without end")
   }
 }
 

@@ -36,6 +36,7 @@ struct ReplyReader {
   }
 
   private mutating func take(_ message: Message) throws(Fault) -> Bool {
+    if message.type == Message.overrun { throw Fault("netlink", .noBufferSpace) }
     switch question {
     case .request:
       guard message.sequence == sequence else { return false }
@@ -79,7 +80,10 @@ func readAgain(_ attempts: Int, _ once: () throws(Fault) -> [Message]?) throws(F
     attempt += 1
     do throws(Fault) {
       if let messages = try once() { return messages }
-      if attempt >= attempts { throw Fault("netlink", .interrupted) }
+      if attempt >= attempts {
+        throw Fault(
+          "netlink", .interrupted, hint: "the list changed while it was read, \(attempts) times in a row: try again")
+      }
     } catch {
       // EBUSY: the dump before has not ended; ENOBUFS: datagrams were lost. Both are over by the next attempt.
       let passes = error.errno == .busy || error.errno == .noBufferSpace

@@ -10,6 +10,9 @@ package struct RouteSocket: ~Copyable {
   /// Of the namespace that the caller is in now; the socket stays there.
   package init() throws(Fault) { socket = try NetlinkSocket(.route) }
 
+  /// Somebody plays the kernel at the other end.
+  init(answeredOver descriptor: consuming Descriptor) { socket = NetlinkSocket(answeredOver: descriptor) }
+
   /// Of another namespace, which the calling thread enters for that alone. A namespace that it could not come back from, its own
   /// belonging to others, it does not leave in the first place.
   package init(in namespace: BorrowedDescriptor) throws(Fault) {

@@ -1,0 +1,1 @@
+../NetlinkTests/PlayedKernel.swift
