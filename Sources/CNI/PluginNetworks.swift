@@ -24,21 +24,32 @@ package func join(_ network: PluginNetwork, namespace: Path) throws(Fault) {
     try tell(network, result)
   } catch {
     // "If the runtime encounters an error it should call DEL" (SPEC.md, "Lifecycle & Ordering").
-    try? leave(network.record)
+    try? leave(network.record, namespace: network.namespace)
     throw error
   }
 }
 
 /// Takes a container off the network that the record remembers, last plugin first, and forgets it. One that fails does not
 /// keep the others from being called.
-package func leave(_ record: Path) throws(Fault) {
+///
+/// - Parameters:
+///   - namespace: where a mount keeps the container's.
+///   - configured: what the record would say of a network that is made now: asked where it is damaged. What the plugins answered
+///     is not known then; a lease they find by the container alone.
+package func leave(
+  _ record: Path, namespace: Path, configured: () -> PluginNetwork? = { nil }
+) throws(Fault) {
   let bytes: [UInt8]
   do throws(Fault) { bytes = try readFile(record, limit: 16 << 20) } catch {
-    if error.errno == .noSuchFile { return }
+    // Killed between the two that end it, or damaged beyond reading: the mount is nobody's.
+    if error.errno == .noSuchFile { return letGo(namespace) }
     throw error
   }
   var failure: Fault?
-  if let (network, result) = try? recall(bytes, record) {
+  // Whatever the record says: a mount that nobody knows of holds the namespace until the next boot.
+  defer { letGo(namespace) }
+  let recalled = try? recall(bytes, record)
+  if let (network, result) = recalled ?? configured().map({ ($0, nil) }) {
     // After a boot it is gone, and what they made in it with it; their leases are not.
     let namespace = isNamespace(network.namespace) ? network.namespace.string : ""
     for plugin in network.plugins.reversed() {
@@ -47,6 +58,9 @@ package func leave(_ record: Path) throws(Fault) {
       } catch { failure = failure ?? error }
     }
     letGo(network.namespace)
+  }
+  if recalled == nil, failure == nil {
+    failure = Fault("cni", .badMessage, arguments: record.quoted, hint: "the record is damaged, and is gone now")
   }
   // A plugin that is gone, or refuses for ever, must not keep a container's name for ever.
   try removeFile(record)

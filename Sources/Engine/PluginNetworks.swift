@@ -50,7 +50,7 @@ extension Engine {
     var network = PluginNetwork(
       name: list.name, container: record.identifier, plugins: list.plugins(publishing: ports),
       directories: PluginList.programs, record: pluginRecord(of: record.identifier),
-      namespace: state.runningNetworks.appending(".cni/\(record.identifier)"))
+      namespace: pluginNamespace(of: record.identifier))
     if let identifier = ContainerIdentifier(record.identifier) {
       let files = store.files(of: identifier)
       network.hosts = files.hosts
@@ -64,7 +64,16 @@ extension Engine {
   /// Outlives a boot, for so do the leases of the plugins.
   private func pluginRecord(of identifier: String) -> Path { state.networks.appending(".cni/\(identifier)") }
 
-  func leavePlugins(_ identifier: ContainerIdentifier) { try? leave(pluginRecord(of: identifier.description)) }
+  private func pluginNamespace(of identifier: String) -> Path {
+    state.runningNetworks.appending(".cni/\(identifier)")
+  }
+
+  func leavePlugins(_ identifier: ContainerIdentifier) {
+    let name = identifier.description
+    try? leave(pluginRecord(of: name), namespace: pluginNamespace(of: name)) {
+      (try? store.record(of: identifier)).flatMap { try? pluginNetwork(of: $0) }
+    }
+  }
 
   /// As `inspect` shows it while the container runs.
   func pluginSettings(of record: ContainerRecord) -> JSONValue? {

@@ -58,7 +58,7 @@ struct PluginCallTests {
       let kept = try openNamespace(network.namespace)
       let type = try namespaceType(of: kept.borrowed)
       #expect(type == .network)
-      try leave(network.record)
+      try leave(network.record, namespace: network.namespace)
       let last = #"{"ips":[{"address":"10.9.8.7/24"}],"dns":{"nameservers":["9.9.9.9"]},"n":2}"#
       #expect(
         try calls(directory).suffix(2) == [
@@ -67,7 +67,7 @@ struct PluginCallTests {
         ])
       #expect(!exists(network.record) && !exists(network.namespace))
       // Nothing to take back is no failure.
-      try leave(network.record)
+      try leave(network.record, namespace: network.namespace)
     }
   }
 
@@ -112,7 +112,7 @@ struct PluginCallTests {
     try withPlugins([("one", Self.first), ("two", Self.second)]) { network, directory in
       try join(network, namespace: "/proc/self/ns/net")
       try removeFile(directory.appending("bin/two"))
-      #expect(throws: Fault.self) { try leave(network.record) }
+      #expect(throws: Fault.self) { try leave(network.record, namespace: network.namespace) }
       #expect(try calls(directory).last?.hasPrefix("DEL one") == true)
       #expect(!exists(network.record) && !exists(network.namespace))
       // And where one is missing from the beginning, the message says so.
@@ -128,10 +128,42 @@ struct PluginCallTests {
     try withPlugins([("one", Self.first)]) { network, directory in
       try join(network, namespace: "/proc/self/ns/net")
       try unmount(network.namespace)
-      try leave(network.record)
+      try leave(network.record, namespace: network.namespace)
       #expect(
         try calls(directory).last
           == #"DEL one c1 eth0  {"type":"one","prevResult":{"ips":[{"address":"10.9.8.7/24"}],"n":1}}"#)
+    }
+  }
+
+  /// Cut, emptied, or somebody else's words: the namespace is held by nobody afterwards, and who can tell what was called calls it.
+  @Test(arguments: ["", "{", #"{"name":"net","plugins":[{}]}"#, "\0\0\0"])
+  func aDamagedRecordLeavesNothingBehind(text: String) throws {
+    try withPlugins([("one", Self.first)]) { network, directory in
+      for isConfigured in [true, false] {
+        try join(network, namespace: "/proc/self/ns/net")
+        try replaceFile(network.record, with: Array(text.utf8))
+        let fault = #expect(throws: Fault.self) {
+          try leave(network.record, namespace: network.namespace) { isConfigured ? network : nil }
+        }
+        #expect(fault?.errno == .badMessage)
+        #expect(!exists(network.record) && !exists(network.namespace))
+        let mounts = try readText("/proc/self/mountinfo", limit: 1 << 22)
+        #expect(!mounts.contains(network.namespace.string))
+        let last = try calls(directory).last
+        if isConfigured { #expect(last == #"DEL one c1 eth0 D/run/c1 {"type":"one"}"#) }
+        #expect(last?.hasPrefix(isConfigured ? "DEL" : "ADD") == true)
+      }
+    }
+  }
+
+  /// Killed between the record's end and the mount's.
+  @Test func aMountWithoutARecordGoesToo() throws {
+    try withPlugins([("one", Self.first)]) { network, directory in
+      try join(network, namespace: "/proc/self/ns/net")
+      try removeFile(network.record)
+      try leave(network.record, namespace: network.namespace)
+      #expect(!exists(network.namespace))
+      #expect(try !readText("/proc/self/mountinfo", limit: 1 << 22).contains(network.namespace.string))
     }
   }
 }
