@@ -33,6 +33,8 @@ package struct ContainerOptions: Hashable, Sendable {
   package var secrets: [String] = []
   /// As given: vendor.com/class=name.
   package var namedDevices: [String] = []
+  /// Of --storage-opt, as given; empty is without a limit.
+  package var storageSize = ""
 
   package init() {}
 }
@@ -62,6 +64,7 @@ extension ContainerOptions: JSONReadable, JSONWritable {
       case "umask": umask = try reader.integer()
       case "secrets": secrets = try reader.strings()
       case "namedDevices": namedDevices = try reader.strings()
+      case "storageSize": storageSize = try reader.string()
       default: try reader.skip()
       }
     }
@@ -90,6 +93,7 @@ extension ContainerOptions: JSONReadable, JSONWritable {
       writer.member("umask", umask)
       writer.member("secrets", some(secrets))
       writer.member("namedDevices", some(namedDevices))
+      writer.member("storageSize", some(storageSize))
     }
   }
 }

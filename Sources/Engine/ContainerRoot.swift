@@ -103,6 +103,9 @@ extension Engine {
         place = files.directory
         overlay.target = place
         overlay.isVolatile = false
+        addRoom(Self.roomToMount, to: record, files)
+        let work = try? open(files.work, [.readOnly, .directory, .noFollow])
+        defer { takeRoom(of: record, work: work) }
         try executor.perform(.mountOverlay(overlay))
       }
       for mount in record.mounts where mount.kind != .tmpfs {

@@ -72,6 +72,8 @@ extension Engine {
       let top = try? status(of: image.lower[0])
       steps.append(.makeDirectory(files.upper, mode: top?.mode ?? 0o755))
       steps.append(.makeDirectory(files.work, mode: 0o700))
+      // Before there is anything in them: whose project a file is, it has from where it is made.
+      if let limit = request.storage { steps.append(limitStep(files, limit)) }
     }
     if let parent = request.cgroupParent {
       steps.append(.writeFile(files.cgroupParent, contents: Array(parent.utf8), mode: 0o600))

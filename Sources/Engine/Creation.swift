@@ -95,6 +95,7 @@ extension Engine {
     var request = request
     try resolveSharing(&request, starts: starts)
     try checkHost(for: request)
+    try checkStorage(of: request)
     let edits = try deviceEdits(of: request)
     try checkTimezone(of: request)
     let warnings = try completeLimits(&request.resources)

@@ -22,12 +22,18 @@ struct HostView: Sendable {
   }
 
   /// Docker's default filter for a container with these capabilities.
-  func defaultFilter(granted: CapabilitySet) throws(SeccompError) -> SystemCallFilter {
-    if let usual, usual.granted == granted { return usual.filter }
-    return try compileDefault(granted)
+  ///
+  /// - Parameter keepsProjects: its files cannot be taken out of their project, which is what limits their space.
+  func defaultFilter(granted: CapabilitySet, keepsProjects: Bool) throws(SeccompError) -> SystemCallFilter {
+    if let usual, usual.granted == granted, !keepsProjects { return usual.filter }
+    return try compileDefault(granted, keepsProjects: keepsProjects)
   }
 }
 
-private func compileDefault(_ granted: CapabilitySet) throws(SeccompError) -> SystemCallFilter {
-  try compile(DefaultProfile.resolve(granted: granted), name: "docker's default profile")
+private func compileDefault(_ granted: CapabilitySet, keepsProjects: Bool = false) throws(SeccompError)
+  -> SystemCallFilter
+{
+  var profile = DefaultProfile.resolve(granted: granted)
+  if keepsProjects { profile.keepProjects() }
+  return try compile(profile, name: "docker's default profile")
 }

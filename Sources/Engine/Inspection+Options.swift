@@ -26,6 +26,7 @@ extension Engine {
     object["ReadonlyRootfs"] = configuration["root"]?["readonly"] ?? false
     object["SecurityOpt"] = options.security.isEmpty ? securityWords(of: record) : list(options.security)
     object["Sysctls"] = linux?["sysctl"] ?? .object(JSONObject())
+    if !options.storageSize.isEmpty { object["StorageOpt"] = ["size": .string(options.storageSize)] }
     object["ShmSize"] = .number(.integer(sharedMemory(in: configuration)))
     object["Runtime"] = "skiff-runtime"
     object["Isolation"] = ""

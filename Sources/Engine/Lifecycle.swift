@@ -179,6 +179,7 @@ extension Engine {
     // On a full disk it is removed without: that is how the disk gets emptier.
     try? lock.markRemoval()
     passKillSwitch("erasing", 0)
+    liftLimit(of: files, record)
     try removeTree(files.runDirectory)
     passKillSwitch("erasing", 1)
     try removeTree(files.directory)

@@ -70,6 +70,7 @@ package struct RunRequest: Sendable {
   package var memorySwappiness: Int?
   package var oomScoreAdjustment: Int?
   package var sharedMemorySize: Int?
+  package var storage: StorageRequest?
   package var logging = LogRequest()
   package var secrets: [SecretRequest] = []
   /// `--tz`: a name below /usr/share/zoneinfo, or `local`.

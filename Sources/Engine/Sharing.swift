@@ -140,5 +140,6 @@ extension ContainerOptions {
     umask = request.umask
     secrets = request.secrets.map(\.word)
     namedDevices = request.namedDevices.map(\.description)
+    storageSize = request.storage?.word ?? ""
   }
 }

@@ -80,7 +80,7 @@ extension Engine {
         identifier: identifier, record: record,
         steps: [.file(.writeFile(files.record, contents: record.jsonBytes(.pretty), mode: 0o600))]
           + startSteps(files, network, record),
-        warnings: network.warnings, spec: spec, network: network, rest: rest)
+        warnings: network.warnings + storageWarnings(record), spec: spec, network: network, rest: rest)
     } catch {
       if !rehearsal { abandonStart(of: identifier, record, rest, error) }
       throw error

@@ -152,10 +152,13 @@ extension Engine {
     passKillSwitch("starting", 0)
     announce(record, plan.hostname ?? files.identifier.short, files)
     passKillSwitch("starting", 1)
+    addRoom(Self.roomToMount, to: record, files)
     var launched: LaunchedContainer
     do throws(PlanFailure) { launched = try launch(plan, streams: ends.streams.inside, isTimed: isTimed) } catch {
+      addRoom(0, to: record, files)
       throw failure(toStart: record, error)
     }
+    addRoom(0, to: record, files)
     let undo = launched.undo
     let nameSockets = launched.takeNameSockets()
     passKillSwitch("starting", 2)

@@ -10,14 +10,16 @@ extension Engine {
   func filter(of record: ContainerRecord, _ spec: Spec, on host: HostView) throws(Failure) -> SystemCallFilter? {
     let names = spec.process?.capabilities?.bounding ?? []
     let granted = names.reduce(into: CapabilitySet()) { $0.formUnion(CapabilitySet(name: $1) ?? []) }
+    let isLimited = !record.options.storageSize.isEmpty
     do throws(SeccompError) {
       switch record.seccomp {
       case "unconfined": return nil
-      case "default": return try host.defaultFilter(granted: granted)
+      case "default": return try host.defaultFilter(granted: granted, keepsProjects: isLimited)
       default: break
       }
     } catch { throw Failure(.usage, "the default seccomp profile: \(error)") }
-    guard let profile = try fileProfile(Path(record.seccomp), granted: granted) else { return nil }
+    guard var profile = try fileProfile(Path(record.seccomp), granted: granted) else { return nil }
+    if isLimited { profile.keepProjects() }
     do throws(SeccompError) { return try compile(profile, name: record.seccomp) } catch {
       throw Failure(.usage, "the seccomp profile \(record.seccomp): \(error)")
     }

@@ -59,7 +59,41 @@ extension Explanation {
           Trace.call("unlinkat", "AT_FDCWD", Trace.path(path), "AT_REMOVEDIR"),
         ],
         shell: ["rm -rf --one-file-system \(ShellWord(path))"])
+    case .limitSpace(let paths, let bytes, let project): self.init(limiting: paths, to: bytes, project)
+    case .setLimit(let path, let bytes):
+      self.init(
+        name: "file.setLimit",
+        sentence: bytes == 0
+          ? "Lift the limit of what \(Trace.clean(path)) holds, so that its project id is nobody's when it is gone."
+          : "What the project of \(Trace.clean(path)) holds may take \(bytes) bytes.",
+        calls: [
+          Trace.call("ioctl", "<\(Trace.clean(path))>", "FS_IOC_FSGETXATTR"),
+          Trace.call("quotactl_fd", "<\(Trace.clean(path))>", "Q_XSETQLIM", "its project", "\(bytes)"),
+        ],
+        shell: [
+          Self.quota(
+            "\"$(lsattr -pd \(ShellWord(path)) | awk '{ print $1 }')\"", kibibytes: (bytes + 1023) / 1024, path)
+        ])
     }
+  }
+
+  private init(limiting paths: [Path], to bytes: UInt64, _ project: UInt32) {
+    let names = paths.map { Trace.clean($0) }
+    self.init(
+      name: "file.limitSpace",
+      sentence: "What \(names.joined(separator: " and ")) come to hold may take \(bytes) bytes together: "
+        + "as a project of their own, \(project) or the next id that is nobody's.",
+      calls: [Trace.call("quotactl_fd", "<\(names[0])>", "Q_XGETNEXTQUOTA", "\(project)")]
+        + names.map { Trace.call("ioctl", "<\($0)>", "FS_IOC_FSSETXATTR", "{PROJINHERIT, \(project)}") }
+        + [Trace.call("quotactl_fd", "<\(names[0])>", "Q_XSETQLIM", "\(project)", "\(bytes)")],
+      shell: [
+        "chattr -p \(project) +P \(paths.map { "\(ShellWord($0))" }.joined(separator: " "))",
+        Self.quota("\(project)", kibibytes: (bytes + 1023) / 1024, paths[0]),
+      ])
+  }
+
+  private static func quota(_ project: String, kibibytes: UInt64, _ path: Path) -> String {
+    "setquota -P \(project) 0 \(kibibytes) 0 0 \"$(findmnt -no TARGET -T \(ShellWord(path)))\""
   }
 
   private init(copying source: Path, to target: Path, mayLink: Bool) {

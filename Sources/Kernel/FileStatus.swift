@@ -107,6 +107,9 @@ package struct FileSystemType: Hashable, Sendable {
   package static let cgroup1 = FileSystemType(magic: 0x27e0eb)
   package static let tmpfs = FileSystemType(magic: 0x0102_1994)
   package static let overlay = FileSystemType(magic: 0x794c_7630)
+  package static let xfs = FileSystemType(magic: 0x5846_5342)
+  /// Of ext2 and ext3 too, which one driver mounts.
+  package static let ext4 = FileSystemType(magic: 0xef53)
 }
 
 /// What a file system says of itself.

@@ -31,6 +31,9 @@ package func perform(_ step: FileStep, at parent: BorrowedDescriptor) throws(Fau
     case .removeFile: try removeFile(name, at: parent)
     case .removeDirectory: try removeDirectory(name, at: parent)
     case .removeTree: try removeTree(name, at: parent)
+    case .limitSpace(let directories, let bytes, let project):
+      try limitSpace(of: directories, to: bytes, project: project)
+    case .setLimit(let directory, let bytes): try setLimit(of: directory, to: bytes)
     }
     return true
   } catch {

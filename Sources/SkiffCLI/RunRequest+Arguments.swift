@@ -141,6 +141,7 @@ extension RunRequest {
     rootIsReadOnly = words.flag("read-only")
     sharedMemorySize = try words.bytes("shm-size").map { Int(clamping: $0) }
     if sharedMemorySize == 0 { throw words.bad("shm-size", "0", "it must be more than 0") }
+    storage = try words.readAll("storage-opt", StorageRequest.init(_:)).last.flatMap { $0.bytes == 0 ? nil : $0 }
   }
 
   private mutating func readPrivileges(_ words: ParsedArguments) throws(UsageError) {

@@ -18,14 +18,20 @@ package enum FileStep: Hashable, Sendable {
   case removeFile(Path)
   case removeDirectory(Path)
   case removeTree(Path)
+  /// All that the directories come to hold may take so many bytes together: they become a project of their own, the first
+  /// from `project` on that is nobody's, on a file system with project quotas. They are empty, and beside each other.
+  case limitSpace(of: [Path], bytes: UInt64, project: UInt32)
+  /// Another limit for what the directory's project holds. 0 is none: then it is nobody's when the directory is gone.
+  case setLimit(of: Path, bytes: UInt64)
 
   /// The name that the step makes or takes away.
   package var path: Path {
     switch self {
     case .makeDirectory(let path, _), .copyFile(_, let path, _), .makeSymbolicLink(let path, _),
       .writeFile(let path, _, _), .copySecret(_, let path, _, _, _), .rename(_, let path), .removeFile(let path),
-      .removeDirectory(let path), .removeTree(let path):
+      .removeDirectory(let path), .removeTree(let path), .setLimit(let path, _):
       path
+    case .limitSpace(let paths, _, _): paths.first ?? ""
     }
   }
 
@@ -36,7 +42,8 @@ package enum FileStep: Hashable, Sendable {
       .copySecret(_, let path, _, _, _):
       .removeFile(path)
     case .rename(let source, let target): .rename(from: target, to: source)
-    case .removeFile, .removeDirectory, .removeTree: nil
+    case .limitSpace(let paths, _, _): paths.last.map { .setLimit(of: $0, bytes: 0) }
+    case .removeFile, .removeDirectory, .removeTree, .setLimit: nil
     }
   }
 }

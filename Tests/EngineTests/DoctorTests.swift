@@ -28,6 +28,7 @@ import Testing
     facts.groups = { groups(["memory", "cpu", "pids", "cpuset", "io"]) }
     facts.delegation = { .manager("user.slice", groups(["memory", "cpu", "pids", "cpuset", "io"])) }
     facts.space = { space() }
+    facts.quotas = { .on }
     facts.time = { Timestamp(rfc3339: "2026-11-27")! }
     facts.user = 1000
     facts.userName = "alice"

@@ -25,6 +25,17 @@ import Testing
   @Test(arguments: ["", "some", "0", "count=x", "options=a", "driver=nvidia", "driver=cdi,device=0"])
   func badRequests(text: String) { #expect(throws: OptionError.self) { try NamedDevice.gpus(text) } }
 
+  @Test func storage() throws {
+    #expect(try StorageRequest("size=10g").bytes == 10 << 30)
+    #expect(try StorageRequest("Size=1.5GiB").word == "1.5GiB")
+    #expect(try StorageRequest("size=0").bytes == 0)
+    for text in [
+      "", "size", "size=", "size=x", "size=1000k", "size=-1g", "size=99999999999g", "inodes=5", "overlay2.size=1g",
+    ] {
+      #expect(throws: OptionError.self, "\(text)") { try StorageRequest(text) }
+    }
+  }
+
   @Test func secrets() throws {
     let secret = try SecretRequest("src=key,id=name,mode=440,uid=5", directory: "/here")
     #expect(secret.source == "/here/key" && secret.name == "name")

@@ -16,6 +16,7 @@ import Testing
     .file(.copyFile(from: "/bin/ls", to: hostile, mayLink: false)), .file(.makeSymbolicLink(hostile, target: hostile)),
     .file(.writeFile(hostile, contents: [0, 0xff, 0x27, 0x0a], mode: 0o644)), .file(.removeFile(hostile)),
     .file(.removeDirectory(hostile)), .file(.removeTree(hostile)),
+    .file(.limitSpace(of: [hostile, "/w"], bytes: 20 << 20, project: 1 << 30)), .file(.setLimit(of: hostile, bytes: 0)),
   ]
   static let mounts: [Step] = [
     .mount(.setPropagation(.slave)), .mount(.openSources([.bindRoot(hostile)], owner: nil)),

@@ -95,6 +95,39 @@ extension Interpreter {
     #expect(try program.answer("socket", 0x1_0000_0001) == eperm)
   }
 
+  /// FS_IOC_FSSETXATTR, FS_IOC_SETFLAGS and its narrow form, whatever stands in the half of the argument that is not read.
+  @Test(arguments: ["docker's", "one that allows", "one that answers the same", "one with conditions"])
+  func nobodyLeavesTheProjectOfAFile(kind: String) throws {
+    var profile = DefaultProfile.resolve(granted: .all, machine: .x86)
+    var refused: UInt32 = 0x0005_005f
+    switch kind {
+    case "one that allows":
+      profile = Spec.Seccomp(defaultAction: .allow)
+      profile.architectures = Machine.x86.interfaces.map(\.name)
+    case "one that answers the same":
+      profile.defaultErrnoRet = 95
+      refused = eperm
+    case "one with conditions":
+      profile.syscalls[0].names.removeAll { $0 == "ioctl" }
+      let argument = Spec.SeccompArgument(index: 1, value: 0x5000, op: .greater)
+      profile.syscalls.append(Spec.SeccompRule(names: ["ioctl", "file_setattr"], action: .allow, args: [argument]))
+    default: break
+    }
+    profile.keepProjects()
+    let program = try Interpreter(compile(profile, name: "", for: .x86).instructions)
+    for interface: BinaryInterface in [.x86Wide, .x32, .i386] {
+      for call: UInt64 in [0x401c_5820, 0x4008_6602, 0x4004_6602] {
+        #expect(try program.answer("ioctl", 3, call, on: interface) == refused)
+        #expect(try program.answer("ioctl", 3, 0xdead_beef_0000_0000 | call, on: interface) == refused)
+        #expect(try program.answer("ioctl", 3, call + 1, on: interface) == allow)
+      }
+      #expect(try program.answer("ioctl", 3, 0x5401, on: interface) == allow)
+      #expect(try program.answer("close", 3, on: interface) == allow)
+      if interface != .x32 { #expect(try program.answer("file_setattr", on: interface) != allow) }
+    }
+    try expectMeaning(of: profile, .x86)
+  }
+
   @Test func namespacesNeedTheCapability() throws {
     let program = try dockers()
     #expect(try program.answer("clone", 0x11) == allow)

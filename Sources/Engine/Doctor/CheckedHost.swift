@@ -17,6 +17,8 @@ package struct CheckedHost: Sendable {
   package var delegation: @Sendable () -> GroupDelegation
   /// Of the file system that the store is on, or will be.
   package var space: @Sendable () -> FileSystemStatus?
+  /// Whether a container's layer can be limited there.
+  package var quotas: @Sendable () -> QuotaSupport
   package var time: @Sendable () -> Timestamp
   package var user: UInt32
   package var userName: String
@@ -31,13 +33,17 @@ package struct CheckedHost: Sendable {
     hasFileSystem = { (try? openFileSystem(Path($0))) != nil || Self.lists($0) }
     hasFirewall = { (try? makeSocket(.netlink, .raw, protocol: 12)) != nil }
     groups = { try? CgroupLayout.detect() }
-    space = {
-      // What is not there yet will be on its parent's.
+    // What is not there yet will be on its parent's.
+    let place = { @Sendable in
       var place = store
       while !Kernel.exists(place), !place.parent.isEmpty, place != place.parent { place = place.parent }
-      guard let directory = try? open(place, [.path, .directory]) else { return nil }
+      return place
+    }
+    space = {
+      guard let directory = try? open(place(), [.path, .directory]) else { return nil }
       return try? fileSystemStatus(of: directory.borrowed)
     }
+    quotas = { QuotaSupport(below: place()) }
     time = { now() }
     // Who called: in the user's namespace everybody is root.
     let user = Caller.current.user

@@ -3,7 +3,16 @@ internal import Kernel
 extension HostCheck {
   static let storeChecks = [
     HostCheck("store", writable), HostCheck("disk space", space), HostCheck("inodes", inodes),
+    HostCheck("layer quotas", quotas),
   ]
+
+  /// Few ask for it, so a host without is well.
+  private static func quotas(_ facts: CheckedHost) -> HostFinding {
+    switch facts.quotas() {
+    case .on: .fine("on: --storage-opt size= bounds what a container writes")
+    case .off(let reason, _): .fine("off, so --storage-opt size= is refused: \(reason)")
+    }
+  }
 
   private static let prune = "skiff system prune -a"
 

@@ -72,11 +72,6 @@ enum RefusedRunOptions {
         instead: "put both on one network, where they have each other's names: skiff network create NET, then "
           + "run --network NET"),
       .refused(
-        "storage-opt", .repeated, because: "a container's layer has no limit of its own",
-        instead:
-          "--tmpfs DIR:size=1g, or skiff volume create -o type=tmpfs -o o=size=1g NAME, bounds what is written there"
-      ),
-      .refused(
         "use-api-socket", .flag, because: "there is no daemon whose socket could be given to the container"),
     ]
 

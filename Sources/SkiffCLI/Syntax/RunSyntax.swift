@@ -127,6 +127,9 @@ enum RunCommand {
           + "or type=env"),
       Option("read-only", help: "Mount the container's root filesystem as read only"),
       Option("shm-size", .value, value: "bytes", help: "Size of /dev/shm"),
+      Option(
+        "storage-opt", .repeated, value: "list",
+        help: "Storage driver options for the container: size=10g bounds its layer, where the disk has project quotas"),
     ].map { grouped("Files", $0) }
 
   private static let limits = (LimitOptions.changeable + LimitOptions.lasting).map { grouped("Limits", $0) }
