@@ -177,6 +177,25 @@ extension CopyTests {
     }
   }
 
+  /// Files of the kernel's have no size before they are read, and some no end: whoever asks for one is told, both ways.
+  @Test func whatIsTheKernelsIsNoFile() throws {
+    try Sandbox.with { place in
+      let run = ["run", "-d", "--name", "box", "--network", "none", "--rootfs", place.rootfs, "sleep", "100"]
+      #expect(try place.skiff(run).code == 0)
+      let target = "\(place.folder.path)/target"
+      for from in ["box:/proc/version", "box:/proc", "box:/proc/sys/kernel", "box:/sys/kernel/profiling"] {
+        let refused = try place.skiff(["cp", from, target])
+        #expect(refused.code == 1 || refused.code == 125, "\(refused)")
+        #expect(
+          refused.errors.contains("is no file but the kernel's") && refused.errors.contains("hint: "), "\(refused)")
+        #expect(!FileManager.default.fileExists(atPath: target))
+      }
+      let inward = try place.skiff(["cp", "/proc/version", "box:/version"])
+      #expect(inward.errors.contains("is no file but the kernel's"), "\(inward)")
+      #expect(!FileManager.default.fileExists(atPath: place.rootfs + "/version"))
+    }
+  }
+
   private func makeHole(_ path: Path) throws {
     let file = try open(path, [.writeOnly, .create, .exclusive], mode: 0o600)
     try file.borrowed.truncate(to: 1 << 30)

@@ -13,7 +13,7 @@ func copyContents(
 ) throws(Fault) {
   guard isFile else { return try copyBytes(size, from: source, to: target, isFile: false) }
   guard let first = try firstData(of: source) else { return try target.truncate(to: size) }
-  if first == 0, try source.nextHole(from: 0) >= size {
+  if first == 0, try end(ofDataFrom: 0, in: source) ?? 0 >= size {
     try source.seek(to: 0)
     return try copyBytes(size, from: source, to: target, isFile: true)
   }
@@ -40,6 +40,7 @@ private func firstData(of source: BorrowedDescriptor) throws(Fault) -> Int? {
 private func end(ofDataFrom begin: Int, in source: BorrowedDescriptor) throws(Fault) -> Int? {
   do throws(Fault) { return try source.nextHole(from: begin) } catch {
     if error.errno == .noSuchAddress { return nil }
+    if [.invalid, .notSupported].contains(error.errno) { return .max }
     throw error
   }
 }

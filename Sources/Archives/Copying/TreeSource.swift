@@ -24,6 +24,15 @@ package struct TreeSource: ~Copyable {
 
   /// - Parameter name: what the top is called; `.` for what a directory holds, without itself.
   package mutating func copy(as name: Path, into sink: inout some CopySink & ~Copyable) throws(StoreError) {
+    // Below a tree they are left out; whoever asks for one is told.
+    let isKernels = try storing("cannot read \(name.quoted)") { () throws(Fault) in
+      try Self.isKernels(root.descriptor)
+    }
+    if isKernels {
+      throw StoreError(
+        .invalid, "\(name.quoted) is no file but the kernel's (proc, sysfs, cgroup or the like)",
+        hint: "read it where it is: skiff exec CONTAINER cat PATH")
+    }
     if let file {
       let status = try storing("cannot read \(file.quoted)") { () throws(Fault) in
         try Kernel.status(of: file, at: root.descriptor, followLinks: false)
