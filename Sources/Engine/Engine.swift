@@ -19,7 +19,7 @@ package struct Engine: Sendable {
     for directory in [state.root, state.run] { try checkOwner(of: directory) }
     for directory in state.all {
       do throws(Fault) { try makeDirectories(directory, mode: 0o700) } catch {
-        var failure = Failure("cannot keep state in \(directory)", error)
+        var failure = Failure("cannot keep state in \(directory)", error).hintedElsewhere(error)
         failure.hint = failure.hint ?? "keep it elsewhere with --root and --state"
         throw failure
       }

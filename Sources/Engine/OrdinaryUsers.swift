@@ -13,11 +13,22 @@ extension Engine {
   package func becomeRoot() throws(Failure) {
     guard Caller.current.isOrdinary, effectiveUser() != 0 else { return }
     do throws(Fault) { try makeOwnDirectory(state.run) } catch {
-      throw Failure("cannot keep state in \(state.run)", error)
+      throw Failure("cannot keep state in \(state.run)", error).hintedElsewhere(error)
     }
     do throws(Fault) { try enterUserNamespace(keepingRecordIn: state.run) } catch {
       throw Failure("cannot become root of a user namespace", error)
     }
+  }
+}
+
+extension Failure {
+  /// Where an ordinary user may not make a directory, sudo is no cure: the state would be root's, or somebody else's.
+  func hintedElsewhere(_ fault: Fault) -> Failure {
+    var failure = self
+    if Caller.current.isOrdinary, [.accessDenied, .notPermitted].contains(fault.errno), fault.hint == nil {
+      failure.hint = "keep it in a directory of yours, with --root and --state"
+    }
+    return failure
   }
 }
 

@@ -89,7 +89,8 @@ extension Diagnosis: CustomStringConvertible {
         "skiff run has a /proc of its own: skiff run --rm \($0.runWords) \(ShellWord(program)); or mount one there"
       }
     case .programMissing where program.bytes.first == UInt8(ascii: "-"):
-      "the image has no entrypoint, so the first word behind it is the program: put one before \(ShellWord(program))"
+      "options stand before the image or the container, the first word behind it is the program: \(ShellWord(program)) "
+        + "belongs before, or a program before it"
     case .programMissing, .interpreterMissing, .scriptInterpreterMissing, .librariesMissing, .interpreterUnusable:
       target.flatMap { staging(into: $0, from: host) }
     default: nil

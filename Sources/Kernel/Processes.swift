@@ -19,6 +19,13 @@ package func effectiveGroup() -> UInt32 {
   UInt32(truncatingIfNeeded: ckernel_syscall(Int(SYS_getegid), 0, 0, 0, 0, 0, 0))
 }
 
+/// Whether the file of this program gave it the rights of another user or group than its caller's: it is set-user-ID or
+/// set-group-ID.
+package func hasRightsOfItsFile() -> Bool {
+  ckernel_syscall(Int(SYS_getuid), 0, 0, 0, 0, 0, 0) != Int(effectiveUser())
+    || ckernel_syscall(Int(SYS_getgid), 0, 0, 0, 0, 0, 0) != Int(effectiveGroup())
+}
+
 /// Leaves at once: no handler, no buffer of stdio, which a cloned child shares with its parent.
 package func exitNow(_ code: Int32) -> Never {
   while true { _ = ckernel_syscall(Int(SYS_exit_group), Int(code), 0, 0, 0, 0, 0) }

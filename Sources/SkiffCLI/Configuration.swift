@@ -46,15 +46,16 @@ struct Configuration {
 
   private static func document(_ path: Path) throws -> [String: TOMLValue]? {
     let file: Descriptor
-    do throws(Fault) { file = try open(path, .readOnly) } catch {
+    // Whoever's home it is, a FIFO there does not hold root's command until somebody writes.
+    do throws(Fault) { file = try open(path, [.readOnly, .nonBlocking, .noControllingTerminal]) } catch {
       if error.errno == .noSuchFile || error.errno == .notDirectory { return nil }
       throw refusal(path, "cannot read it: \(error.errno)", nil)
     }
     // With sudo it may be another user's home: what that user writes is not root's command.
     let status = try status(of: file.borrowed)
-    if status.kind == .characterDevice || status.kind == .blockDevice {
-      if status.device == DeviceNumber(major: 1, minor: 3) { return nil }
-      throw refusal(path, "it is a device, not a file", "an empty SKIFF_CONFIG reads none")
+    if status.kind != .regular {
+      if status.kind == .characterDevice, status.device == DeviceNumber(major: 1, minor: 3) { return nil }
+      throw refusal(path, "it is no regular file", "an empty SKIFF_CONFIG reads none")
     }
     guard status.owner == 0 || status.owner == effectiveUser(), status.mode.rawValue & 0o022 == 0 else {
       throw refusal(path, "somebody else may write to it", "chown root \(path); chmod 644 \(path)")

@@ -6,6 +6,7 @@ internal import RuntimeCLI
 /// The program: dispatches on its own name, then on the first word, and exits with the command's code.
 public func skiffMain() -> Never {
   fillStandardStreams()
+  refuseRightsOfTheFile()
   let words = arguments()
   // The name it was called by comes first: a supervisor or a runtime is not a person's command.
   let name = Path(words.first ?? "skiff").name
@@ -20,6 +21,16 @@ public func skiffMain() -> Never {
 /// into. What stands there instead can be read to its end, and refuses to be written.
 private func fillStandardStreams() {
   while let null = try? open("/dev/null", .readOnly), null.rawValue <= 2 { _ = null.release() }
+}
+
+/// With the bit on this file, whoever may execute it would be root: `--rootfs /` is all that it takes.
+private func refuseRightsOfTheFile() {
+  guard hasRightsOfItsFile() else { return }
+  let file = (try? readSymbolicLink("/proc/self/exe").string) ?? "skiff"
+  complain(
+    "\(file) is set-user-ID or set-group-ID: whoever may run it would have the rights of its owner",
+    hint: "sudo chmod ug-s \(file); an ordinary user needs no rights for containers of his own")
+  exitNow(125)
 }
 
 /// What the program is, in a line.

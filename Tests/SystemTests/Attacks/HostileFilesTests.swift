@@ -82,12 +82,45 @@ struct HostileFilesTests {
   }
 
   /// Its hint must not be to change the rights of a device of the host.
-  @Test func aConfigurationIsNoDevice() throws {
+  @Test func aConfigurationIsARegularFile() throws {
     try Sandbox.underAttack { place in
       #expect(try place.skiff(["ps"], environment: ["SKIFF_CONFIG": "/dev/null"]).code == 0)
-      let refused = try place.skiff(["ps"], environment: ["SKIFF_CONFIG": "/dev/zero"])
-      #expect(refused.code == 125 && refused.errors.contains("it is a device"), "\(refused)")
-      #expect(!refused.errors.contains("chmod"))
+      for file in ["/dev/zero", place.folder.path, try fifo(place, "config")] {
+        let refused = try place.skiff(["ps"], environment: ["SKIFF_CONFIG": file])
+        #expect(refused.code == 125 && refused.errors.contains("it is no regular file"), "\(refused)")
+        #expect(!refused.errors.contains("chmod"))
+      }
+      // With `sudo -E` the home is a user's: neither what he writes nor a file that nobody writes to is root's command.
+      let home = place.folder.path + "/home"
+      let file = home + "/.config/skiff/config.toml"
+      try makeDirectories(Path(home + "/.config/skiff"), mode: 0o755)
+      try Data("[ps]\nquiet = true\n".utf8).write(to: URL(filePath: file))
+      try FileManager.default.setAttributes([.ownerAccountID: 12_345], ofItemAtPath: file)
+      let anothers = try place.skiff(["ps"], environment: ["HOME": home])
+      #expect(anothers.code == 125 && anothers.errors.contains("somebody else may write to it"), "\(anothers)")
+      try FileManager.default.removeItem(atPath: file)
+      try makeNode(Path(file), kind: .fifo, mode: 0o644)
+      #expect(try place.skiff(["ps"], environment: ["HOME": home]).code == 125)
+    }
+  }
+
+  /// One bit on the file, and everybody would be root.
+  @Test(arguments: ["4755", "2755"]) func theProgramIsNotSetUserID(mode: String) throws {
+    try Sandbox.underAttack { place in
+      // Not in /tmp where that is nosuid; never executable by others for longer than this takes.
+      let answer = try place.onHost(
+        """
+        dir=$(mktemp -d \(place.folder.path)/setid-XXXX); chmod 755 $dir \(place.folder.path)
+        install -m \(mode) -g 12345 $skiff $dir/skiff
+        for words in "run --rm --network none --rootfs / id" "oci list" "ps"; do
+          setpriv --reuid 12345 --regid 23456 --clear-groups env -i $dir/skiff $words; echo $?
+        done
+        rm -rf $dir
+        """)
+      let lines = answer.output.split(separator: "\n")
+      #expect(lines.filter { $0 == "125" }.count == 3, "\(answer.output)")
+      #expect(lines.filter { $0.contains("is set-user-ID or set-group-ID") }.count == 3, "\(answer.output)")
+      #expect(!answer.output.contains("uid="))
     }
   }
 
