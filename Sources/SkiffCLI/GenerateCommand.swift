@@ -2,6 +2,7 @@ internal import Arguments
 internal import Engine
 internal import Containers
 internal import Kernel
+internal import Rootless
 
 /// `skiff generate systemd`: unit files for who wants containers with the machine. A supervisor does the restarting, so a unit
 /// only starts and stops.
@@ -51,6 +52,8 @@ enum GenerateCommand {
     } else {
       unit.patience = timeout
     }
+    unit.isUsers = Caller.current.isOrdinary
+    try unit.validate()
     guard arguments.flag("files") else { return try printing { $0.print(unit.text) } }
     let path = Path("\(name).service")
     try replaceFile(path, with: Array(unit.text.utf8), mode: 0o644)
@@ -66,6 +69,16 @@ struct Unit {
   var container: String?
   /// In seconds.
   var patience: Int?
+  /// For a service manager of a user's, which has no network target and knows no multi-user.target.
+  var isUsers = false
+
+  /// A line of a unit ends where a directory's name holds a new line, and what follows would be another directive.
+  func validate() throws {
+    for (name, path) in [("the program", program), ("--root", state.root.string), ("--state", state.run.string)]
+    where path.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7f }) {
+      throw Failure(.usage, "\(name) is at \(path): a unit file has no place for a control character")
+    }
+  }
 
   /// Both commands end, and what they leave running is no process of the unit's: it is active from one to the other.
   var text: String {
@@ -78,9 +91,7 @@ struct Unit {
       [Unit]
       Description=\(what) (Skiff)
       Documentation=man:skiff(1)
-      Wants=network-online.target
-      After=network-online.target
-      RequiresMountsFor=\(quoted(state.root.string)) \(quoted(state.run.string))
+      \(isUsers ? "" : "Wants=network-online.target\nAfter=network-online.target\n")RequiresMountsFor=\(quoted(state.root.string, isCommand: false)) \(quoted(state.run.string, isCommand: false))
 
       [Service]
       Type=oneshot
@@ -92,7 +103,7 @@ struct Unit {
       Delegate=yes
 
       [Install]
-      WantedBy=multi-user.target
+      WantedBy=\(isUsers ? "default" : "multi-user").target
 
       """
   }
@@ -101,13 +112,13 @@ struct Unit {
     var words = [program]
     if state.root != "/var/lib/skiff" { words += ["--root", state.root.string] }
     if state.run != "/run/skiff" { words += ["--state", state.run.string] }
-    return words.map(quoted).joined(separator: " ")
+    return words.map { quoted($0, isCommand: true) }.joined(separator: " ")
   }
 
-  /// `%` and `$` mean something in a unit, and white space ends a word (systemd.syntax(7)).
-  private func quoted(_ word: String) -> String {
-    let escaped = word.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("%", with: "%%")
-      .replacing("$", with: "$$")
-    return escaped.contains { $0 == " " || $0 == "\t" || $0 == "\"" } ? "\"\(escaped)\"" : escaped
+  /// `%` means something in a unit, `$` in a command of one, and white space ends a word (systemd.syntax(7)).
+  private func quoted(_ word: String, isCommand: Bool) -> String {
+    var escaped = word.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("%", with: "%%")
+    if isCommand { escaped = escaped.replacing("$", with: "$$") }
+    return escaped.contains { " \"';\\".contains($0) } ? "\"\(escaped)\"" : escaped
   }
 }

@@ -132,6 +132,13 @@ import Testing
       #expect(one.contains("\nExecStart=\(program) start web\nExecStop=\(program) stop --timeout 7 web\n"), "\(one)")
       #expect(all.contains("\nExecStart=\(program) start --boot\nExecStop=\(program) stop --shutdown\n"), "\(all)")
       #expect(try sandbox.skiff(["generate", "systemd", "nosuch"]).code == 1)
+      // What a directory is called is no directive, and means what it means to systemd.
+      let injected = try sandbox.skiff(
+        ["--root", sandbox.state + "/a\nExecStartPre=/bin/id", "generate", "systemd"])
+      #expect(injected.code == 125 && injected.errors.contains("control character") && injected.output.isEmpty)
+      let odd = try sandbox.skiff(["--root", sandbox.state + "/$a '%b", "generate", "systemd"]).output
+      #expect(odd.contains("\nRequiresMountsFor=\"\(sandbox.state)/$a '%%b\" "), "\(odd)")
+      #expect(odd.contains("\nExecStart=\(Sandbox.skiff) --root \"\(sandbox.state)/$$a '%%b\" --state"), "\(odd)")
       if FileManager.default.isExecutableFile(atPath: "/usr/bin/systemd-analyze") {
         let file = sandbox.folder.path + "/skiff-web.service"
         try Data(one.replacingOccurrences(of: "Documentation=man:skiff(1)\n", with: "").utf8).write(
