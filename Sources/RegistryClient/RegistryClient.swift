@@ -67,5 +67,11 @@ private func complain(_ message: String, hint: String?) {
 func printable(_ text: String) -> String {
   String(
     String.UnicodeScalarView(
-      text.unicodeScalars.map { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) ? "?" : $0 }))
+      text.unicodeScalars.map { scalar in
+        switch scalar.value {
+        // Control characters, and what rearranges a line (bidirectional overrides).
+        case ..<0x20, 0x7f...0x9f, 0x202a...0x202e, 0x2066...0x2069: "?"
+        default: scalar
+        }
+      }))
 }

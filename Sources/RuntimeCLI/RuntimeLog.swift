@@ -42,8 +42,8 @@ struct RuntimeLog: Sendable {
     // An engine shows its user the message alone; a person in front of a terminal has a line for the hint.
     append(
       "error", file == nil && format == .text ? message : [message, hint].compactMap { $0 }.joined(separator: ": "))
-    if file == nil, format == .text, let hint { write("hint: \(hint)\n") }
-    if file != nil { try? BorrowedDescriptor.standardError.write("\(runtimeName): \(message)\n") }
+    if file == nil, format == .text, let hint { write("hint: \(printable(hint))\n") }
+    if file != nil { try? BorrowedDescriptor.standardError.write("\(runtimeName): \(printable(message))\n") }
   }
 
   func warning(_ message: String) { append("warning", message) }
@@ -63,7 +63,8 @@ struct RuntimeLog: Sendable {
       }
       write(String(decoding: writer.finish(), as: UTF8.self) + "\n")
     case .text where file == nil:
-      write("\(runtimeName): \(level == "error" ? "" : level + ": ")\(message)\n")
+      // A bundle's words may be an image's, and this is where a person looks on.
+      write("\(runtimeName): \(level == "error" ? "" : level + ": ")\(printable(message))\n")
     case .text:
       write("time=\"\(now().rfc3339)\" level=\(level) msg=\(message.jsonQuoted)\n")
     }

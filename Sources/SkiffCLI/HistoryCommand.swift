@@ -49,10 +49,10 @@ extension HistoryCommand {
       isHuman ? created.map { humanAge(of: $0) } ?? "N/A" : history.created ?? ""
     }
 
-    /// At most 45 characters, tabs as spaces.
+    /// At most 45 columns, tabs as spaces.
     func command(_ isShort: Bool) -> String {
       let text = String((history.createdBy ?? "").map { $0 == "\t" ? " " : $0 })
-      return isShort && text.count > 45 ? text.prefix(44) + "…" : text
+      return isShort ? shortened(text, to: 45) : text
     }
 
     func size(_ isHuman: Bool) -> String { isHuman ? humanSize(layerSize) : String(layerSize) }

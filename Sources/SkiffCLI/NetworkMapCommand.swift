@@ -66,7 +66,7 @@ struct NetworkDrawing {
 
   private func places(_ places: [NetworkPicture.Place], indent: String) -> String {
     if places.isEmpty { return indent + last + "nobody\n" }
-    let names = min(24, places.map(\.name.count).max() ?? 0)
+    let names = min(24, places.map { screenWidth(printable($0.name)) }.max() ?? 0)
     let addresses = places.map { $0.addresses.joined(separator: " ").count }.max() ?? 0
     var text = ""
     for (index, place) in places.enumerated() {
@@ -96,7 +96,7 @@ struct NetworkDrawing {
   }
 
   private func padded(_ text: String, _ width: Int) -> String {
-    text + String(repeating: " ", count: max(0, width - text.count))
+    text + String(repeating: " ", count: max(0, width - screenWidth(text)))
   }
 }
 

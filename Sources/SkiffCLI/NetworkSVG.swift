@@ -1,3 +1,4 @@
+internal import Arguments
 internal import Engine
 
 /// The networks as a picture: this host above, a band for each network, its containers as boxes with their ports.

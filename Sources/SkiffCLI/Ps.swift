@@ -54,11 +54,8 @@ extension PsCommand {
   static func command(of row: ContainerSummary, truncated: Bool) -> String {
     let words = row.record.command.enumerated().map { $0 > 0 && $1.contains(" ") ? "'\($1)'" : $1 }
     let command = words.joined(separator: " ")
-    return truncated && command.count > 20 ? "\"\(command.prefix(19))…\"" : "\"\(command)\""
+    return "\"\(truncated ? shortened(command, to: 20) : command)\""
   }
-
-  /// A path or name of at most fifteen letters.
-  private static func shortened(_ text: String) -> String { text.count > 15 ? text.prefix(14) + "…" : text }
 
   private static func size(of identifier: ContainerIdentifier, _ engine: Engine) -> String {
     guard let sizes = engine.sizes(of: identifier) else { return "N/A" }
@@ -78,7 +75,7 @@ extension PsCommand {
       "Labels": .string(
         row.record.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")),
       "Networks": .string(networks(of: row)), "Ports": .string(ports(of: row)),
-      "Mounts": .string(mounts.map { truncated ? shortened($0) : $0 }.joined(separator: ",")),
+      "Mounts": .string(mounts.map { truncated ? shortened($0, to: 15) : $0 }.joined(separator: ",")),
       "LocalVolumes": .string("\(row.record.anonymousVolumes.count)"),
     ]
   }

@@ -43,17 +43,3 @@ private func description(of error: any Error, failureCode: Int32) -> (message: S
   default: ("\(error)", nil, failureCode)
   }
 }
-
-/// Names come from images and from people: a control character in one must not steer the terminal.
-func printable(_ text: String) -> String {
-  if text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) || $0 == "\n" }) {
-    return text
-  }
-  return text.unicodeScalars.reduce(into: "") { out, scalar in
-    if scalar.value < 0x20 && scalar != "\n" || (0x7f...0x9f).contains(scalar.value) {
-      out += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-    } else {
-      out.unicodeScalars.append(scalar)
-    }
-  }
-}

@@ -41,7 +41,7 @@ extension SearchCommand {
   private static func fields(_ result: JSONValue, _ isShort: Bool) -> JSONValue {
     var description = printable(result["description"]?.string ?? "").split(whereSeparator: \.isNewline).joined(
       separator: " ")
-    if isShort, description.count > 45 { description = String(description.prefix(44)) + "…" }
+    if isShort { description = shortened(description, to: 45) }
     return [
       "Name": .string(printable(result["name"]?.string ?? "")), "Description": .string(description),
       "StarCount": .string("\(result["star_count"]?.integer ?? 0)"),

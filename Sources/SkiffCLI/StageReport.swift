@@ -1,3 +1,4 @@
+internal import Arguments
 internal import JSON
 internal import Kernel
 internal import Staging
@@ -153,7 +154,7 @@ private struct Node {
       var row = indent + (isLast ? "└── " : "├── ") + printable(line.name)
       if let size = line.size {
         let column = 52
-        row += String(repeating: " ", count: max(2, column - row.count))
+        row += String(repeating: " ", count: max(2, column - screenWidth(row)))
         let number = humanSize(Int64(size))
         row += String(repeating: " ", count: max(0, 7 - number.count)) + number
         if !line.rest.isEmpty { row += "  \(colours.faint)\(line.rest)\(colours.plain)" }

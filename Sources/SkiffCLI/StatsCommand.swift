@@ -48,13 +48,33 @@ extension StatsCommand {
         }
         text = table.text
       }
-      // A terminal is painted over: home, each line cleared to its end, and what is left of the screen below.
       if isLive, format.map({ $0.hasPrefix("table ") }) ?? true, isTerminal(.standardOutput) {
-        text = "\u{1b}[H" + text.split(separator: "\n").map { $0 + "\u{1b}[K\n" }.joined() + "\u{1b}[J"
+        text = painted(text, on: try? windowSize(of: .standardOutput))
       }
       out.print(text)
     }
   }
+}
+
+/// What paints a terminal over: home, each line cleared to its end, and what is left of the screen below. What has no room
+/// there is counted in the last line, for a screen that scrolls with each look shows nothing long.
+func painted(_ text: String, on size: WindowSize?) -> String {
+  var lines = text.split(separator: "\n").map(String.init)
+  if let size, size.rows > 2, size.columns > 0 {
+    let columns = Int(size.columns)
+    func height(_ line: String) -> Int { max(1, (screenWidth(line) + columns - 1) / columns) }
+    // The cursor comes to stand in one row more.
+    let room = Int(size.rows) - 1
+    if lines.reduce(0, { $0 + height($1) }) > room {
+      var (shown, used) = (0, 1)
+      while shown < lines.count, used + height(lines[shown]) <= room {
+        used += height(lines[shown])
+        shown += 1
+      }
+      lines = lines.prefix(shown) + ["… \(lines.count - shown) more have no room here"]
+    }
+  }
+  return "\u{1b}[H" + lines.map { $0 + "\u{1b}[K\n" }.joined() + "\u{1b}[J"
 }
 
 /// Counters of the containers, now and one look earlier.

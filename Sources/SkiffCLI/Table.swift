@@ -1,3 +1,5 @@
+internal import Arguments
+
 /// Columns as docker prints them: at least ten wide with three spaces between, the last one not padded.
 struct Table {
   private var rows: [[Cell]]
@@ -17,7 +19,7 @@ struct Table {
       } else {
         // One line: a newline in it, as a command may have, would pass for another row.
         self.text = printable(text).split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n")
-        width = self.text.count
+        width = screenWidth(self.text)
       }
     }
   }

@@ -1,3 +1,4 @@
+internal import Arguments
 internal import JSON
 internal import Kernel
 internal import Templates

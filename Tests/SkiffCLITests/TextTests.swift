@@ -1,3 +1,4 @@
+import Arguments
 import JSON
 import Kernel
 import Testing
@@ -56,5 +57,32 @@ import Testing
   @Test func aNameCannotSteerTheTerminal() {
     #expect(printable("a\u{9b}b\r\u{7}") == "a\\x9bb\\x0d\\x07")
     #expect(printable("grün\nzwei") == "grün\nzwei")
+    // Bidirectional overrides would show what follows from right to left.
+    #expect(printable("a\u{202e}b\u{2066}") == "a\\u{202e}b\\u{2066}")
+  }
+
+  @Test func whatIsPaintedFitsTheScreen() {
+    let text = "NAMES     PIDS\none       1\ntwo       2\nthree     3\n"
+    let whole =
+      "\u{1b}[HNAMES     PIDS\u{1b}[K\none       1\u{1b}[K\ntwo       2\u{1b}[K\nthree     3\u{1b}[K\n\u{1b}[J"
+    #expect(painted(text, on: nil) == whole)
+    #expect(painted(text, on: WindowSize(rows: 5, columns: 80)) == whole)
+    let cut = painted(text, on: WindowSize(rows: 4, columns: 80))
+    #expect(cut == "\u{1b}[HNAMES     PIDS\u{1b}[K\none       1\u{1b}[K\n… 2 more have no room here\u{1b}[K\n\u{1b}[J")
+    // A line that wraps takes two rows.
+    #expect(painted(text, on: WindowSize(rows: 8, columns: 10)).contains("two       2\u{1b}[K\n… 1 more"))
+  }
+
+  @Test func widthsAreThoseOfTheScreen() {
+    #expect(
+      [("abc", 3), ("größe", 5), ("船团", 4), ("e\u{301}", 1), ("🚢", 2), ("❤\u{fe0f}", 2), ("ｈ", 2), ("", 0)].allSatisfy {
+        screenWidth($0) == $1
+      })
+    #expect(shortened("船船船船", to: 8) == "船船船船" && shortened("船船船船", to: 7) == "船船船…")
+    #expect(shortened("船船船船", to: 6) == "船船…" && shortened("abcdef", to: 6) == "abcdef")
+    var table = Table("NAMES", "X")
+    table.add("船", "1")
+    table.add("ab", "2")
+    #expect(table.text == "NAMES     X\n船        1\nab        2\n")
   }
 }

@@ -7,49 +7,6 @@ import Testing
   .enabled(if: effectiveUser() == 0, "the store is root's"),
   .enabled(if: mayExecute("/usr/bin/tmux"), "tmux is not installed"))
 struct RegistryTerminalTests {
-  /// A terminal of 100 columns in which one command runs.
-  private final class Screen {
-    private let sandbox: Sandbox
-    private let socket: String
-
-    init(_ sandbox: Sandbox, _ command: String, environment: [String: String] = [:]) throws {
-      self.sandbox = sandbox
-      socket = "\(sandbox.folder.path)/tmux-\(UUID().uuidString.prefix(8))"
-      let variables = environment.map { "\($0)='\($1)'" }.joined(separator: " ")
-      let line = "stty -echoctl; \(variables) \(command); echo \"[ended $?]\"; sleep 1000"
-      try Data(line.utf8).write(to: URL(filePath: socket + ".sh"))
-      // What lives on must hold nothing open that other tests wait for the end of.
-      let start = """
-        for file in /proc/self/fd/*; do number=${file##*/}; [ "$number" -gt 2 ] && eval "exec $number>&-"; done
-        exec tmux -S \(socket) -f /dev/null new-session -d -x 100 -y 30 sh \(socket).sh
-        """
-      try Data(start.utf8).write(to: URL(filePath: socket + ".start"))
-      guard try Shell("exec bash \(socket).start </dev/null >/dev/null 2>&1").succeeds else {
-        throw Sandbox.Failure(description: "tmux does not start")
-      }
-    }
-
-    deinit { _ = try? sandbox.shell("tmux -S \(socket) kill-server") }
-
-    func type(_ text: String) throws {
-      _ = try sandbox.shell("tmux -S \(socket) send-keys -l '\(text)'; tmux -S \(socket) send-keys Enter")
-    }
-
-    func text() throws -> String { try sandbox.shell("tmux -S \(socket) capture-pane -p").output }
-
-    /// Looks until the screen shows what is waited for.
-    func shows(_ pattern: String) throws -> String? {
-      let expression = try Regex(pattern)
-      for _ in 0..<600 {
-        let text = try text()
-        if text.contains(expression) { return text }
-        usleep(50_000)
-      }
-      Issue.record("never \(pattern): \(try text())")
-      return nil
-    }
-  }
-
   private func withRegistry(_ body: (Sandbox, HostileRegistry) throws -> Void) throws {
     let sandbox = try Sandbox()
     defer { sandbox.remove() }
