@@ -202,7 +202,10 @@ extension StageBuilder {
     if let name = request.timeZone?.drop(while: { $0 == ":" }), !name.isEmpty {
       let path = Path(String(name))
       guard !path.components.contains("..") else { return }
-      try addFile(path.isAbsolute ? path : Path("/usr/share/zoneinfo").appending(path), for: "time zone", name: path)
+      let place = path.isAbsolute ? path : Path("/usr/share/zoneinfo").appending(path)
+      // TZ may name any file, and is whoever's environment this is: only what tzfile(5) describes goes into a root.
+      guard host.front(of: place).starts(with: Array("TZif".utf8)) else { return }
+      try addFile(place, for: "time zone", name: path)
     }
   }
 
