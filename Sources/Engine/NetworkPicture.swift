@@ -115,7 +115,7 @@ extension Engine {
     var parts = record.ports.compactMap(PublishedPort.init).filter { port == nil || $0 == port }.map { published in
       ContainerReach.Part(
         title: "port \(published.containerPort)/\(published.transport), published on "
-          + "\(published.address):\(published.hostPort)",
+          + published.hostEnd,
         lines: [
           Reach(
             "whoever reaches it", .yes,

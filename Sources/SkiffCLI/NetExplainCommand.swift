@@ -34,6 +34,7 @@ enum NetExplain {
 
   static func text(_ reach: ContainerReach, columns: Int, _ colours: Colours) -> String {
     var text = "\(colours.bold)\(printable(reach.title))\(colours.plain)\n"
+    let names = max(16, 1 + (reach.parts.flatMap(\.lines).map(\.who.count).max() ?? 0))
     for part in reach.parts {
       text += "  \(printable(part.title))\n"
       var who = ""
@@ -46,9 +47,9 @@ enum NetExplain {
           }
         let name = line.who == who ? "" : line.who
         who = line.who
-        let gap = String(repeating: " ", count: max(1, 16 - name.count))
+        let gap = String(repeating: " ", count: max(1, names - name.count))
         text += "    \(name)\(gap)\(colour)\(answer)\(colours.plain)  "
-        text += wrapped(printable(line.why), indent: 26, columns: columns) + "\n"
+        text += wrapped(printable(line.why), indent: names + 10, columns: columns) + "\n"
       }
     }
     for note in reach.notes { text += "  " + wrapped(note, indent: 2, columns: columns) + "\n" }

@@ -35,6 +35,7 @@ struct RootlessNetworkTests {
       #expect(seen.output.contains("0200090A:"), "\(seen.output) \(seen.errors)")
       let explained = try user.shell("skiff net explain web")
       #expect(explained.output.contains("port 80/tcp, published on 0.0.0.0:8080"), "\(explained.errors)")
+      #expect(explained.output.contains("port 80/tcp, published on [::]:8080"), "\(explained.output)")
       #expect(explained.output.contains("pasta, a program of this user"))
       // The same port again has a holder with a name.
       let again = try user.shell("skiff run --rm -p 8080:80 owners true")

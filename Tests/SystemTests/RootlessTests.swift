@@ -14,6 +14,11 @@ struct RootlessTests {
       let exec = try user.shell("skiff exec one sh -c 'id -u; set -- $(cat /proc/self/uid_map); echo $1 $2 $3'")
       #expect(exec.output == "0\n0 \(user.identifier) 1\n", "\(exec.errors)")
       #expect(try user.shell("skiff exec -u web one id -u").output == "33\n")
+      // All of them, with a control group of its own or without.
+      _ = try user.shell("skiff exec -d one sh -c 'sleep 101 & exec sleep 102'; sleep 0.3")
+      let top = try user.shell("skiff top one -o args").output.split(separator: "\n").dropFirst()
+      #expect(
+        Set(top) == ["skiff-init -- sh -c echo said; exec sleep 100", "sleep 100", "sleep 101", "sleep 102"], "\(top)")
       #expect(try user.shell("skiff logs one").output == "said\n")
       // Seen from the host its root is the user, and another one an id out of his ranges.
       let seen = try user.host(
