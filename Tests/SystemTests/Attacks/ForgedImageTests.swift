@@ -60,6 +60,33 @@ struct ForgedImageTests {
   }
 
   /// Labels, exposed ports, health checks and what hooks other engines read from an image: words, and nothing more.
+  /// CVE-2025-62725 and its kin: an annotation is a name or nothing, never a path, and steers no terminal.
+  @Test func annotationsAreNoPaths() throws {
+    try Sandbox.underAttack { place in
+      _ = try place.skiff(["stage", "-t", "forged", "/bin/busybox"])
+      let folder = place.folder.path + "/layout"
+      #expect(try place.skiff(["save", "--format", "oci-dir", "-o", folder, "forged"]).code == 0)
+      _ = try place.skiff(["rmi", "-f", "forged"])
+      let file = URL(filePath: folder + "/index.json")
+      let text = try String(contentsOf: file, encoding: .utf8)
+      let outside = place.folder.path + "/outside"
+      let names = [
+        "../../../../../../../..\(outside)", outside, "..", "a\\u001b[31mb:1", "UPPER", "a:b:c", "x@sha256:zz",
+        String(repeating: "a", count: 5000),
+      ]
+      for name in names {
+        try Data(text.replacing("forged:latest", with: name).utf8).write(to: file)
+        let loaded = try place.skiff(["load", "-i", folder])
+        #expect(loaded.output.hasPrefix("Loaded image ID: sha256:") || loaded.code != 0, "\(name): \(loaded)")
+        let shown = try place.skiff(["images", "--format", "{{.Repository}}:{{.Tag}}"])
+        #expect(shown.output == "<none>:<none>\n" || loaded.code != 0, "\(name): \(shown)")
+        #expect(!(loaded.output + loaded.errors + shown.output).contains("\u{1b}"))
+        #expect(try place.skiff(["run", "--rm", "--network", "none", folder, "/bin/busybox", "true"]).code == 0)
+      }
+      #expect(!FileManager.default.fileExists(atPath: outside))
+    }
+  }
+
   @Test func labelsSteerNothing() throws {
     try Sandbox.underAttack { place in
       _ = try place.skiff(["stage", "-t", "forged", "/bin/busybox"])
