@@ -21,7 +21,7 @@ struct LayoutImages {
     self.choice = choice
     guard let bytes = try source.document("index.json", limit: Index.jsonLimits.length) else {
       throw StoreError(
-        .invalid, "it is no OCI image layout: it has no index.json",
+        .invalid, "what is to be read is no OCI image layout: it has no index.json",
         hint: "an OCI image layout has oci-layout, index.json and blobs")
     }
     if let layout = try source.document("oci-layout", limit: 1 << 16) { try Self.checkVersion(layout) }
@@ -153,12 +153,16 @@ struct LayoutImages {
     if let name = choice.name, leftOut.isEmpty {
       let names = index.manifests.compactMap { $0.annotations[Self.referenceName] }
       return StoreError(
-        .notFound, "it has no image named \(name)",
-        hint: names.isEmpty ? "its images have no names: leave the name out" : "it has \(names.joined(separator: ", "))"
+        .notFound, "the OCI image layout has no image named \(name)",
+        hint: names.isEmpty
+          ? "its images have no names: leave the name out"
+          : "it has \(names.prefix(8).map { String($0.prefix(128)) }.joined(separator: ", "))"
       )
     }
     return StoreError(
-      .notFound, index.manifests.isEmpty ? "it holds no image" : "it holds no image for \(choice.platform)",
+      .notFound,
+      index.manifests.isEmpty
+        ? "the OCI image layout holds no image" : "the OCI image layout holds no image for \(choice.platform)",
       hint: leftOut.isEmpty ? nil : leftOut.prefix(8).joined(separator: "; "))
   }
 }

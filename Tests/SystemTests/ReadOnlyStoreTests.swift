@@ -39,7 +39,7 @@ struct ReadOnlyStoreTests {
       #expect(imported.errors.contains("tar -C \(sandbox.rootfs) -c . | skiff import - NAME"), "\(imported)")
       let loaded = try sandbox.skiff(["load", "-i", sandbox.rootfs])
       #expect(
-        loaded.code == 1 && loaded.errors.contains("it is no OCI image layout: it has no index.json"), "\(loaded)")
+        loaded.code == 1 && loaded.errors.contains("is no OCI image layout: it has no index.json"), "\(loaded)")
     }
   }
 }
