@@ -7,7 +7,7 @@ struct House {
     ["CKernel", "CSHA256", "CZlib", "CZstd", "CISAL"],
     ["Kernel"],
     [
-      "JSON", "RuntimeSpec", "ImageSpec", "Hashing", "SPDX", "DNS", "TOML", "Archive", "Compression", "ISAL",
+      "JSON", "RuntimeSpec", "ImageSpec", "Hashing", "SPDX", "DNS", "TOML", "YAML", "Archive", "Compression", "ISAL",
       "ELF", "Arguments", "Templates", "Steps", "Explain",
     ],
     [
@@ -27,7 +27,8 @@ struct House {
 
   /// The only ways sideways: each name may depend on those before it in its own row.
   static let arrows: [[String]] = [
-    ["JSON", "RuntimeSpec"], ["JSON", "ImageSpec"], ["JSON", "SPDX"], ["Hashing", "SPDX"], ["Steps", "Explain"],
+    ["JSON", "RuntimeSpec"], ["JSON", "ImageSpec"], ["JSON", "YAML"], ["JSON", "SPDX"], ["Hashing", "SPDX"],
+    ["Steps", "Explain"],
     ["JSON", "Explain"],
     ["JSON", "Templates"], ["Arguments", "Templates"],
     ["Compression", "ISAL"],

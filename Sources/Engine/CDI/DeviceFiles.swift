@@ -31,8 +31,7 @@ struct DeviceFiles {
       var found: (file: Path, all: JSONValue?, own: JSONValue?)?
       for file in files(in: directory) {
         let description: JSONValue
-        do { description = try JSONValue(parsing: try readRegularFile(file, limit: 8 << 20, followLinks: true)) } catch
-        {
+        do { description = try DeviceFile.read(file) } catch {
           // A broken file concerns who wants its devices; whose they are is not known.
           others.append("\(file) cannot be read: \(error)")
           continue
@@ -40,13 +39,14 @@ struct DeviceFiles {
         guard description["kind"]?.string == device.kind else { continue }
         let named = description["devices"]?.array ?? []
         others += named.compactMap { $0["name"]?.string }.map { "\(device.kind)=\($0)" }
-        guard let own = named.first(where: { $0["name"]?.string == device.name }) else { continue }
-        if let first = found {
-          throw Failure(
-            .conflict, "device \(device) is described twice, in \(first.file) and in \(file)",
-            hint: "remove one of them")
+        for own in named where own["name"]?.string == device.name {
+          if let first = found {
+            throw Failure(
+              .conflict, "device \(device) is described twice, in \(first.file) and in \(file)",
+              hint: "remove one of them")
+          }
+          found = (file, description["containerEdits"], own["containerEdits"])
         }
-        found = (file, description["containerEdits"], own["containerEdits"])
       }
       if let found { return found }
     }
@@ -54,35 +54,17 @@ struct DeviceFiles {
   }
 
   private func files(in directory: Path) -> [Path] {
-    ((try? entries(of: directory)) ?? []).map(\.name.string).filter { $0.hasSuffix(".json") }.sorted()
-      .map { directory.appending($0) }
-  }
-
-  /// One that is written in YAML and speaks of the kind.
-  private func fileInYAML(of kind: String) -> Path? {
-    for directory in directories {
-      let names = ((try? entries(of: directory)) ?? []).map(\.name.string)
-      for name in names.filter({ $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }).sorted() {
-        let file = directory.appending(Path(name))
-        if let text = try? readText(file, limit: 1 << 20), text.contains(kind) { return file }
-      }
-    }
-    return nil
+    ((try? entries(of: directory)) ?? []).map(\.name.string).filter(DeviceFile.isOne).sorted()
+      .map { directory.appending(Path($0)) }
   }
 
   private func missing(_ device: NamedDevice, _ others: [String]) -> Failure {
     let places = directories.map(\.string).joined(separator: " or ")
-    let message = "no device \(device): no JSON file in \(places) describes it"
+    let message = "no device \(device): no file in \(places) describes it"
     if !others.isEmpty { return Failure(.notFound, message, hint: "there are: \(others.joined(separator: ", "))") }
     if device.kind.hasPrefix("nvidia.com/") {
       return Failure(
-        .notFound, message,
-        hint: "have it written as JSON: nvidia-ctk cdi generate --format=json --output=/etc/cdi/nvidia.json")
-    }
-    if let file = fileInYAML(of: device.kind) {
-      return Failure(
-        .notFound, "no device \(device): \(file) may describe it, and is YAML, which is not read",
-        hint: "convert it: yq -o=json \(file) > \(file.string.dropLast(file.string.hasSuffix(".yml") ? 4 : 5)).json")
+        .notFound, message, hint: "have it written: nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml")
     }
     return Failure(.notFound, message, hint: "the maker of the device has a program that writes the file")
   }
