@@ -58,7 +58,9 @@ package struct GzipDecoderFactory: Sendable {
     unsafe stream.pointee.avail_out = room
     let code = unsafe inflate(stream, Z_NO_FLUSH)
     // Z_BUF_ERROR: nothing to read, or no room; both are seen from the counts.
-    guard code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR else {
+    // What came out before the damage counts; the next call says what is wrong with the rest.
+    let isGood = code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR
+    guard unsafe isGood || room > stream.pointee.avail_out else {
       throw CompressionError("it is not gzip data, or damaged: \(words(for: code))")
     }
     return unsafe CodecProgress(

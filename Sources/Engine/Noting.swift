@@ -1,7 +1,7 @@
 package import Containers
 internal import ImageSpec
 package import Journal
-internal import Kernel
+package import Kernel
 package import Layers
 
 // What happened, for `skiff events`.
@@ -10,14 +10,17 @@ extension Engine {
   package var journal: Journal { Journal(in: state.root.appending("events")) }
 
   /// Notes what happened to a container, with what docker says of one: its image, its name, its labels.
+  ///
+  /// - Parameter time: when it happened, where that is told later.
   package func note(
-    _ action: JournalEvent.Action, _ record: ContainerRecord, detail: String = "", _ more: [String: String] = [:]
+    _ action: JournalEvent.Action, _ record: ContainerRecord, detail: String = "", _ more: [String: String] = [:],
+    at time: Timestamp = now()
   ) {
     var attributes = record.labels
     attributes["image"] = record.image.isEmpty ? record.rootDirectory : record.image
     attributes["name"] = record.name
     for (name, value) in more { attributes[name] = value }
-    journal.note(JournalEvent(.container, action, detail: detail, of: record.identifier, attributes))
+    journal.note(JournalEvent(.container, action, detail: detail, of: record.identifier, attributes, at: time))
   }
 
   /// That it runs, on its networks.

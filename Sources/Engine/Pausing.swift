@@ -40,6 +40,12 @@ extension Engine {
     }
   }
 
+  /// Until no command has it frozen for itself, as `commit` does for as long as it reads.
+  private func waitForThaw(_ identifier: ContainerIdentifier) {
+    guard let lock = try? open(pauseLock(identifier), [.readWrite, .noFollow]) else { return }
+    try? lock.borrowed.lock(.exclusive)
+  }
+
   private static let pauseSuffix = ".paused"
   private func pauseLock(_ identifier: ContainerIdentifier) -> Path {
     state.locks.appending(identifier.description + Self.pauseSuffix)
@@ -52,7 +58,13 @@ extension Engine {
   /// Freezes all of a container's processes until `unpause`.
   package func pause(_ word: String) throws(Failure) {
     let (identifier, group) = try runningGroup(of: word)
-    if group.isFrozen { throw Failure(.conflict, "container \(word) is paused already") }
+    if group.isFrozen, !exists(frozenHint(identifier)) { waitForThaw(identifier) }
+    if group.isFrozen {
+      if exists(frozenHint(identifier)) { throw Failure(.conflict, "container \(word) is paused already") }
+      throw Failure(
+        .conflict, "container \(word) stands still already, and no pause of skiff's made it",
+        hint: "skiff unpause \(word)")
+    }
     let lock = try lockUpdates(store.files(of: identifier), word)
     defer { try? lock.borrowed.unlock() }
     do throws(Fault) {
@@ -69,6 +81,8 @@ extension Engine {
 
   package func unpause(_ word: String) throws(Failure) {
     let (identifier, group) = try runningGroup(of: word)
+    // It would go on in the middle of what is read of it.
+    if group.isFrozen { waitForThaw(identifier) }
     guard group.isFrozen else { throw Failure(.conflict, "container \(word) is not paused") }
     let lock = try lockUpdates(store.files(of: identifier), word)
     defer { try? lock.borrowed.unlock() }

@@ -29,7 +29,6 @@ struct LogSource: ~Copyable {
       do throws(CompressionError) { decompressor = try Decompressor(.gzip) } catch {
         throw Fault("inflate", .outOfMemory, arguments: error.reason)
       }
-      // Where a piece is damaged nothing of it comes out, so it is a small one.
       compressed = ReadingBuffer(capacity: 4096)
     }
     self.isCompressed = isCompressed

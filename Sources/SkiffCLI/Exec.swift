@@ -1,4 +1,5 @@
 internal import Arguments
+internal import Containers
 internal import Engine
 internal import Inside
 internal import Journal
@@ -46,14 +47,16 @@ struct ProgramRun {
   /// - Returns: its exit code.
   func run(_ request: ExecRequest, keys: DetachKeys?, isDetached: Bool = false) throws -> Int32 {
     let begin = monotonicNanoseconds()
-    engine.note(.execCreate, word, detail: command)
-    engine.note(.execStart, word, detail: command)
+    // By it docker's readers know which of many has ended.
+    let named = ["execID": try engine.newIdentifier().description]
+    engine.note(.execCreate, word, detail: command, named)
+    engine.note(.execStart, word, detail: command, named)
     let sendsInput = request.isInteractive && !isDetached
     if request.hasTerminal {
       let session = try engine.executeWithTerminal(plan, in: word, isTimed: glass.isTimed, toolbox: toolbox)
       try glass.showTimings(session.timings, of: plan, total: monotonicNanoseconds() - begin)
       let code = try use(session, keys, sendsInput: sendsInput, isDetached: isDetached) {
-        engine.note($0, word, $1)
+        engine.note($0, word, named.merging($1) { $1 })
       }
       return code
     }
@@ -72,7 +75,7 @@ struct ProgramRun {
     try setSignalMask(.block, passed)
     try streams.run(until: process.pidfd.borrowed, passing: try SignalDescriptor(passed))
     let code = process.exitCode()
-    engine.note(.execDie, word, ["exitCode": "\(code)"])
+    engine.note(.execDie, word, named.merging(["exitCode": "\(code)"]) { $1 })
     return code
   }
 

@@ -39,8 +39,10 @@ extension RunCommand {
     let created = try engine.create(prepared, lock: lock)
     let record = created.record
     passKillSwitch("command", 0)
-    if !request.isDetached { engine.note(.attach, record) }
+    let attached = now()
     let socket = try engine.start(created, by: supervisor)
+    // Written while the supervisor is at work, and told as of before its start.
+    if !request.isDetached { engine.note(.attach, record, at: attached) }
     passKillSwitch("command", 1)
     try identifierFile?.write(record.identifier)
     if request.isDetached {

@@ -343,6 +343,12 @@ private func compressed(_ bytes: [UInt8]) throws(Fault) -> [UInt8] {
     try replaceFile(LogFile.compressedName(oldest), with: Array(bytes.prefix(bytes.count - 40)))
     let rest = try place.texts()
     #expect(rest.count < 150 && rest.suffix(90) == expected.suffix(90))
+    // Changed instead of cut, all that was made of it before the fault is there.
+    var changed = bytes
+    for index in (bytes.count - 40)..<(bytes.count - 30) { changed[index] ^= 0xff }
+    try replaceFile(LogFile.compressedName(oldest), with: changed)
+    let before = try place.texts()
+    #expect(before.starts(with: expected.prefix(10)) && before.suffix(90) == expected.suffix(90))
   }
 
   @Test func whatDockerWroteIsReadToo() throws {

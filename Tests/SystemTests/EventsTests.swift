@@ -35,6 +35,11 @@ import Testing
         sandbox, ["-f", "event=die"],
         format: "{{.Actor.Attributes.exitCode}} {{.Actor.Attributes.name}} {{.Actor.Attributes.tier}}")
       #expect(died == "7 shop front")
+      let executed = try past(
+        sandbox, ["-f", "event=exec_create", "-f", "event=exec_start", "-f", "event=exec_die"],
+        format: "{{.Actor.Attributes.execID}} {{.Actor.Attributes.exitCode}}"
+      ).split(separator: " ")
+      #expect(Set(executed.filter { $0.count == 64 }).count == 1 && executed.last == "0", "\(executed)")
       #expect(try past(sandbox, ["-f", "event=rename"], format: "{{.Actor.Attributes.oldName}}") == "/web")
       #expect(
         try past(sandbox, ["-f", "event=kill"], format: "{{.Actor.Attributes.signal}} {{.Type}} {{.Status}}")
@@ -99,6 +104,23 @@ import Testing
       #expect(
         try past(sandbox, ["-f", "event=mount"], format: "{{.Actor.ID}} {{.Actor.Attributes.destination}}")
           == "kept /data")
+    }
+  }
+
+  @Test func imagesAreToldOf() throws {
+    try withHandMadeImage { sandbox in
+      let archive = sandbox.folder.path + "/hand.tar"
+      for words in [
+        ["save", "-o", archive, "hand:made"], ["load", "-i", archive], ["tag", "hand:made", "hand:other"],
+        ["rmi", "hand:other"],
+      ] {
+        #expect(try sandbox.skiff(words).code == 0, "\(words)")
+      }
+      #expect(try past(sandbox, ["-f", "type=image"]) == "save load tag untag")
+      let identifier = try sandbox.skiff(["images", "--no-trunc", "-q", "hand:made"]).output.dropLast()
+      let loaded = try past(
+        sandbox, ["-f", "event=load"], format: "{{.Actor.ID}} {{.Actor.Attributes.name}} {{.ID}} {{.Status}}")
+      #expect(loaded == "\(identifier) hand:made \(identifier) load")
     }
   }
 

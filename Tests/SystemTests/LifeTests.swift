@@ -233,6 +233,31 @@ import Testing
     }
   }
 
+  /// As commit holds it for as long as it reads.
+  @Test func whoPausesWaitsForWhoReads() throws {
+    try Sandbox.with { sandbox in
+      let words = ["run", "-d", "--name", "still", "--network", "none", "--init", "--rootfs", sandbox.rootfs]
+      #expect(try sandbox.skiff(words + ["sleep", "1000"]).code == 0)
+      let identifier = try sandbox.skiff(["inspect", "-f", "{{.Id}}", "still"]).output.dropLast()
+      let locks = sandbox.run + "/locks/\(identifier)"
+      // Paused, and the hint taken away, while the lock of the one who reads is held; then it thaws.
+      let line = """
+        "$0" pause still >/dev/null; mv \(locks).frozen \(locks).kept
+        (flock 9; echo held; sleep 1; mv \(locks).kept \(locks).frozen; echo read; rm \(locks).paused) 9>\(locks).paused & 
+        sleep 0.3; "$0" WORD still; wait
+        """
+      let paused = try sandbox.shell(line.replacing("WORD", with: "pause"))
+      #expect(paused.output == "held\nread\n" && paused.errors.contains("paused already"), "\(paused)")
+      #expect(try sandbox.skiff(["unpause", "still"]).code == 0)
+      let unpaused = try sandbox.shell(line.replacing("WORD", with: "unpause"))
+      #expect(unpaused.output == "held\nread\nstill\n", "\(unpaused)")
+      // Frozen by nobody that skiff knows.
+      let foreign = try sandbox.shell("\"$0\" pause still; rm \(locks).frozen; \"$0\" pause still")
+      #expect(foreign.errors.contains("no pause of skiff's made it"), "\(foreign)")
+      #expect(try sandbox.skiff(["unpause", "still"]).code == 0)
+    }
+  }
+
   @Test func stopSaysWhenNobodyListens() throws {
     try Sandbox.with { sandbox in
       let words = ["run", "-d", "--name", "deaf", "--network", "none", "--init=false", "--rootfs", sandbox.rootfs]

@@ -51,6 +51,14 @@ struct RegistryTests {
       #expect(try sandbox.skiff(["pull", name]).output.contains("Status: Image is up to date for \(name)\n"))
       let ran = try sandbox.skiff(["run", "--rm", "--network", "none", name, "busybox", "ls", "/second"])
       #expect(ran.output == "/second\n", "\(ran.errors)")
+      let told = try sandbox.skiff([
+        "events", "--since", "1h", "--until", "0s", "-f", "event=push", "-f", "event=pull", "--format",
+        "{{.Type}} {{.Action}} {{.Actor.ID}} {{.Actor.Attributes.name}}",
+      ])
+      let (push, pull) = (
+        "image push \(name) \(registry.host)/team/box", "image pull \(name) \(registry.host)/team/box"
+      )
+      #expect(told.output.split(separator: "\n").map(String.init) == [push, push, pull, pull, pull], "\(told)")
       #expect(try entries(of: Path(sandbox.state + "/images/ingest")).isEmpty)
     }
   }
