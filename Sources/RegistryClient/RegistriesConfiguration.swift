@@ -66,11 +66,14 @@ struct RegistriesConfiguration: Hashable, Sendable {
     var configuration = RegistriesConfiguration()
     for file in files {
       do {
-        try configuration.add(try TOMLReader.read(try readFile(file, limit: 1 << 20)))
+        let isHomes = given == nil && home.map { file.string.hasPrefix($0.string + "/") } ?? false
+        try configuration.add(
+          try TOMLReader.read(isHomes ? try readHomeFile(file) : try readFile(file, limit: 1 << 20)))
       } catch let error as Fault {
         if given == nil && error.errno == .noSuchFile { continue }
         throw RegistryFailure("cannot read the settings of registries: \(error)")
       } catch let error as RegistryFailure {
+        if error.message.hasPrefix(file.string) { throw error }
         throw RegistryFailure("\(file) is refused: \(error.message)")
       } catch { throw RegistryFailure("\(file) is refused: \(error)") }
     }

@@ -104,6 +104,31 @@ struct HostileFilesTests {
     }
   }
 
+  /// With `sudo -E` another user's home: whom he trusts, and which mirror he names, is not where root's images come from.
+  @Test func aHomeOfAnotherUsersTrustsNobody() throws {
+    try Sandbox.underAttack { place in
+      let home = place.folder.path + "/home"
+      let conf = home + "/.config/containers/registries.conf"
+      let authority = home + "/.config/containers/certs.d/localhost:1/ca.crt"
+      for file in [conf, authority] {
+        try makeDirectories(Path(file).parent, mode: 0o755)
+        try Data().write(to: URL(filePath: file))
+        try FileManager.default.setAttributes([.ownerAccountID: 12_345], ofItemAtPath: file)
+      }
+      for file in [conf, authority] {
+        let anothers = try place.skiff(["pull", "localhost:1/x"], environment: ["HOME": home])
+        #expect(anothers.code == 1 && anothers.errors.contains("\(file) belongs to user 12345"), "\(anothers)")
+        try FileManager.default.removeItem(atPath: file)
+        try makeNode(Path(file), kind: .fifo, mode: 0o644)
+        let waiting = try place.skiff(["pull", "localhost:1/x"], environment: ["HOME": home])
+        #expect(waiting.code == 1 && waiting.errors.contains("\(file) is no regular file"), "\(waiting)")
+        try FileManager.default.removeItem(atPath: file)
+      }
+      let without = try place.skiff(["pull", "localhost:1/x"], environment: ["HOME": home])
+      #expect(without.code == 1 && without.errors.contains("connection refused"), "\(without)")
+    }
+  }
+
   /// One bit on the file, and everybody would be root.
   @Test(arguments: ["4755", "2755"]) func theProgramIsNotSetUserID(mode: String) throws {
     try Sandbox.underAttack { place in
