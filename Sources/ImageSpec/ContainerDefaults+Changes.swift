@@ -18,7 +18,7 @@ extension ContainerDefaults {
         entrypoint = try Self.command(rest)
         // The old command was meant for the old entry point.
         if !setsCommand { cmd = [] }
-      case "ENV": for (name, value) in try Self.pairs(rest, of: change) { set(environment: "\(name)=\(value)") }
+      case "ENV": set(environment: try Self.pairs(rest, of: change).map { "\($0)=\($1)" })
       case "LABEL": for (name, value) in try Self.pairs(rest, of: change) { labels[name] = value }
       case "EXPOSE":
         for word in try Self.words(rest) { exposedPorts.append(try Self.port(word)) }

@@ -32,7 +32,7 @@ extension ContainerDefaults {
     } else if !overrides.cmd.isEmpty {
       result.cmd = overrides.cmd
     }
-    for entry in overrides.env { result.set(environment: entry) }
+    result.set(environment: overrides.env)
     if !overrides.user.isEmpty { result.user = overrides.user }
     if !overrides.workingDir.isEmpty { result.workingDir = overrides.workingDir }
     result.labels.merge(overrides.labels) { $1 }
@@ -41,10 +41,24 @@ extension ContainerDefaults {
     return result
   }
 
-  /// The first mention keeps its place, the last its value.
-  mutating func set(environment entry: String) {
-    let name = entry.prefix { $0 != "=" } + "="
-    if let at = env.firstIndex(where: { $0.hasPrefix(name) }) { env[at] = entry } else { env.append(entry) }
+  /// The first mention of a name keeps its place, the last its value. A file of variables may have a hundred thousand.
+  mutating func set(environment entries: [String]) {
+    if entries.isEmpty { return }
+    var places: [Substring: Int] = [:]
+    for (place, entry) in env.enumerated() {
+      // One without a value is no variable, and is refused later.
+      guard let end = entry.firstIndex(of: "="), places[entry[..<end]] == nil else { continue }
+      places[entry[..<end]] = place
+    }
+    for entry in entries {
+      let name = entry.prefix { $0 != "=" }
+      if let place = places[name] {
+        env[place] = entry
+      } else {
+        places[name] = env.count
+        env.append(entry)
+      }
+    }
   }
 }
 

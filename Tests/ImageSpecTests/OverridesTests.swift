@@ -43,6 +43,23 @@ import Testing
     #expect(result.entrypoint == [] && result.cmd == ["x"])
   }
 
+  /// Four megabytes of a file of variables: with a look through all for each it would not end.
+  @Test func hundredThousandVariables() {
+    var overrides = ContainerOverrides()
+    overrides.env = (0..<200_000).map { "V\($0 % 100_000)=\($0)" }
+    let result = image.overridden(by: overrides)
+    #expect(result.env.count == 100_003 && result.env[3] == "V0=100000" && result.env.last == "V99999=199999")
+  }
+
+  /// What is no NAME=VALUE stays as it is, for whoever refuses it.
+  @Test func anEntryWithoutAValueStays() {
+    var broken = image
+    broken.env.append("NEW")
+    var overrides = ContainerOverrides()
+    overrides.env = ["NEW=1"]
+    #expect(broken.overridden(by: overrides).env == image.env + ["NEW", "NEW=1"])
+  }
+
   @Test func theRestIsReplacedOrAdded() {
     var overrides = ContainerOverrides()
     overrides.env = ["A=1", "NEW=x=y", "NEW=z"]
