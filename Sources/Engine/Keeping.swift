@@ -32,7 +32,11 @@ extension Engine {
   /// Also that secrets are there: a step that fails names no option.
   func checkTimezone(of request: RunRequest) throws(Failure) {
     for secret in request.secrets {
-      guard let status = try? status(of: secret.source), status.kind == .regular else {
+      let status = try? status(of: secret.source)
+      if let status, status.kind != .regular {
+        throw Failure(.usage, "the secret \(secret.name) is refused: \(secret.source) is no regular file")
+      }
+      if status == nil {
         throw Failure(
           .notFound, "the secret \(secret.name) is not there: \(secret.source) is no file of this host",
           hint: "write it first, readable for you alone: umask 077; cat >\(secret.source)")

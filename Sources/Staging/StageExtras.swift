@@ -74,14 +74,16 @@ extension StageBuilder {
       for name in names { try addTree(path.appending(name), why: why, depth: depth + 1) }
     case .regular, .symbolicLink:
       guard let behind = host.status(path) else { return leaveOut("a link that leads nowhere") }
-      guard behind.kind == .regular || behind.kind == .directory else { return leaveOut("a link to a \(behind.kind)") }
+      guard behind.kind == .regular || behind.kind == .directory else {
+        return leaveOut("a link to \(behind.kind.words)")
+      }
       try target.place(path, from: host, why: why)
       guard behind.kind == .regular, behind.size >= 52, host.front(of: path).starts(with: [0x7f, 0x45, 0x4c, 0x46]),
         let file = host.object(path), case .success(let object) = file.contents, object.architecture.runsHere,
         object.kind != .other
       else { return }
       try addClosure(of: path, file, object)
-    default: leaveOut("a \(facts.kind)")
+    default: leaveOut(facts.kind.words)
     }
   }
 
@@ -220,6 +222,21 @@ extension StageBuilder {
       if let path = paths.first(where: { host.status($0)?.kind == .regular }) {
         try addFile(path, for: "terminal", name: Path(name))
       }
+    }
+  }
+}
+
+extension FileKind {
+  /// `a character device`
+  var words: String {
+    switch self {
+    case .fifo: "a FIFO"
+    case .characterDevice: "a character device"
+    case .directory: "a directory"
+    case .blockDevice: "a block device"
+    case .regular: "a file"
+    case .symbolicLink: "a symbolic link"
+    case .socket: "a socket"
     }
   }
 }

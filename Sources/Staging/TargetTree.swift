@@ -227,7 +227,7 @@ extension TargetTree {
       walk.enter(path, source)
     default:
       throw StageFailure(
-        .unusable, "\(source) is a \(facts.kind), which cannot be staged",
+        .unusable, "\(source) is \(facts.kind.words), which cannot be staged",
         hint: "devices come with the container itself; leave it out")
     }
   }

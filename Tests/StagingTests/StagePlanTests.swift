@@ -90,8 +90,11 @@ import Testing
     try makeSymbolicLink(scratch["data/link"], to: "deep/er/file")
     try makeSymbolicLink(scratch["data/dangling"], to: "nowhere")
     var request = StageRequest(into: scratch["root"])
-    request.paths = [scratch["data"]]
-    try StagePlan(request).perform()
+    try makeNode(scratch["data/pipe"], kind: .fifo, mode: 0o600)
+    request.paths = [scratch["data"], scratch["data/pipe"]]
+    let plan = try StagePlan(request)
+    #expect(plan.notes.contains("\(scratch["data/pipe"]) was left out: it is a FIFO"), "\(plan.notes)")
+    try plan.perform()
     let copy = scratch["root"].appending(scratch["data"])
     #expect(try readFile(copy.appending("link")) == Array("x".utf8))
     #expect(try status(of: copy.appending("deep/er/file")).mode == 0o640)

@@ -28,6 +28,18 @@ struct HostileFilesTests {
     }
   }
 
+  @Test func aSecretIsAFile() throws {
+    try Sandbox.underAttack { place in
+      for source in [try fifo(place, "secret"), "/dev/zero", place.folder.path] {
+        let refused = try place.run("true", flags: ["--secret", "src=\(source),target=x"])
+        #expect(refused.code == 125 && refused.errors.contains("\(source) is no regular file"), "\(refused)")
+        // The cure for one that is missing would write into a device.
+        #expect(!refused.errors.contains("cat >"))
+      }
+      #expect(try containers(place) == [])
+    }
+  }
+
   @Test(arguments: ["run", "create"]) func anIdentifierIsWrittenToANewFile(command: String) throws {
     try Sandbox.underAttack { place in
       let taken = place.folder.appending(path: "taken")
