@@ -24,6 +24,12 @@ package struct StateDirectories: Hashable, Sendable {
   /// One lock file a container, made before anything else of it.
   package var locks: Path { run.appending("locks") }
 
+  /// Made by the first command after a boot, when it has looked at all that the last one left.
+  package var healed: Path { run.appending("healed") }
+
+  /// What the last `ps` read of the containers. It may be thrown away.
+  package var list: Path { run.appending("list") }
+
   /// The directories that must be there before anything is recorded, parents first.
   package var all: [Path] {
     [root, containers, names, volumes, networks, run, runningContainers, runningNetworks, locks]

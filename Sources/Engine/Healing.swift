@@ -19,6 +19,14 @@ extension Engine {
     healStores()
   }
 
+  /// The same for who looks at one container alone, hundreds of times a minute perhaps: nothing is wrong with that where
+  /// somebody holds it, and no command has left it frozen.
+  package func heal(for word: String) {
+    guard let identifier = try? find(word), (try? ContainerLock.isHeld(store.files(of: identifier))) == true,
+      !exists(pauseLock(identifier))
+    else { return heal() }
+  }
+
   /// Layers, blobs and volumes that a command was writing or removing when it was killed; images that are mounted no more.
   package func healStores() {
     guard effectiveUser() == 0 else { return }
@@ -29,24 +37,35 @@ extension Engine {
   }
 
   package func healContainers() {
-    guard effectiveUser() == 0, let identifiers = try? store.identifiers() else { return }
+    guard effectiveUser() == 0 else { return }
+    tidyNetworks()
     let locks = LockTraces(in: state)
+    // Each lock is held by somebody who lives, and a command of this boot has looked at all the rest: whatever would have to
+    // be healed has a lock that was made before it.
+    let isQuiet = locks.areHeld(butFor: Self.frozenSuffix) && exists(state.healed)
+    if isQuiet {
+      _ = try? networks.healNetworks()
+    } else {
+      healAll(locks)
+    }
+  }
+
+  /// Looks at every container, name and lease.
+  private func healAll(_ locks: LockTraces) {
+    guard let identifiers = try? store.identifiers() else { return }
     let traces = locks.names.union(names(in: state.runningContainers))
     thawForgotten(traces)
     removeForgottenHints(traces)
     var held = locks.held
-    var isAnyHealed = false
     for identifier in identifiers where !held.contains(identifier.description) && !isAtRest(identifier, traces) {
-      if heal(identifier) { held.insert(identifier.description) } else { isAnyHealed = true }
+      if heal(identifier) { held.insert(identifier.description) }
     }
-    // Every container has one name. Where there are as many as containers nobody was killed between the two; should one
-    // more and one less hide each other, the next command finds the one that is left.
-    let given = isAnyHealed || names.count != identifiers.count ? (try? names.all()) ?? [] : []
+    let given = (try? names.all()) ?? []
     removeOrphans(traces, given, living: Set(identifiers.map(\.description)))
-    healNames(given)
-    tidyNetworks()
+    healNames(given, traces)
     // Addresses that were leased for a container which never came to be.
     _ = try? networks.heal { held.contains($0) || isAlive($0) }
+    _ = try? open(state.healed, [.writeOnly, .create, .noFollow], mode: 0o600)
   }
 
   private func names(in directory: Path) -> Set<String> {

@@ -47,7 +47,7 @@ extension Engine {
   }
 
   private static let pauseSuffix = ".paused"
-  private func pauseLock(_ identifier: ContainerIdentifier) -> Path {
+  func pauseLock(_ identifier: ContainerIdentifier) -> Path {
     state.locks.appending(identifier.description + Self.pauseSuffix)
   }
 }
@@ -117,7 +117,7 @@ extension Engine {
 
   /// `pause` leaves an empty file beside the container's lock, so that a list of five hundred containers asks the kernel
   /// only of those that may stand still. What the file says is a hint: the kernel has the word.
-  private static let frozenSuffix = ".frozen"
+  static let frozenSuffix = ".frozen"
   private func frozenHint(_ identifier: ContainerIdentifier) -> Path {
     state.locks.appending(identifier.description + Self.frozenSuffix)
   }

@@ -4,7 +4,8 @@ internal import Kernel
 internal import Networks
 
 // `rename`: the record and the link that is the name. Who is killed on the way leaves two links to one container, of which
-// the next command takes away the one that the record does not have.
+// the next command takes away the one that the record does not have. That it may have to is said by a file `<id>.renaming`
+// beside the container's lock.
 
 extension Engine {
   package func rename(_ word: String, to name: String) throws(Failure) {
@@ -21,6 +22,10 @@ extension Engine {
     guard old != name else {
       throw Failure(.conflict, "container \(word) has the name \(name) already")
     }
+    do throws(Fault) {
+      _ = try open(renamingTrace(identifier), [.writeOnly, .create, .noFollow], mode: 0o600)
+    } catch { throw Failure("cannot rename container \(word)", error) }
+    defer { try? removeFile(renamingTrace(identifier)) }
     try take(name, for: identifier)
     passKillSwitch("renaming", 0)
     record.name = name
@@ -60,16 +65,31 @@ extension Engine {
     }
   }
 
+  private static let renamingSuffix = ".renaming"
+  private func renamingTrace(_ identifier: ContainerIdentifier) -> Path {
+    state.locks.appending(identifier.description + Self.renamingSuffix)
+  }
+
   /// Names that a killed `rename` left: of two links to one container the record knows the right one.
-  func healNames(_ given: [ContainerNames.Entry]) {
+  func healNames(_ given: [ContainerNames.Entry], _ traces: Set<String>) {
     var found: [ContainerIdentifier: [String]] = [:]
     for entry in given { found[entry.identifier, default: []].append(entry.name) }
-    for (identifier, list) in found where list.count > 1 {
+    for (identifier, list) in found {
+      let trace = identifier.description + Self.renamingSuffix
+      guard list.count > 1 || traces.contains(trace) else { continue }
       // A rename that is under way holds this lock.
       guard let directory = try? open(store.files(of: identifier).directory, [.readOnly, .directory]),
         (try? directory.borrowed.tryLock(.exclusive)) == true, let record = try? store.record(of: identifier)
       else { continue }
       for name in list where name != record.name { try? names.release(name, of: identifier) }
+      try? removeFile(renamingTrace(identifier))
+    }
+    // Of containers that are no more.
+    for trace in traces where trace.hasSuffix(Self.renamingSuffix) {
+      guard let identifier = ContainerIdentifier(String(trace.dropLast(Self.renamingSuffix.utf8.count))),
+        !exists(store.files(of: identifier).directory)
+      else { continue }
+      try? removeFile(renamingTrace(identifier))
     }
   }
 }

@@ -97,12 +97,19 @@ extension NetworkStore {
   /// - Returns: what was taken away, for a person.
   @discardableResult
   package func heal(isAlive: (String) -> Bool) throws(NetworkError) -> [String] {
+    // Before the leases, so that no port leads to an address that is somebody else's by then.
+    var healed = try healPorts(isAlive: isAlive)
+    let running = try describing("cannot list the networks") { () throws(Fault) in try runningNames() }
+    for name in running { healed += try heal(name, isAlive: isAlive) }
+    return healed + (try healNetworks())
+  }
+
+  /// The same where no container has ended unseen: what commands left that were killed while they changed a network.
+  @discardableResult
+  package func healNetworks() throws(NetworkError) -> [String] {
     let running = try describing("cannot list the networks") { () throws(Fault) in try runningNames() }
     var healed: [String] = []
     removeDrafts()
-    // Before the leases, so that no port leads to an address that is somebody else's by then.
-    healed += try healPorts(isAlive: isAlive)
-    for name in running { healed += try heal(name, isAlive: isAlive) }
     let known = try names()
     let strays = running.filter { !known.contains($0) }
     if !strays.isEmpty { healed += try removeStrays(strays) }

@@ -12,8 +12,9 @@ extension ExecCommand {
   static let perform: Perform = { arguments in
     // What enters a container must not be a file that the container can write to (CVE-2019-5736).
     try sealExecutable()
-    let engine = try arguments.engine
+    let engine = try arguments.unhealedEngine
     let word = arguments.positionals[0]
+    engine.heal(for: word)
     var request = ExecRequest(command: Array(arguments.positionals.dropFirst()))
     request.environment = try arguments.containerEnvironment
     request.workingDirectory = arguments.string("workdir")
