@@ -30,7 +30,7 @@ package struct Cgroup: Hashable, Sendable {
     return v1.prefix(first) + [unified] + v1.dropFirst(first)
   }
 
-  private func below(_ start: Path) -> Path { start.appending(relative) }
+  func below(_ start: Path) -> Path { start.appending(relative) }
 
   package var exists: Bool { paths.contains { Kernel.exists($0) } }
 

@@ -123,20 +123,29 @@ extension Cgroup {
   }
 
   private func blockStatistics() -> CgroupStatistics.BlockIO? {
+    guard let (directory, version) = directory(of: BlockIOController.self), let bytes = transferredBytes() else {
+      return nil
+    }
+    let operations =
+      switch version {
+      case .v1: bothWays(ofLines: contents(directory, "blkio.throttle.io_serviced_recursive") ?? [])
+      case .v2:
+        contents(directory, "io.stat").map { (sum(ofFields: "rios=", in: $0), sum(ofFields: "wios=", in: $0)) } ?? (
+          0, 0
+        )
+      }
+    return CgroupStatistics.BlockIO(
+      read: bytes.read, written: bytes.written, readOperations: operations.0, writeOperations: operations.1)
+  }
+
+  func transferredBytes() -> (read: UInt64, written: UInt64)? {
     guard let (directory, version) = directory(of: BlockIOController.self) else { return nil }
     switch version {
     case .v1:
       let name = "blkio.throttle.io_service_bytes"
-      guard let bytes = contents(directory, name + "_recursive") ?? contents(directory, name) else { return nil }
-      let counts = contents(directory, "blkio.throttle.io_serviced_recursive") ?? []
-      return CgroupStatistics.BlockIO(
-        read: sum(ofLines: "Read", in: bytes), written: sum(ofLines: "Write", in: bytes),
-        readOperations: sum(ofLines: "Read", in: counts), writeOperations: sum(ofLines: "Write", in: counts))
+      return (contents(directory, name + "_recursive") ?? contents(directory, name)).map { bothWays(ofLines: $0) }
     case .v2:
-      guard let fields = contents(directory, "io.stat") else { return nil }
-      return CgroupStatistics.BlockIO(
-        read: sum(ofFields: "rbytes=", in: fields), written: sum(ofFields: "wbytes=", in: fields),
-        readOperations: sum(ofFields: "rios=", in: fields), writeOperations: sum(ofFields: "wios=", in: fields))
+      return contents(directory, "io.stat").map { (sum(ofFields: "rbytes=", in: $0), sum(ofFields: "wbytes=", in: $0)) }
     }
   }
 
@@ -151,18 +160,27 @@ extension Cgroup {
 func onlyNumber(_ bytes: [UInt8]) -> UInt64? { leadingNumber(bytes[...]) }
 
 /// v1 writes "no limit" as the largest multiple of the page size.
-private func limitOfV1(_ value: UInt64) -> UInt64? { value >= 0x7fff_ffff_ffff_0000 ? nil : value }
+func limitOfV1(_ value: UInt64) -> UInt64? { value >= 0x7fff_ffff_ffff_0000 ? nil : value }
 
 /// The number behind `key` in a file of `key number` lines.
 func number(of key: String, in bytes: [UInt8]) -> UInt64? {
   let wanted = Array(key.utf8) + [UInt8(ascii: " ")]
-  for line in bytes.split(separator: UInt8(ascii: "\n")) where line.starts(with: wanted) {
-    return leadingNumber(line.dropFirst(wanted.count))
+  var start = 0
+  while start + wanted.count < bytes.count {
+    if bytes[start..<start + wanted.count].elementsEqual(wanted) {
+      return leadingNumber(bytes[(start + wanted.count)...])
+    }
+    guard let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+    start = end + 1
   }
   return nil
 }
 
 /// v1 block statistics: `254:0 Read 4096`.
+private func bothWays(ofLines bytes: [UInt8]) -> (read: UInt64, written: UInt64) {
+  (sum(ofLines: "Read", in: bytes), sum(ofLines: "Write", in: bytes))
+}
+
 private func sum(ofLines kind: String, in bytes: [UInt8]) -> UInt64 {
   bytes.split(separator: UInt8(ascii: "\n")).reduce(0) { total, line in
     let fields = line.split(separator: UInt8(ascii: " "))

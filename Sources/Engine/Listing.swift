@@ -13,13 +13,7 @@ package struct ContainerSummary: Sendable {
   package var health: Health.Status?
 
   /// As docker has it.
-  package var stateWord: String {
-    switch state.status {
-    case .running: isPaused ? "paused" : "running"
-    case .starting: "created"
-    case .created, .restarting, .exited: state.status.rawValue
-    }
-  }
+  package var stateWord: String { state.status.word(isPaused: isPaused) }
 }
 
 extension Engine {
@@ -45,6 +39,62 @@ extension Engine {
     }
     // Their places are sorted, and each is moved once: a summary is many fields, all of which a move counts.
     return found.indices.sorted { found[$0].record.created > found[$1].record.created }.map { found[$0] }
+  }
+
+  /// The same for a person to read, from what the last list has kept where nothing has changed since.
+  package func list(includingEnded: Bool) throws(Failure) -> [ListedContainer] {
+    let all: Descriptor
+    do throws(Fault) { all = try open(state.containers, [.readOnly, .directory]) } catch {
+      throw Failure("cannot list the containers", error)
+    }
+    let directories: [DirectoryEntry]
+    do throws(Fault) { directories = try entries(of: all.borrowed) } catch {
+      throw Failure("cannot list the containers", error)
+    }
+    if directories.isEmpty { return [] }
+    let traces = Set(((try? entries(of: state.locks)) ?? []).map(\.name.string))
+    var cache = directories.count < ListCache.smallest ? nil : ListCache(reading: state.list)
+    var found: [ListedContainer] = []
+    for entry in directories {
+      guard var container = listed(entry, in: all.borrowed, &cache), includingEnded || container.status.isLive else {
+        continue
+      }
+      if container.status == .running {
+        let identifier = container.identifier
+        container.isPaused = mayBePaused(identifier, traces) && isPaused(identifier)
+        if container.isChecked { container.health = health(of: identifier)?.status }
+      }
+      found.append(container)
+    }
+    cache?.write(to: state.list)
+    return found.indices.sorted { found[$0].created > found[$1].created }.map { found[$0] }
+  }
+
+  private func listed(
+    _ entry: DirectoryEntry, in containers: BorrowedDescriptor, _ cache: inout ListCache?
+  ) -> ListedContainer? {
+    // Before its files are read: what changes while they are is newer than this.
+    let stamp =
+      cache == nil
+      ? nil
+      : (try? status(of: entry.name, at: containers, followLinks: false)).map {
+        ListCache.Stamp(inode: $0.inode, modified: $0.modified)
+      }
+    if let stamp, let known = cache?.find(stamp), known.identifier.description.utf8.elementsEqual(entry.name.bytes) {
+      return known
+    }
+    guard let identifier = ContainerIdentifier(entry.name.string) else { return nil }
+    guard let sound = try? store.state(of: identifier, in: containers),
+      let record = try? store.record(of: identifier, in: containers)
+    else {
+      guard let state = readableState(of: identifier, in: containers),
+        let record = readableRecord(of: identifier, in: containers)
+      else { return nil }
+      return ListedContainer(identifier, record, state)
+    }
+    let container = ListedContainer(identifier, record, sound)
+    if let stamp { cache?.add(container, stamp) }
+    return container
   }
 
   /// One whose state is damaged runs if somebody still watches over it.

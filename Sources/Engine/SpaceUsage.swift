@@ -28,7 +28,7 @@ package struct SpaceUsage: Sendable {
   }
 
   package struct ContainerSpace: Sendable {
-    package var summary: ContainerSummary
+    package var container: ListedContainer
     package var volumes: Int
     package var size: Int64
   }
@@ -130,7 +130,7 @@ extension Engine {
       let size = meter.add(store.files(of: summary.identifier).directory)
       usage.containerList.append(
         SpaceUsage.ContainerSpace(
-          summary: summary, volumes: volumeUsers.values.count { $0.contains(summary.identifier) }, size: size))
+          container: ListedContainer(summary), volumes: volumeUsers.values.count { $0.contains(summary.identifier) }, size: size))
       usage.containers.size += size
       usage.containers.reclaimable += summary.state.status.isLive ? 0 : size
     }

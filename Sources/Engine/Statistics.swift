@@ -9,12 +9,12 @@ package struct ContainerStatistics: Sendable {
   /// CLOCK_MONOTONIC, in nanoseconds: when it was read.
   package var time: UInt64
   /// Nil when it does not run.
-  package var cgroup: CgroupStatistics?
+  package var cgroup: CgroupUsage?
   /// Nil when it has the host's network, whose traffic is not its own.
   package var traffic: NetworkTraffic?
 
   package init(
-    identifier: ContainerIdentifier, name: String, time: UInt64, cgroup: CgroupStatistics?, traffic: NetworkTraffic?
+    identifier: ContainerIdentifier, name: String, time: UInt64, cgroup: CgroupUsage?, traffic: NetworkTraffic?
   ) {
     self.identifier = identifier
     self.name = name
@@ -37,13 +37,22 @@ package struct NetworkTraffic: Hashable, Sendable {
 
 extension Engine {
   /// Reads the counters of one container. One that ended meanwhile has none.
-  package func statistics(of summary: ContainerSummary, on layout: CgroupLayout) -> ContainerStatistics {
+  ///
+  /// - Parameter isFirst: of the processor's time alone, for the first of the two looks that a share of it is measured
+  ///   between.
+  package func statistics(
+    of summary: ContainerSummary, on layout: CgroupLayout, isFirst: Bool = false
+  ) -> ContainerStatistics {
     let group = group(of: summary.identifier, in: layout)
     var statistics = ContainerStatistics(
       identifier: summary.identifier, name: summary.record.name, time: monotonicNanoseconds(), cgroup: nil, traffic: nil
     )
     guard summary.state.status == .running else { return statistics }
-    statistics.cgroup = try? group?.statistics()
+    if isFirst {
+      statistics.cgroup = CgroupUsage(processorTime: group?.processorTime())
+      return statistics
+    }
+    statistics.cgroup = group?.usage()
     if summary.record.networkMode != "host", let process = summary.state.process, process.isAlive,
       let table = try? readFile("/proc/\(process.process)/net/dev", limit: 1 << 20)
     {

@@ -14,7 +14,7 @@ extension PsCommand {
       || arguments.strings("filter").contains { filter in
         ["status=", "exited="].contains { filter.hasPrefix($0) }
       }
-    var rows = try engine.summaries(includingEnded: all)
+    var rows = try engine.list(includingEnded: all)
     let filter = try PsFilter(arguments, engine)
     rows = rows.filter { filter.takes($0) }
     if let latest { rows = Array(rows.prefix(latest)) }
@@ -23,7 +23,10 @@ extension PsCommand {
         for row in rows { out.line(arguments.flag("no-trunc") ? row.identifier.description : row.identifier.short) }
       } else {
         var format = arguments.string("format") ?? "table"
-        if format == "table" { format = arguments.flag("size") ? usual + "\t{{.Size}}" : usual }
+        if format == "table" {
+          guard arguments.flag("size") else { return out.print(table(rows, truncated: !arguments.flag("no-trunc"))) }
+          format = usual + "\t{{.Size}}"
+        }
         // The files of each are counted only for whoever wants to know.
         let withSize = arguments.flag("size") || format.contains(".Size")
         let withMounts = format == "json" || format.contains(".Mounts") || format.contains("json")
@@ -33,12 +36,25 @@ extension PsCommand {
             mounts: withMounts ? engine.mountSources(of: row.identifier) : [])
         }
         let labels = Dictionary(
-          rows.flatMap { [($0.identifier.short, $0.record.labels), ($0.identifier.description, $0.record.labels)] }
+          rows.flatMap { [($0.identifier.short, $0.labels), ($0.identifier.description, $0.labels)] }
         ) { $1 }
         let context = TemplateContext.docker.labelled { $0["ID"]?.string.flatMap { labels[$0] } }
         out.print(try Template.lines(format, values, headings: headings, context))
       }
     }
+  }
+
+  /// `usual` without a template: a list of five hundred is called for too often for that.
+  private static func table(_ rows: [ListedContainer], truncated: Bool) -> String {
+    var table = Table("CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES")
+    let present = now()
+    for row in rows {
+      table.add(
+        truncated ? row.identifier.short : row.identifier.description, row.image,
+        command(of: row, truncated: truncated), humanAge(of: row.created, at: present), row.statusText(at: present),
+        ports(of: row), row.name)
+    }
+    return table.text
   }
 
   private static let usual =
@@ -51,8 +67,8 @@ extension PsCommand {
   ]
 
   /// A word that a shell would take apart stands in quotes, as in docker's list.
-  static func command(of row: ContainerSummary, truncated: Bool) -> String {
-    let words = row.record.command.enumerated().map { $0 > 0 && $1.contains(" ") ? "'\($1)'" : $1 }
+  static func command(of row: ListedContainer, truncated: Bool) -> String {
+    let words = row.command.enumerated().map { $0 > 0 && $1.contains(" ") ? "'\($1)'" : $1 }
     let command = words.joined(separator: " ")
     return "\"\(truncated ? shortened(command, to: 20) : command)\""
   }
@@ -64,32 +80,32 @@ extension PsCommand {
 
   /// The fields as docker's templates name them.
   private static func fields(
-    of row: ContainerSummary, truncated: Bool, size: String, mounts: [String]
+    of row: ListedContainer, truncated: Bool, size: String, mounts: [String]
   ) -> JSONValue {
     [
-      "ID": .string(truncated ? row.identifier.short : row.identifier.description), "Image": .string(row.imageName),
+      "ID": .string(truncated ? row.identifier.short : row.identifier.description), "Image": .string(row.image),
       "Command": .string(command(of: row, truncated: truncated)),
-      "Size": .string(size), "CreatedAt": .string(goTime(row.record.created)),
-      "RunningFor": .string(humanAge(of: row.record.created)),
-      "Status": .string(row.statusText), "State": .string(row.stateWord), "Names": .string(row.record.name),
+      "Size": .string(size), "CreatedAt": .string(goTime(row.created)),
+      "RunningFor": .string(humanAge(of: row.created)),
+      "Status": .string(row.statusText(at: now())), "State": .string(row.stateWord), "Names": .string(row.name),
       "Labels": .string(
-        row.record.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")),
+        row.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")),
       "Networks": .string(networks(of: row)), "Ports": .string(ports(of: row)),
       "Mounts": .string(mounts.map { truncated ? shortened($0, to: 15) : $0 }.joined(separator: ",")),
-      "LocalVolumes": .string("\(row.record.anonymousVolumes.count)"),
+      "LocalVolumes": .string("\(row.anonymousVolumes)"),
     ]
   }
 
   /// `0.0.0.0:8080->80/tcp`
-  private static func ports(of row: ContainerSummary) -> String {
-    guard row.state.status == .running else { return "" }
-    return row.record.ports.map { "\($0.hostEnd)->\($0.containerEnd)" }.joined(separator: ", ")
+  private static func ports(of row: ListedContainer) -> String {
+    guard row.status == .running else { return "" }
+    return row.ports.map { "\($0.hostEnd)->\($0.containerEnd)" }.joined(separator: ", ")
   }
 
   /// `back,front`, and `none` or `host` where there is no other.
-  private static func networks(of row: ContainerSummary) -> String {
-    row.record.networks.isEmpty
-      ? row.record.networkMode : row.record.networks.map(\.network).joined(separator: ",")
+  private static func networks(of row: ListedContainer) -> String {
+    row.networks.isEmpty
+      ? row.networkMode : row.networks.joined(separator: ",")
   }
 }
 
@@ -99,9 +115,7 @@ func goTime(_ time: Timestamp) -> String {
   return "\(text.prefix(10)) \(text.dropFirst(11).prefix(8)) +0000 UTC"
 }
 
-extension ContainerSummary {
-  var imageName: String { record.image.isEmpty ? record.rootDirectory : record.image }
-
+extension ListedContainer {
   /// Docker's words behind the time.
   private var note: String {
     if isPaused { return " (Paused)" }
@@ -113,19 +127,16 @@ extension ContainerSummary {
   }
 
   /// `Up 2 minutes`, `Exited (0) 3 seconds ago`
-  var statusText: String {
-    switch state.status {
+  func statusText(at present: Timestamp) -> String {
+    func age(_ time: Timestamp?) -> String { time.map { humanAge(of: $0, at: present) } ?? "" }
+    return switch status {
     case .created, .starting: "Created"
-    case .restarting: "Restarting (\(state.exitCode)) " + (state.finished.map { humanAge(of: $0) } ?? "")
-    case .running:
-      "Up " + (state.started.map { humanDuration(since: $0) } ?? "") + note
-    case .exited:
-      "Exited (\(state.exitCode)) " + (state.finished.map { humanAge(of: $0) } ?? "")
+    case .restarting: "Restarting (\(exitCode)) " + age(finished)
+    case .running: "Up " + (started.map { humanDuration(since: $0, until: present) } ?? "") + note
+    case .exited: "Exited (\(exitCode)) " + age(finished)
     }
   }
-}
 
-extension ContainerSummary {
   /// `healthy`, `none` …
   var healthWord: String { health?.rawValue ?? "none" }
 }

@@ -9,7 +9,7 @@ internal import Networks
 
 /// `--filter` of `ps`: of one name any value is enough, but every label; each name must be met.
 struct PsFilter {
-  private typealias Test = (ContainerSummary) -> Bool
+  private typealias Test = (ListedContainer) -> Bool
   private var tests: [Test] = []
 
   private static let known = [
@@ -45,7 +45,7 @@ struct PsFilter {
     }
   }
 
-  func takes(_ row: ContainerSummary) -> Bool { tests.allSatisfy { $0(row) } }
+  func takes(_ row: ListedContainer) -> Bool { tests.allSatisfy { $0(row) } }
 
   private static func test(
     _ name: String, _ value: String, _ arguments: ParsedArguments, _ engine: Engine
@@ -56,14 +56,14 @@ struct PsFilter {
     case "name":
       guard let pattern = NamePattern(value) else { throw bad("it is no regular expression") }
       // Docker's names have a slash before them, which patterns may count with.
-      return { pattern.matches($0.record.name) || pattern.matches("/" + $0.record.name) }
+      return { pattern.matches($0.name) || pattern.matches("/" + $0.name) }
     case "label":
       let label = value.split(separator: "=", maxSplits: 1).map(String.init)
       guard let key = label.first else { throw bad("a label is KEY or KEY=VALUE") }
-      return { row in row.record.labels[key].map { label.count == 1 || $0 == label[1] } ?? false }
+      return { row in row.labels[key].map { label.count == 1 || $0 == label[1] } ?? false }
     case "exited":
       guard let code = Int32(value) else { throw bad("exited is a number") }
-      return { $0.state.status == .exited && $0.state.exitCode == code }
+      return { $0.status == .exited && $0.exitCode == code }
     case "status":
       guard statuses.contains(value) else { throw bad("a status is \(statuses.joined(separator: ", "))") }
       return { $0.stateWord == value }
@@ -73,18 +73,18 @@ struct PsFilter {
     case "is-task": throw bad("tasks are swarm's, and there is none")
     case "before", "since":
       let mark = try engine.record(of: try engine.find(value)).created
-      return name == "before" ? { $0.record.created < mark } : { $0.record.created > mark }
+      return name == "before" ? { $0.created < mark } : { $0.created > mark }
     case "ancestor": return try ancestor(value, engine)
     case "network":
       let full = (try? engine.networks.find(value).name) ?? value
       return { row in
-        row.record.networkMode == full || row.record.networks.contains { $0.network == full }
+        row.networkMode == full || row.networks.contains(full)
       }
     case "volume": return { row in engine.mountWords(of: row.identifier).contains(value) }
     case "publish", "expose":
       guard let range = PortRange(value) else { throw bad("a port is NUMBER, FIRST-LAST, or one with /udp or /tcp") }
       return { row in
-        row.record.ports.contains {
+        row.ports.contains {
           range.has(name == "publish" ? $0.hostPort : $0.containerPort, $0.transport)
         }
       }
@@ -98,14 +98,13 @@ struct PsFilter {
     let mark = try? store.find(value)
     let layers = mark?.config.diffIDs ?? []
     return { row in
-      let record = row.record
-      if record.image == value || record.image == value + ":latest" { return true }
-      guard !record.imageIdentifier.isEmpty else { return false }
-      let hash = record.imageIdentifier.split(separator: ":").last ?? ""
-      if value.count >= 4, hash.hasPrefix(value) || record.imageIdentifier == value { return true }
+      if row.image == value || row.image == value + ":latest" { return true }
+      guard !row.imageIdentifier.isEmpty else { return false }
+      let hash = row.imageIdentifier.split(separator: ":").last ?? ""
+      if value.count >= 4, hash.hasPrefix(value) || row.imageIdentifier == value { return true }
       guard let mark else { return false }
-      if mark.id.description == record.imageIdentifier { return true }
-      guard !layers.isEmpty, let image = try? store.find(record.imageIdentifier) else { return false }
+      if mark.id.description == row.imageIdentifier { return true }
+      guard !layers.isEmpty, let image = try? store.find(row.imageIdentifier) else { return false }
       return image.config.diffIDs.starts(with: layers)
     }
   }

@@ -20,9 +20,10 @@ enum SpaceTables {
       "CONTAINER ID", "IMAGE", "COMMAND", "LOCAL VOLUMES", "SIZE", "CREATED", "STATUS", "NAMES")
     for space in usage.containerList {
       containers.add(
-        space.summary.identifier.short, space.summary.imageName, PsCommand.command(of: space.summary, truncated: true),
-        "\(space.volumes)", humanSize(space.size), humanAge(of: space.summary.record.created),
-        space.summary.statusText, space.summary.record.name)
+        space.container.identifier.short, space.container.image,
+        PsCommand.command(of: space.container, truncated: true),
+        "\(space.volumes)", humanSize(space.size), humanAge(of: space.container.created),
+        space.container.statusText(at: now()), space.container.name)
     }
     var volumes = Table("VOLUME NAME", "LINKS", "SIZE")
     for space in usage.volumeList { volumes.add(space.name, "\(space.containers)", humanSize(space.size)) }
@@ -59,8 +60,8 @@ enum SpaceTables {
     }
     let containers: [JSONValue] = usage.containerList.map { space in
       [
-        "ID": .string(space.summary.identifier.description), "Image": .string(space.summary.imageName),
-        "Names": .string(space.summary.record.name), "State": .string(space.summary.state.status.rawValue),
+        "ID": .string(space.container.identifier.description), "Image": .string(space.container.image),
+        "Names": .string(space.container.name), "State": .string(space.container.status.rawValue),
         "LocalVolumes": count(space.volumes), "Size": bytes(space.size),
       ]
     }

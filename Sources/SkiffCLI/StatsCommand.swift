@@ -21,9 +21,9 @@ extension StatsCommand {
         chosen.isEmpty || chosen.contains($0.identifier)
       }
     }
-    try sampler.take()
+    try sampler.begin()
     // A share of processor time is measured between two looks.
-    _ = try poll([], milliseconds: isLive ? 1000 : 200)
+    _ = try poll([], milliseconds: isLive ? 1000 : 100)
     while true {
       try sampler.take()
       try show(sampler.rows, format, isLive: isLive, truncated: !arguments.flag("no-trunc"))
@@ -93,6 +93,11 @@ struct StatisticsSampler {
     hostMemory = engine.hostMemory()
   }
 
+  /// The first look.
+  mutating func begin() throws {
+    present = try list().map { engine.statistics(of: $0, on: layout, isFirst: true) }
+  }
+
   mutating func take() throws {
     previous = Dictionary(present.map { ($0.identifier, $0) }) { $1 }
     present = try list().map { engine.statistics(of: $0, on: layout) }
@@ -117,8 +122,8 @@ struct StatisticsRow {
 
   /// 100 is one processor all the time.
   var processor: String {
-    guard let used = now.cgroup?.processor?.total else { return Self.nothing }
-    guard let before, let earlier = before.cgroup?.processor?.total, used >= earlier, now.time > before.time else {
+    guard let used = now.cgroup?.processorTime else { return Self.nothing }
+    guard let before, let earlier = before.cgroup?.processorTime, used >= earlier, now.time > before.time else {
       return "0.00%"
     }
     return percent(used - earlier, of: now.time - before.time)
@@ -142,7 +147,7 @@ struct StatisticsRow {
 
   var traffic: String { pair(now.traffic.map { ($0.received, $0.sent) }) }
   var blockIO: String { pair(now.cgroup?.blockIO.map { ($0.read, $0.written) }) }
-  var processes: String { now.cgroup?.processes.map { "\($0.count)" } ?? Self.nothing }
+  var processes: String { now.cgroup?.tasks.map { "\($0)" } ?? Self.nothing }
 
   private func pair(_ values: (UInt64, UInt64)?) -> String {
     guard let values else { return "\(Self.nothing) / \(Self.nothing)" }

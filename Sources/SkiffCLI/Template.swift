@@ -35,7 +35,9 @@ struct Template {
     } catch { throw Failure(error) }
   }
 
-  func text(_ value: JSONValue) throws(Failure) -> String {
+  func text(_ value: JSONValue) throws(Failure) -> String { try text(value, context) }
+
+  private func text(_ value: JSONValue, _ context: TemplateContext) throws(Failure) -> String {
     do throws(TemplateError) { return try template.text(value, context) } catch { throw Failure(error) }
   }
 
@@ -81,18 +83,20 @@ struct Template {
     var table = Table()
     var first = JSONObject()
     for (field, heading) in headings { first[field] = .string(heading) }
-    let row = String(format.drop { $0 != " " }.drop { $0 == " " })
-    var heading = context
+    // Understood once: a list may have a thousand rows.
+    let row = try Template(String(format.drop { $0 != " " }.drop { $0 == " " }), context)
+    var heading = row.context
     heading.isHeading = true
     // As docker heads the column of one label.
     heading.methods["Label"] = { _, words in
       let last = words.first?.string?.split(separator: ".").last ?? ""
       return .string(String(last.map { "-_".contains($0) ? " " : $0 }))
     }
-    for (value, context) in [(JSONValue.object(first), heading)] + values.map({ ($0, context) }) {
-      let text = try Template(row, context).text(value)
+    func add(_ text: String) {
       table.add(text.split(separator: "\t", omittingEmptySubsequences: false).map(String.init))
     }
+    add(try row.text(.object(first), heading))
+    for value in values { add(try row.text(value)) }
     return table.text
   }
 }

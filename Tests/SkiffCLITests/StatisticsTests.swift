@@ -11,12 +11,10 @@ import Testing
   static let identifier = ContainerIdentifier(String(repeating: "0123456789abcdef", count: 4))!
 
   func sample(
-    at time: UInt64, used: UInt64, memory: CgroupStatistics.Memory? = nil, traffic: NetworkTraffic? = nil
+    at time: UInt64, used: UInt64, memory: CgroupUsage.Memory? = nil, traffic: NetworkTraffic? = nil
   ) -> ContainerStatistics {
-    let cgroup = CgroupStatistics(
-      processor: .init(total: used, user: 0, system: 0, periods: 0, throttledPeriods: 0, throttled: 0), memory: memory,
-      processes: .init(count: 3, limit: nil),
-      blockIO: .init(read: 12_300_000, written: 0, readOperations: 1, writeOperations: 0))
+    let cgroup = CgroupUsage(
+      processorTime: used, memory: memory, tasks: 3, blockIO: .init(read: 12_300_000, written: 0))
     return ContainerStatistics(
       identifier: Self.identifier, name: "web", time: time, cgroup: cgroup, traffic: traffic)
   }
@@ -43,8 +41,7 @@ import Testing
 
   @Test func memoryIsShownAgainstTheSmallerLimit() {
     func row(limit: UInt64?, host: UInt64?) -> StatisticsRow {
-      let memory = CgroupStatistics.Memory(
-        usage: 64 << 20, working: 16 << 20, limit: limit, peak: nil, swap: nil, swapLimit: nil)
+      let memory = CgroupUsage.Memory(working: 16 << 20, limit: limit)
       return StatisticsRow(now: sample(at: 1, used: 1, memory: memory), before: nil, hostMemory: host)
     }
     #expect(row(limit: 64 << 20, host: 1 << 30).memory == "16MiB / 64MiB")

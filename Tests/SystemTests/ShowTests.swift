@@ -12,6 +12,41 @@ import Testing
     return result.output.trimmingCharacters(in: .whitespacesAndNewlines)
   }
 
+  /// From a certain number on a list is read from what the last one has kept.
+  @Test func psOfManySeesEachChange() throws {
+    try Sandbox.with { sandbox in
+      let kept = sandbox.run + "/list"
+      for index in 0..<40 {
+        let words = ["create", "--name", "c-\(index)", "--network", "none", "--rootfs", sandbox.rootfs, "sleep", "100"]
+        #expect(try sandbox.skiff(words).code == 0)
+      }
+      func names(_ more: String...) throws -> Set<Substring> {
+        Set(try sandbox.skiff(["ps", "--format", "{{.Names}} {{.State}}"] + more).output.split(separator: "\n"))
+      }
+      func all() throws -> Set<Substring> { try names("-a") }
+      usleep(60_000)
+      let first = try all()
+      #expect(first.count == 40 && first.contains("c-7 created"))
+      #expect(exists(Path(kept)))
+      #expect(try all() == first)
+      #expect(try sandbox.skiff(["rename", "c-7", "seven"]).code == 0)
+      #expect(try all() == first.subtracting(["c-7 created"]).union(["seven created"]))
+      #expect(try sandbox.skiff(["start", "c-8"]).code == 0)
+      #expect(try names() == ["c-8 running"])
+      #expect(try all().contains("c-8 running"))
+      #expect(try sandbox.skiff(["pause", "c-8"]).code == 0)
+      #expect(try names() == ["c-8 paused"])
+      #expect(try sandbox.skiff(["rm", "-f", "c-8", "c-9"]).code == 0)
+      let last = try all()
+      #expect(last.count == 38 && !last.contains { $0.hasPrefix("c-8 ") || $0.hasPrefix("c-9 ") })
+      let bytes = try readFile(Path(kept), limit: 1 << 20)
+      for damage in [[], Array(bytes.prefix(bytes.count / 2)), bytes.map { $0 &+ 1 }] {
+        try replaceFile(Path(kept), with: damage, durable: false)
+        #expect(try all() == last)
+      }
+    }
+  }
+
   @Test func psHasDockersFieldsFormatsAndFilters() throws {
     try Sandbox.with { sandbox in
       let first = try run(sandbox, "web-1", ["--label", "tier=front", "--label", "x=1"], ["sleep", "100"])

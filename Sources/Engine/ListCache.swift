@@ -1,0 +1,79 @@
+internal import Containers
+internal import Kernel
+
+/// What `ps` read of each container the last time, in /run: for five hundred containers one file instead of a thousand.
+///
+/// A container's record and its state are whole new files renamed into its directory, which changes the directory's time
+/// (rename(2)): where that is what it was, they are. The clock that files get their times from may stand still for a tick
+/// (CONFIG_HZ, ten milliseconds at most; Linux 6.13 counts finer), so what was changed just now is not kept.
+struct ListCache {
+  /// With fewer containers their own files are as fast.
+  static let smallest = 32
+  /// Of the first word: another form gets another number.
+  private static let form = "skiff list 1"
+  private static let limit = 64 << 20
+  private static let settled: Int64 = 50_000_000
+
+  /// A directory as it was when its files were read.
+  struct Stamp {
+    var inode: UInt64
+    var modified: Timestamp
+
+    /// Whether every change since has given it another time.
+    var isSettled: Bool {
+      let present = now()
+      let age =
+        (present.seconds - modified.seconds) * 1_000_000_000 + Int64(present.nanoseconds) - Int64(modified.nanoseconds)
+      return age > settled
+    }
+  }
+
+  private var bytes: [UInt8] = []
+  private var known: [UInt64: (modified: Timestamp, place: Range<Int>)] = [:]
+  private var packed = Packing()
+  private var misses = 0
+
+  init(reading path: Path) {
+    packed.add(Self.form)
+    guard let bytes = try? readRegularFile(path, limit: Self.limit) else { return }
+    var rest = Unpacking(bytes)
+    guard rest.string() == Self.form else { return }
+    self.bytes = bytes
+    while !rest.isAtEnd {
+      let inode = UInt64(bitPattern: Int64(rest.integer()))
+      let modified = rest.timestamp()
+      let place = rest.range()
+      if !place.isEmpty { known[inode] = (modified, place) }
+    }
+  }
+
+  /// The container that stood there, if nothing has changed since.
+  mutating func find(_ stamp: Stamp) -> ListedContainer? {
+    guard let (modified, place) = known[stamp.inode], modified == stamp.modified else { return nil }
+    var rest = Unpacking(bytes, place)
+    guard let container = ListedContainer(from: &rest) else { return nil }
+    keep(stamp, bytes[place])
+    return container
+  }
+
+  mutating func add(_ container: ListedContainer, _ stamp: Stamp) {
+    guard stamp.isSettled else { return }
+    misses += 1
+    var one = Packing()
+    container.pack(into: &one)
+    keep(stamp, one.bytes[...])
+  }
+
+  private mutating func keep(_ stamp: Stamp, _ container: ArraySlice<UInt8>) {
+    packed.add(Int(Int64(bitPattern: stamp.inode)))
+    packed.add(stamp.modified)
+    packed.add(container)
+  }
+
+  /// For the next one, if there is enough that it would not find. Of two at once either is as good; who cannot write it goes
+  /// without.
+  func write(to path: Path) {
+    guard misses >= Self.smallest / 2 else { return }
+    try? replaceFile(path, with: packed.bytes, durable: false)
+  }
+}
