@@ -130,7 +130,8 @@ extension Engine {
       let size = meter.add(store.files(of: summary.identifier).directory)
       usage.containerList.append(
         SpaceUsage.ContainerSpace(
-          container: ListedContainer(summary), volumes: volumeUsers.values.count { $0.contains(summary.identifier) }, size: size))
+          container: ListedContainer(summary), volumes: volumeUsers.values.count { $0.contains(summary.identifier) },
+          size: size))
       usage.containers.size += size
       usage.containers.reclaimable += summary.state.status.isLive ? 0 : size
     }
