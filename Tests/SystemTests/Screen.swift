@@ -27,7 +27,9 @@ final class Screen {
     }
   }
 
-  deinit { _ = try? sandbox.shell("tmux -S \(socket) kill-server") }
+  /// Not kill-server, by which a server sends itself a signal: it has inherited a mask of all of them from a thread of
+  /// Dispatch. One without a session ends.
+  deinit { _ = try? sandbox.shell("tmux -S \(socket) kill-session") }
 
   func type(_ text: String) throws {
     _ = try sandbox.shell("tmux -S \(socket) send-keys -l '\(text)'; tmux -S \(socket) send-keys Enter")
