@@ -55,11 +55,12 @@ private func closedReason(_ networks: [String]) -> String {
 /// where none is named.
 package func hostNameServers() -> [NameServer] {
   let conf = (try? readText("/etc/resolv.conf")) ?? ""
-  // An ordinary user's supervisor is in the user's network namespace, from which pasta passes on to the host's.
+  // An ordinary user's supervisor is in the user's network namespace, from which a program passes on to the host's.
   let servers =
     isRootOfHost()
     ? ResolvConf(conf).servers.prefix(3)
-    : ResolvConf.plain(host: conf, ResolvRequest(), instead: [Engine.forwardedResolver]).servers.prefix(3)
+    : ResolvConf.plain(host: conf, ResolvRequest(), instead: [(ForwarderProgram.installed ?? .pasta).resolver]).servers
+      .prefix(3)
   let known = servers.compactMap { NameServer(resolvConf: $0) }
   return known.isEmpty && servers.isEmpty ? [NameServer(.v4(IPv4Address(127, 0, 0, 1)))] : known
 }
@@ -128,7 +129,7 @@ extension NetworkUse {
     let own = records.flatMap { [$0.address, $0.address6] }.filter { !$0.isEmpty }
       .map { HostsEntry(address: $0, names: names) }
     // pasta's addresses are the host's, which may change; the name has to lead to the container all the same.
-    let loopback = mode == Engine.userNetwork ? [HostsEntry(address: "127.0.1.1", names: names)] : []
+    let loopback = ForwarderProgram(mode: mode) != nil ? [HostsEntry(address: "127.0.1.1", names: names)] : []
     let others = loopback + extra.map { HostsEntry(address: $0.value, names: [$0.name]) }
     if mode == "host" {
       let host = (try? readText("/etc/hosts", limit: 1 << 20)) ?? ""
@@ -155,7 +156,8 @@ extension NetworkUse {
     if mode == "host" && request == ResolvRequest() { return Array((host + "\n").utf8) }
     if asksSupervisor { return Array(ResolvConf.answered(host: host, request).text.utf8) }
     if !isRootOfHost() {
-      return Array(ResolvConf.plain(host: host, request, instead: [Engine.forwardedResolver]).text.utf8)
+      let program = ForwarderProgram(mode: mode) ?? .installed ?? .pasta
+      return Array(ResolvConf.plain(host: host, request, instead: [program.resolver]).text.utf8)
     }
     let actual = (try? readText(Path(resolvConfPath(host: host)))) ?? host
     return Array(ResolvConf.plain(host: actual, request).text.utf8)

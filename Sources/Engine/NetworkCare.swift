@@ -27,8 +27,8 @@ extension Engine {
 
   /// From before the container's program runs, so that no program of the host can get in between.
   func holdPorts(of record: ContainerRecord) throws(Failure) -> PortHold {
-    // pasta listens itself.
-    if record.networkMode == Self.userNetwork { return PortHold(resuming: []) }
+    // The program listens itself.
+    if ForwarderProgram(mode: record.networkMode) != nil { return PortHold(resuming: []) }
     do throws(NetworkError) { return try PortHold(of: record.ports.compactMap(PublishedPort.init)) } catch {
       var failure = Failure(error)
       failure.message = "cannot start \(record.name): \(failure.message)"

@@ -196,10 +196,10 @@ extension Engine {
     case "none":
       throw Failure(
         .conflict, "container \(record.name) was made to have no network", hint: "run it with --network NAME")
-    case Self.userNetwork:
+    case let mode where ForwarderProgram(mode: mode) != nil:
       throw Failure(
-        .conflict, "container \(record.name) has pasta's network, and no other can be added",
-        hint: "networks by name are root's: run it with sudo")
+        .conflict, "container \(record.name) has the network of \(mode), and no other can be added",
+        hint: "run it with --network NAME")
     case let mode where mode.hasPrefix("container:"):
       throw Failure(
         .conflict, "container \(record.name) has the network of another container",

@@ -49,7 +49,7 @@ extension Engine {
     _ = try runningProcess(of: identifier, named: word)
     let record = try record(of: identifier)
     guard !record.networks.isEmpty else {
-      let parts = record.networkMode == Self.userNetwork ? forwarding(of: record, port: port) : []
+      let parts = ForwarderProgram(mode: record.networkMode) != nil ? forwarding(of: record, port: port) : []
       return [ContainerReach(title: record.name, parts: parts, notes: [withoutNetwork(record)])]
     }
     do throws(NetworkError) {
@@ -103,15 +103,19 @@ extension Engine {
     switch record.networkMode {
     case "host": "it shares this host's network: whatever it listens on is a port of this host"
     case "none": "it has no network: nobody reaches it, and it reaches nobody"
-    case Self.userNetwork:
+    case let mode where ForwarderProgram(mode: mode) == .slirp4netns:
+      "slirp4netns, a program of this user, carries its packets: what it opens are sockets of this user on the host; a server "
+        + "in it sees who called, and 10.0.2.2 for callers on this host"
+    case let mode where ForwarderProgram(mode: mode) == .pasta:
       "pasta, a program of this user, carries its packets: what it opens are sockets of this user on the host, and a server in "
         + "it sees who called"
     default: "it shares the network of \(record.networkMode): ask for that container"
     }
   }
 
-  /// pasta listens like any program: the firewall of the host decides about its sockets as about others.
+  /// It listens like any program: the firewall of the host decides about its sockets as about others.
   private func forwarding(of record: ContainerRecord, port: PublishedPort?) -> [ContainerReach.Part] {
+    let name = ForwarderProgram(mode: record.networkMode)?.rawValue ?? ""
     var parts = record.ports.compactMap(PublishedPort.init).filter { port == nil || $0 == port }.map { published in
       ContainerReach.Part(
         title: "port \(published.containerPort)/\(published.transport), published on "
@@ -119,7 +123,7 @@ extension Engine {
         lines: [
           Reach(
             "whoever reaches it", .yes,
-            "pasta listens there on the host and passes on to the container; the host's firewall rules for port "
+            "\(name) listens there on the host and passes on to the container; the host's firewall rules for port "
               + "\(published.hostPort) of the host count")
         ])
     }
@@ -127,7 +131,7 @@ extension Engine {
       parts.append(
         .init(
           title: record.ports.isEmpty ? "every port: none is published" : "every other port: not published",
-          lines: [Reach("anybody", .no, "pasta listens on no other port")]))
+          lines: [Reach("anybody", .no, "\(name) listens on no other port")]))
     }
     return parts
   }

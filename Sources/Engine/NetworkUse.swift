@@ -29,7 +29,7 @@ extension Engine {
     ports: [PortRequest] = [], rehearsal: Bool
   ) throws(Failure) -> NetworkUse {
     try refusePorts(ports, on: request)
-    if isForwarded(request) { return try forwardedNetwork(hostname: hostname, ports: ports) }
+    if isForwarded(request) { return try forwardedNetwork(request, hostname: hostname, ports: ports) }
     try refuseHostNetworks(request)
     switch request {
     case .none: return NetworkUse(mode: "none", hostname: hostname)
@@ -46,7 +46,7 @@ extension Engine {
       return use
     case .bridge, .named:
       let all = endpoints.isEmpty ? [EndpointRequest(network: request.networkName)] : endpoints
-      try refuseUserPorts(ports)
+      let ports = try portsOnHost(ports)
       if rehearsal { try enterNetworks() } else { try openNetworks() }
       return try attach(identifier, to: all, hostname, ports, rehearsal: rehearsal)
     }

@@ -69,13 +69,21 @@ extension Engine {
   /// The default network of who may make none, by that name too.
   func isForwarded(_ request: NetworkRequest) -> Bool {
     switch request {
-    case .bridge, .named(Self.userNetwork): !isRootOfHost()
+    case .bridge: !isRootOfHost()
+    case .named(let mode): !isRootOfHost() && ForwarderProgram(mode: mode) != nil
     default: false
     }
   }
 
   /// Links, addresses and programs of the host are root's.
   func refuseHostNetworks(_ request: NetworkRequest) throws(Failure) {
+    if case .named(let mode) = request, ForwarderProgram(mode: mode) != nil, isRootOfHost(),
+      (try? networks.read(mode)) ?? nil == nil
+    {
+      throw Failure(
+        .usage, "--network \(mode) is an ordinary user's way out",
+        hint: "leave it out: root's containers are on a bridge")
+    }
     guard case .plugins = request, !isRootOfHost() else { return }
     throw Failure(
       .host, "networks of CNI need root: its programs change the host's links",

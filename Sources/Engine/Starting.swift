@@ -159,14 +159,14 @@ extension Engine {
   ) throws(Failure) -> NetworkUse {
     try refusePorts(ports, on: request)
     // Chosen when it starts, as the ports are.
-    if isForwarded(request) { return NetworkUse(mode: Self.userNetwork, hostname: hostname) }
+    if isForwarded(request) { return NetworkUse(mode: try forwardedMode(of: request), hostname: hostname) }
     switch request {
     case .none, .host, .plugins:
       return try prepareNetwork(
         request, endpoints, try newIdentifier(), hostname: hostname, ports: ports, rehearsal: true)
     case .container(let word): return NetworkUse(mode: "container:\(try find(word))", hostname: hostname)
     case .bridge, .named:
-      try refuseUserPorts(ports)
+      _ = try portsOnHost(ports)
       let all = endpoints.isEmpty ? [EndpointRequest(network: request.networkName)] : endpoints
       var use = NetworkUse(mode: "", hostname: hostname)
       do throws(NetworkError) {

@@ -68,8 +68,7 @@ extension Engine {
     let ports: PortHold
     do throws(Failure) {
       record = try self.record(of: files.identifier)
-      if !record.networks.isEmpty { try joinNetworks() }
-      ports = try holdPorts(of: record)
+      ports = try takePorts(of: record)
     } catch {
       abandon(files, error, lock: lock)
       return report(error, to: client.borrowed)

@@ -30,12 +30,8 @@ extension Engine {
   /// The same with a way out of them, for containers that are to run there.
   func openNetworks() throws(Failure) {
     guard !isRootOfHost() else { return }
-    let program = try usableForwarder()
-    var forwarder = UserForwarder(
-      program: program,
-      arguments: Self.forwarderArguments + ["--tcp-ports", "none", "--udp-ports", "none"],
-      record: userNetwork.forwarderRecord)
-    forwarder.isShared = true
+    let (program, path) = try usableForwarder()
+    let forwarder = UserForwarder.shared(program, at: path, record: userNetwork.forwarderRecord)
     do throws(Fault) { try userNetwork.enter(forwarder, forget: forgetNetworks) } catch {
       throw Failure("cannot make this user's network namespace", error)
     }
@@ -66,13 +62,5 @@ extension Engine {
       exitNow(0)
     }
     _ = try? Kernel.wait(for: .process(process))
-  }
-
-  /// pasta is told of its ports when it starts, and this one serves all of the user's networks.
-  func refuseUserPorts(_ requests: [PortRequest]) throws(Failure) {
-    guard let request = requests.first, !isRootOfHost() else { return }
-    throw Failure(
-      .host, "port \(request.containerPort)/\(request.transport) cannot be published from a network of this user's",
-      hint: "leave --network out: pasta publishes ports of the default network; or run it with sudo")
   }
 }

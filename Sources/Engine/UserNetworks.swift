@@ -4,50 +4,68 @@ internal import Launching
 internal import Networks
 internal import Steps
 
-// An ordinary user's network: a namespace of the container's own, and pasta(1), which opens sockets of the host for what goes
-// out and listens for what is published. Without a bridge there are no other containers on it; see UserBridges.swift for those.
+// An ordinary user's network: a namespace of the container's own, and a program (ForwarderPrograms.swift) that opens sockets of the
+// host for what goes out and listens for what is published. Without a bridge there are no other containers on it; see
+// UserBridges.swift for those.
 
 extension Engine {
-  static let userNetwork = "pasta"
-
-  /// What pasta passes on to the host's resolvers, those on its loopback too.
-  static let forwardedResolver = "169.254.1.1"
-
-  /// Nil where the program is missing.
-  static var forwarder: Path? { forwarderPlaces.first { mayExecute($0) } }
-  static let forwarderPlaces: [Path] = ["/usr/bin/pasta", "/usr/local/bin/pasta", "/bin/pasta"]
-
   /// Decides on the ports; nothing is started yet.
-  func forwardedNetwork(hostname: String, ports requests: [PortRequest]) throws(Failure) -> NetworkUse {
-    _ = try usableForwarder()
-    var use = NetworkUse(mode: Self.userNetwork, hostname: hostname)
-    for request in requests { use.ports += try freePorts(for: request, besides: use.ports) }
+  func forwardedNetwork(
+    _ request: NetworkRequest, hostname: String, ports requests: [PortRequest]
+  ) throws(Failure) -> NetworkUse {
+    let mode = try forwardedMode(of: request)
+    var use = NetworkUse(mode: mode, hostname: hostname)
+    let program = ForwarderProgram(mode: mode)
+    for request in requests { use.ports += try freePorts(for: request, by: program, besides: use.ports) }
     return use
   }
 
-  func usableForwarder() throws(Failure) -> Path {
-    guard let program = Self.forwarder else {
+  /// As the record has it: what is there decides where nobody has named one.
+  func forwardedMode(of request: NetworkRequest) throws(Failure) -> String {
+    guard case .named(let mode) = request, let program = ForwarderProgram(mode: mode) else {
+      return try usableForwarder().program.rawValue
+    }
+    _ = try usableForwarder(program)
+    return mode
+  }
+
+  /// - Parameter wanted: nil for whichever is there.
+  func usableForwarder(_ wanted: ForwarderProgram? = nil) throws(Failure) -> (program: ForwarderProgram, path: Path) {
+    guard let program = wanted ?? ForwarderProgram.installed, let path = program.path else {
+      let package = wanted == .slirp4netns ? "slirp4netns" : "passt"
       throw Failure(
-        .host, "an ordinary user's network needs the program pasta, which is not installed",
-        hint: "install it (Debian and Fedora package passt): sudo apt-get install passt; or use --network none or host")
+        .host,
+        "an ordinary user's network needs the program \(wanted?.rawValue ?? "pasta or slirp4netns"), which is not installed",
+        hint: "install it (Debian and Fedora package \(package)): sudo apt-get install \(package); "
+          + "or use --network none or host")
     }
     let tunnel = Path("/dev/net/tun")
     guard mayWrite(tunnel) else {
       throw Failure(
-        .host, "pasta cannot open \(tunnel)",
+        .host, "\(program.rawValue) cannot open \(tunnel)",
         hint: exists(tunnel) ? "sudo chmod 666 \(tunnel)" : "sudo modprobe tun")
     }
-    return program
+    return (program, path)
   }
 
-  /// A port that is free now. pasta takes it when the container starts, and who was faster then is told of by it.
-  private func freePorts(for request: PortRequest, besides taken: [PublishedPort]) throws(Failure) -> [PublishedPort] {
+  /// A port that is free now. The program takes it when the container starts, and who was faster then is told of by it.
+  ///
+  /// - Parameter program: nil where Skiff's own relay listens.
+  func freePorts(
+    for request: PortRequest, by program: ForwarderProgram?, besides taken: [PublishedPort]
+  ) throws(Failure) -> [PublishedPort] {
     if request.transport == .sctp {
       throw Failure(
-        .usage, "port \(request.containerPort)/sctp: pasta forwards tcp and udp alone", hint: "leave it out")
+        .usage, "port \(request.containerPort)/sctp: an ordinary user publishes tcp and udp alone", hint: "leave it out"
+      )
+    }
+    if program == .slirp4netns, request.address?.v6 != nil {
+      throw Failure(
+        .usage, "port \(request.containerPort): slirp4netns listens on IPv4 alone",
+        hint: "leave the address out, or install pasta: sudo apt-get install passt")
     }
     // All addresses are those of both families, where the host has both.
-    let hasIPv6 = ((try? readText("/proc/net/if_inet6")) ?? "").isEmpty == false
+    let hasIPv6 = program == .pasta && ((try? readText("/proc/net/if_inet6")) ?? "").isEmpty == false
     let addresses = request.address.map { [$0] } ?? [.anyIPv4] + (hasIPv6 ? [.anyIPv6] : [])
     var first: NetworkError?
     for number in request.hostPorts.map(Array.init) ?? (0..<64).map({ _ in UInt16.random(in: 32_768...60_999) }) {
@@ -58,7 +76,7 @@ extension Engine {
         continue
       }
       do throws(NetworkError) {
-        let hold = try PortHold(of: ports, drops: false)
+        let hold = try PortHold(of: ports, use: .tried)
         hold.release()
         return ports
       } catch { first = first ?? error }
@@ -78,25 +96,32 @@ extension Engine {
 
   func forwarderRecord(of files: ContainerFiles) -> Path { files.runDirectory.appending("forwarder") }
 
-  static let forwarderArguments = [
+  static let pastaArguments = [
     "--foreground", "--quiet", "--config-net", "--netns-only", "--no-netns-quit", "--no-map-gw", "--tcp-ns", "none",
-    "--udp-ns", "none", "--dns-forward", forwardedResolver,
+    "--udp-ns", "none", "--dns-forward", ForwarderProgram.pasta.resolver,
   ]
 
-  /// The step that starts pasta for the container; nil for a container that has no such network.
+  /// The step that starts the program for the container; nil for a container that has no such network.
   func forwarderStep(of record: ContainerRecord) -> NetworkStep? {
-    guard record.networkMode == Self.userNetwork, let identifier = ContainerIdentifier(record.identifier) else {
-      return nil
+    guard let program = ForwarderProgram(mode: record.networkMode),
+      let identifier = ContainerIdentifier(record.identifier)
+    else { return nil }
+    let path = program.path ?? program.places[0]
+    let ports = record.ports.compactMap(PublishedPort.init)
+    let place = forwarderRecord(of: store.files(of: identifier))
+    guard program == .pasta else {
+      // A socket's path holds 107 bytes, and a container's directory is long.
+      return .startForwarder(
+        .slirp(
+          (try? SlirpOptions(mode: record.networkMode)) ?? SlirpOptions(), at: path, ports: ports,
+          socket: state.run.appending("slirp-\(identifier.short)"), record: place))
     }
-    var arguments = Self.forwarderArguments
+    var arguments = Self.pastaArguments
     for (option, transport) in [("--tcp-ports", PortEntry.Transport.tcp), ("--udp-ports", .udp)] {
-      let words = forwardedPorts(record.ports.compactMap(PublishedPort.init).filter { $0.transport == transport })
+      let words = forwardedPorts(ports.filter { $0.transport == transport })
       for word in words.isEmpty ? ["none"] : words { arguments += [option, word] }
     }
-    return .startForwarder(
-      UserForwarder(
-        program: Self.forwarder ?? "/usr/bin/pasta", arguments: arguments,
-        record: forwarderRecord(of: store.files(of: identifier))))
+    return .startForwarder(UserForwarder(program: path, arguments: arguments, record: place))
   }
 
   /// `ADDRESS/HOST:CONTAINER`; without an address it is all of both families.

@@ -125,7 +125,7 @@ extension Explanation {
   }
 
   private init(starting forwarder: UserForwarder) {
-    let words = forwarder.arguments + UserForwarder.ends
+    let words = forwarder.arguments + forwarder.ends
     let name = forwarder.program.name
     self.init(
       name: "network.startForwarder",
@@ -136,12 +136,29 @@ extension Explanation {
         "clone(SIGCHLD), prctl(PR_SET_PDEATHSIG, SIGKILL)",
         "execve(\(Trace.path(forwarder.program)), [\(Trace.string(name)), "
           + words.map { Trace.string($0) }.joined(separator: ", ") + "])",
-      ],
-      shell: [
-        command(
-          ([ShellWord(name).description] + words.map { ShellWord($0).description }).joined(separator: " "),
-          "< /proc/$pid/ns/net | head -n 1 > \(ShellWord(forwarder.record))")
-      ])
+      ]
+        + (forwarder.socket.map { socket in
+          forwarder.requests.map {
+            "connect(<unix>, {\(Trace.path(socket))}), sendmsg(<unix>, {\(Trace.string($0))}, 0)"
+          }
+        } ?? []),
+      shell: Self.shell(starting: forwarder, name, words))
+  }
+
+  private static func shell(starting forwarder: UserForwarder, _ name: String, _ words: [String]) -> [String] {
+    let program = ([name] + words).map { ShellWord($0).description }.joined(separator: " ")
+    switch forwarder.kind {
+    case .pasta: return [command(program, "< /proc/$pid/ns/net | head -n 1 > \(ShellWord(forwarder.record))")]
+    case .slirp4netns:
+      let asked = forwarder.socket.map { socket in
+        forwarder.requests.map {
+          command("printf %s", ShellWord($0).description, "| nc -NU", ShellWord(socket).description)
+        }
+      }
+      return [
+        command(program, "< /proc/$pid/ns/net 3>/dev/null & echo $! > \(ShellWord(forwarder.record)); sleep 1")
+      ] + (asked ?? [])
+    }
   }
 
   private init(callingPluginsOf network: PluginNetwork) {

@@ -42,3 +42,19 @@ package func reflink(from source: BorrowedDescriptor, to target: BorrowedDescrip
     "ioctl", Int(SYS_ioctl), target.argument, 0x4004_9409, source.argument,
     arguments: "\(target.description), FICLONE, \(source.description)")
 }
+
+/// splice(2), one end of which is a pipe: bytes go from one to the other without a copy in this process. 0 is the end of the
+/// source, nil says that it would have to wait.
+package func splice(
+  from source: BorrowedDescriptor, to target: BorrowedDescriptor, atMost count: Int
+) throws(Fault) -> Int? {
+  do throws(Fault) {
+    // SPLICE_F_MOVE | SPLICE_F_NONBLOCK: the latter is about the pipe, the socket has its own flag.
+    return try systemCall(
+      "splice", Int(SYS_splice), source.argument, 0, target.argument, 0, count, 3,
+      arguments: "\(source.rawValue), \(target.rawValue), \(count) bytes")
+  } catch {
+    if error.errno == .again { return nil }
+    throw error
+  }
+}

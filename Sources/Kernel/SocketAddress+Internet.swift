@@ -17,6 +17,8 @@ extension SocketAddress {
 }
 
 extension SocketAddress {
+  package var isIPv6: Bool { family == AF_INET6 }
+
   /// Of an internet address: nil for other families.
   package var port: UInt16? {
     guard family == AF_INET || family == AF_INET6, bytes.count >= 4 else { return nil }
@@ -27,6 +29,15 @@ extension SocketAddress {
 extension BorrowedDescriptor {
   /// IPV6_V6ONLY: the same port of IPv4 is another one.
   package func takeIPv6Alone() throws(Fault) { try setSocketOption(level: 41, 26, to: 1) }
+
+  /// SO_LINGER with no time: the close is a reset, and the other end hears that something went wrong.
+  package func resetOnClose(_ isOn: Bool = true) throws(Fault) {
+    _ = try ([isOn ? 1 : 0, 0] as [Int32]).withAddress { (base) throws(Fault) in
+      try systemCall(
+        "setsockopt", Int(SYS_setsockopt), argument, Int(SOL_SOCKET), Int(SO_LINGER), base, 8,
+        arguments: "\(rawValue), SOL_SOCKET, SO_LINGER, 0 s")
+    }
+  }
 
   /// SO_RCVBUFFORCE: room for so many bytes that have not been taken yet, beyond the system's limit; at that where this process
   /// may not go beyond.

@@ -1,33 +1,53 @@
 package import Kernel
 package import Steps
 
-// pasta(1) beside a container: started when there is a network to forward for, ended with it.
+// pasta(1) or slirp4netns(1) beside a container: started when there is a network to forward for, ended with it.
 
 /// Starts it and waits until the container can be reached. Unless it is shared it dies with this process.
 package func start(_ forwarder: UserForwarder, for network: BorrowedDescriptor) throws(Fault) {
+  do throws(Fault) { try startOnce(forwarder, for: network) } catch {
+    // Built without it, or under a kernel that has not what its filter names.
+    let filter = "--enable-seccomp"
+    guard forwarder.arguments.contains(filter), error.arguments.contains("seccomp") else { throw error }
+    var plain = forwarder
+    plain.arguments.removeAll { $0 == filter }
+    try startOnce(plain, for: network)
+  }
+}
+
+private func startOnce(_ forwarder: UserForwarder, for network: BorrowedDescriptor) throws(Fault) {
+  // Of one that was killed: it would not be made anew.
+  if let socket = forwarder.socket { try? removeFile(socket) }
   let ready = try makePipe()
   let complaints = try makeMemoryFile("skiff-forwarder")
   let parent = processIdentifier()
   guard let process = try fork() else {
     // Given up, for their owners would close them at the end of this branch, which is before `become` is over.
     let ends = [ready.writing.release(), complaints.release()].map { BorrowedDescriptor(rawValue: $0) }
-    become(forwarder, streams: [network] + ends, of: parent)
+    let streams =
+      switch forwarder.kind {
+      case .pasta: [network] + ends
+      case .slirp4netns: [network, ends[1], ends[1], ends[0]]
+      }
+    become(forwarder, streams: streams, of: parent)
   }
   try ready.writing.close()
   var word: [UInt8] = []
   do throws(Fault) {
     var buffer = [UInt8](repeating: 0, count: 64)
-    while !word.contains(UInt8(ascii: "\n")) {
+    func isReady() -> Bool { forwarder.kind == .pasta ? word.contains(UInt8(ascii: "\n")) : !word.isEmpty }
+    while !isReady() {
       guard try !poll(ready.reading.borrowed, .readable, milliseconds: 10_000).isEmpty else { break }
       let count = try ready.reading.borrowed.read(into: &buffer)
       if count == 0 { break }
       word += buffer[..<count]
     }
-    guard word.contains(UInt8(ascii: "\n")) else {
+    guard isReady() else {
       throw Fault(
         operation: forwarder.program.name, .notPermitted, arguments: reason(in: complaints.borrowed), hint: tunnelHint()
       )
     }
+    try ask(forwarder)
     let identity = try ProcessIdentity(of: process)
     try replaceFile(
       forwarder.record, with: Array("\(identity.process) \(identity.startTicks)\n".utf8), durable: false)
@@ -38,7 +58,25 @@ package func start(_ forwarder: UserForwarder, for network: BorrowedDescriptor) 
   }
 }
 
-/// In the child: the program, with these as 0, 1 and 2.
+/// The ports, one connection each, as slirp4netns has it; nobody is to ask for more.
+private func ask(_ forwarder: UserForwarder) throws(Fault) {
+  guard let path = forwarder.socket else { return }
+  for request in forwarder.requests {
+    let socket = try connectUnix(path)
+    try socket.borrowed.setReceiveTimeout(seconds: 10)
+    _ = try socket.borrowed.send(Array(request.utf8))
+    try socket.borrowed.shutDown(reading: false, writing: true)
+    let answer = String(decoding: try socket.borrowed.readAll(limit: 4096), as: UTF8.self)
+    guard answer.contains("\"return\"") else {
+      throw Fault(
+        operation: forwarder.program.name, .addressInUse, arguments: request,
+        hint: "it answered \(answer): another program may have taken the port meanwhile")
+    }
+  }
+  try removeFile(path)
+}
+
+/// In the child: the program, with these as 0, 1, 2 and so on.
 private func become(
   _ forwarder: UserForwarder, streams: [BorrowedDescriptor], of parent: ProcessIdentifier
 ) -> Never {
@@ -56,10 +94,10 @@ private func become(
     }
     for (number, stream) in streams.enumerated() { try stream.duplicate(asInherited: Int32(number)) }
     // What the caller's shell had open would be held as long as this runs.
-    try closeDescriptors(from: 3, onExecute: true)
+    try closeDescriptors(from: Int32(streams.count), onExecute: true)
     throw execute(
       forwarder.program,
-      arguments: ([forwarder.program.name] + forwarder.arguments + UserForwarder.ends).map { Path($0) },
+      arguments: ([forwarder.program.name] + forwarder.arguments + forwarder.ends).map { Path($0) },
       environment: ["PATH=/usr/bin:/bin"])
   } catch {
     try? BorrowedDescriptor(rawValue: 2).write("\(error)\n")
@@ -71,7 +109,9 @@ private func become(
 private func reason(in file: BorrowedDescriptor) -> String {
   guard (try? file.seek(to: 0)) != nil, let bytes = try? file.readAll(limit: 65_536) else { return "" }
   let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").filter { !$0.contains("to syslog") }
-  return lines.last.map(String.init) ?? "it ended without a word"
+  // slirp4netns says what it does as well.
+  let worst = lines.last { $0.contains("seccomp") && !$0.hasPrefix("WARNING") } ?? lines.last
+  return worst.map(String.init) ?? "it ended without a word"
 }
 
 private func tunnelHint() -> String? {

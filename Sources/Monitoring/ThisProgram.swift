@@ -18,3 +18,20 @@ func startThisProgram(arguments: [Path]) throws(Fault) -> ProcessIdentifier {
   return try spawn(
     executable.borrowed, arguments: arguments, environment: environment(), streams: [], resetsSignals: true)
 }
+
+/// The same with some of them, from 3 on in their order.
+package func startThisProgram(
+  arguments: [Path], keeping kept: [BorrowedDescriptor]
+) throws(Fault) -> ProcessIdentifier {
+  let executable = try open("/proc/self/exe", .path)
+  let null = try open("/dev/null", .readWrite)
+  // Above all the numbers that they get, so that none covers another.
+  var copies: [Int32] = []
+  defer { for number in copies { _ = Descriptor(owning: number) } }
+  for descriptor in [null.borrowed, null.borrowed, null.borrowed] + kept {
+    copies.append(try descriptor.duplicate(from: Int32(3 + kept.count)).release())
+  }
+  return try spawn(
+    executable.borrowed, arguments: arguments, environment: environment(),
+    streams: copies.map { BorrowedDescriptor(rawValue: $0) }, resetsSignals: true)
+}

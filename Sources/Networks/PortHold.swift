@@ -5,18 +5,25 @@ internal import Steps
 /// callers to the container. They listen, and `ss -ltnp` shows who has them, but take nothing: what comes by while the rules
 /// are gone is dropped, and the caller tries again.
 package struct PortHold: ~Copyable {
+  package enum Use: Sendable {
+    /// The firewall leads callers past the sockets.
+    case held
+    /// To see whether they can be had: an ordinary user may not have them drop anything.
+    case tried
+    /// Whoever has them as well takes the calls.
+    case served
+  }
   private let numbers: [Int32]
 
-  /// - Parameter drops: false where nobody leads callers past the sockets: an ordinary user may not have them drop anything.
   /// - Throws: who has one of them.
-  package init(of ports: [PublishedPort], drops: Bool = true) throws(NetworkError) {
+  package init(of ports: [PublishedPort], use: Use = .held) throws(NetworkError) {
     var held: [Int32] = []
     var failure: NetworkError?
     for port in ports {
       do throws(Fault) {
-        if let socket = try listen(at: port, drops: drops) { held.append(socket.release()) }
+        if let socket = try listen(at: port, use) { held.append(socket.release()) }
       } catch {
-        if error.errno == .tooManyOpenFiles { break }
+        if error.errno == .tooManyOpenFiles, use == .held { break }
         failure =
           error.errno == .addressInUse
           ? portIsTaken(port, by: holder(of: port.transport, port: port.hostPort) ?? "a program of this host")
@@ -44,7 +51,7 @@ package struct PortHold: ~Copyable {
 }
 
 /// Nil where there is nothing to bind: sctp, whose sockets many kernels do not have.
-private func listen(at port: PublishedPort, drops: Bool) throws(Fault) -> Descriptor? {
+private func listen(at port: PublishedPort, _ use: PortHold.Use) throws(Fault) -> Descriptor? {
   let socket: Descriptor
   let isIPv6 = port.address.v6 != nil
   switch port.transport {
@@ -56,12 +63,14 @@ private func listen(at port: PublishedPort, drops: Bool) throws(Fault) -> Descri
   case .udp: socket = try makeSocket(isIPv6 ? .ipv6 : .ipv4, .datagram)
   case .sctp: return nil
   }
-  if drops { try socket.borrowed.dropWhatArrives() }
+  if use == .held { try socket.borrowed.dropWhatArrives() }
   if isIPv6 { try socket.borrowed.takeIPv6Alone() }
   try socket.borrowed.bind(.internet(port.address, port: port.hostPort))
   // What this host sends to ::1 is led to no container unless that is published by itself. Refused at once, a program that
   // tried it first for "localhost" goes on to 127.0.0.1; a port that is bound and does not listen refuses.
-  if port.transport == .tcp && (!isIPv6 || port.address.isLoopback) { try socket.borrowed.listen(backlog: 1) }
+  if port.transport == .tcp && (!isIPv6 || port.address.isLoopback || use == .served) {
+    try socket.borrowed.listen(backlog: use == .served ? 512 : 1)
+  }
   return socket
 }
 

@@ -8,7 +8,8 @@ internal import Monitoring
 /// have another life.
 ///
 /// As `skiff-monitor --repair ROOT STATE` it makes what running containers have lost of their networks, and ends;
-/// as `skiff-monitor --probe ID ROOT STATE` it makes one health check; as `skiff-monitor --compress LOG` it compresses the files
+/// as `skiff-monitor --probe ID ROOT STATE` it makes one health check; as `skiff-monitor --relay ID ROOT STATE PARENT` it passes on what
+/// comes to the ports of an ordinary user's container; as `skiff-monitor --compress LOG` it compresses the files
 /// of a log that are full.
 enum MonitorProgram {
   static let program = Program(name: "skiff-monitor") { words in
@@ -17,6 +18,12 @@ enum MonitorProgram {
     }
     if words.count == 4, words[0] == Engine.probeOption, let identifier = ContainerIdentifier(words[1]) {
       return Engine(StateDirectories(root: Path(words[2]), run: Path(words[3]))).probeHealth(of: identifier)
+    }
+    if words.count == 5, words[0] == Engine.relayOption, let identifier = ContainerIdentifier(words[1]),
+      let parent = ProcessIdentifier(words[4])
+    {
+      return Engine(StateDirectories(root: Path(words[2]), run: Path(words[3]))).relayPorts(
+        of: identifier, parent: parent)
     }
     if words.count == 2, words[0] == Engine.compressOption {
       return (try? LogCompression.run(Path(words[1]))) == nil ? 1 : 0

@@ -17,27 +17,25 @@ enum PlayedKernel {
     try pair.first.close()
     try pair.second.close()
     let asked = Mutex(0)
-    return try withoutActuallyEscaping(body) { body in
-      let end = background {
-        let ours = Descriptor(owning: ours)
-        try ours.borrowed.setReceiveTimeout(seconds: 10)
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        for answer in answers {
-          let count = try ours.borrowed.receive(into: &buffer)
-          if count == 0 { return }
-          asked.withLock { $0 += 1 }
-          // NLM_F_ACK, or a dump.
-          let last = try parseMessages(buffer[..<count]).last { $0.flags & 0x4 != 0 || $0.flags & 0x300 == 0x300 }
-          for datagram in answer(last?.sequence ?? 0) { _ = try ours.borrowed.send(datagram) }
-        }
-        // Until it has read what it is to read.
-        _ = try ours.borrowed.receive(into: &buffer)
+    let end = background {
+      let ours = Descriptor(owning: ours)
+      try ours.borrowed.setReceiveTimeout(seconds: 10)
+      var buffer = [UInt8](repeating: 0, count: 1 << 16)
+      for answer in answers {
+        let count = try ours.borrowed.receive(into: &buffer)
+        if count == 0 { return }
+        asked.withLock { $0 += 1 }
+        // NLM_F_ACK, or a dump.
+        let last = try parseMessages(buffer[..<count]).last { $0.flags & 0x4 != 0 || $0.flags & 0x300 == 0x300 }
+        for datagram in answer(last?.sequence ?? 0) { _ = try ours.borrowed.send(datagram) }
       }
-      let result = Result { try body(Descriptor(owning: theirs)) }
-      try end()
-      try result.get()
-      return asked.withLock { $0 }
+      // Until it has read what it is to read.
+      _ = try ours.borrowed.receive(into: &buffer)
     }
+    let result = Result { try body(Descriptor(owning: theirs)) }
+    try end()
+    try result.get()
+    return asked.withLock { $0 }
   }
 
   // MARK: - What a kernel says

@@ -8,6 +8,8 @@ final class OrdinaryUser {
   private(set) var identifier = 0
   /// Network namespaces of `makeLan`, as files: where the user is, and who is beside him.
   private var network: String?
+  /// Programs of this machine that are not there for the user, where there is a LAN.
+  var hidden: [String] = []
   var neighbour: String { folder.path + "/neighbour" }
   var home: String { folder.path + "/home" }
 
@@ -83,6 +85,7 @@ final class OrdinaryUser {
         "/usr/bin/nsenter", "--net=\($0)", "/usr/bin/unshare", "--mount", "--propagation", "slave", "/bin/bash", "-c",
         """
         mount --bind \(folder.path)/tun /dev/net/tun || exit
+        for program in \(hidden.joined(separator: " ")); do mount --bind /dev/null $program || exit; done
         \(beside.map { "nsenter --net=\(neighbour) \($0) & sleep 0.2" } ?? "")
         "$@"; code=$?; kill -9 $! 2>/dev/null; exit $code
         """, "bash",

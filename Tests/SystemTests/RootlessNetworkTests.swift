@@ -156,6 +156,48 @@ struct RootlessNetworkTests {
     }
   }
 
+  /// On a network of the user's a relay listens: the container sees the bridge call, and the port is free when it has ended.
+  @Test func aPortIsPublishedFromAUsersNetwork() throws {
+    try withLan { user in
+      let relays =
+        "pgrep -f '^skiff-monitor --relay' | wc -l; nsenter --net=\(user.folder.path)/here ss -Hltun sport = 8080 | wc -l"
+      let run = try user.shell(
+        """
+        skiff network create back >/dev/null; skiff network create front >/dev/null
+        skiff run -d --name web --network back -p 8080:7000 -p 8080:7001/udp owners sh -c '\(answering)' >/dev/null
+        skiff port web; skiff run --rm -p 8080:80 owners true
+        """)
+      #expect(run.output == "7000/tcp -> 0.0.0.0:8080\n7001/udp -> 0.0.0.0:8080\n", "\(run.output)")
+      #expect(run.errors.contains("port 0.0.0.0:8080/tcp is in use by"), "\(run.errors)")
+      #expect(try user.host(relays).output == "1\n2\n")
+      let call =
+        "for i in $(seq 50); do echo | nc -w 2 10.9.0.1 8080 | grep here && break; sleep 0.1; done"
+      func answer() throws -> String { try user.host("nsenter --net=\(user.neighbour) bash -c '\(call)'").output }
+      #expect(try answer() == "here I am\n")
+      let pid = try user.shell("skiff inspect -f '{{.State.Pid}}' web").output.prefix { $0 != "\n" }
+      let echo =
+        #"import socket; s = socket.socket(2, 2); s.bind(("", 7001)); d, a = s.recvfrom(99); s.sendto(b"got " + d, a)"#
+      let heard = try user.host(
+        """
+        nsenter -t \(pid) -n timeout 10 python3 -c '\(echo)' & sleep 0.5
+        nsenter --net=\(user.neighbour) bash -c 'echo datagram | nc -u -w 1 10.9.0.1 8080'; wait
+        """)
+      #expect(heard.output == "got datagram\n", "\(heard.output) \(heard.errors)")
+      // It follows to another network, and to another life.
+      let moved = try user.shell(
+        "skiff network connect front web && skiff network disconnect back web && skiff exec web ip route | head -n 1")
+      #expect(moved.output.hasPrefix("default via "), "\(moved.output) \(moved.errors)")
+      #expect(try answer() == "here I am\n")
+      #expect(try user.shell("skiff restart -t 0 web").code == 0)
+      #expect(try answer() == "here I am\n")
+      #expect(try user.shell("kill -9 $(pgrep -u $USER skiff-monitor); sleep 0.5").code == 0)
+      #expect(try user.host(relays).output == "0\n0\n")
+      let again = try user.shell("skiff start web && skiff port web 7000 && skiff rm -f web")
+      #expect(again.output == "web\n0.0.0.0:8080\nweb\n", "\(again.output) \(again.errors)")
+      #expect(try user.host(relays).output == "0\n0\n")
+    }
+  }
+
   @Test func aUsersNetworkCanBeJoinedAndLeft() throws {
     try withLan { user in
       let run = try user.shell(
@@ -175,8 +217,8 @@ struct RootlessNetworkTests {
   @Test(arguments: [
     ("network create -d macvlan -o parent=lan wide", "a macvlan needs root"),
     ("run --rm --network cni:none owners true", "networks of CNI need root"),
-    ("run --rm --network back -p 8080:80 owners true", "port 80/tcp cannot be published from a network of this user's"),
-    ("create --network back -p 8080:80 owners true", "port 80/tcp cannot be published from a network of this user's"),
+    ("run --rm --network back -p 8080:80/sctp owners true", "an ordinary user publishes tcp and udp alone"),
+    ("create --network back -p 80:80 owners true", "port 80 is not an ordinary user's to publish"),
   ])
   func whatOnlyRootHasIsRefusedByName(command: String, reason: String) throws {
     try withLan { user in

@@ -2,7 +2,8 @@ internal import Kernel
 
 extension HostCheck {
   static let programChecks = [
-    HostCheck("registry helper", registryHelper), HostCheck("id helpers", idHelpers), HostCheck("pasta", forwarder),
+    HostCheck("registry helper", registryHelper), HostCheck("id helpers", idHelpers),
+    HostCheck("pasta or slirp4netns", forwarder),
   ]
 
   private static func registryHelper(_ facts: CheckedHost) -> HostFinding {
@@ -14,11 +15,11 @@ extension HostCheck {
   /// The way out of whatever an ordinary user runs.
   private static func forwarder(_ facts: CheckedHost) -> HostFinding {
     if facts.isRoot { return .fine("root needs none") }
-    guard Engine.forwarderPlaces.contains(where: facts.exists) else {
+    guard let program = ForwarderProgram.allCases.first(where: { $0.places.contains(where: facts.exists) }) else {
       return .warning("not installed: no network but none and host", cure: "sudo apt-get install passt")
     }
     return facts.exists("/dev/net/tun")
-      ? .fine("there") : .warning("there is no /dev/net/tun for it", cure: "sudo modprobe tun")
+      ? .fine(program.rawValue) : .warning("there is no /dev/net/tun for it", cure: "sudo modprobe tun")
   }
 
   /// Who is not root maps more than one id through them.

@@ -72,7 +72,9 @@ package struct EndpointOptions: Hashable, Sendable {
 
   /// `NAME`, or `name=NAME,ip=…,alias=…`.
   private static func parse(_ text: String) throws(OptionError) -> (NetworkRequest, EndpointRequest) {
-    guard text.contains("="), !text.hasPrefix("container:"), !text.hasPrefix("cni:") else {
+    guard text.contains("="), !text.hasPrefix("container:"), !text.hasPrefix("cni:"),
+      !text.hasPrefix("slirp4netns:")
+    else {
       let mode = try NetworkRequest(text)
       return (mode, EndpointRequest(network: mode.networkName))
     }

@@ -38,7 +38,7 @@ package func parseWorkingDirectory(_ text: String) throws(OptionError) -> String
 }
 
 extension NetworkRequest {
-  /// `--network`: `bridge`, `none`, `host`, `container:NAME`, `cni:NAME` or a network's name.
+  /// `--network`: `bridge`, `none`, `host`, `container:NAME`, `cni:NAME`, `pasta`, `slirp4netns[:OPTIONS]` or a network's name.
   package init(_ text: String) throws(OptionError) {
     switch text {
     case "bridge", "default": self = .bridge
@@ -54,6 +54,9 @@ extension NetworkRequest {
           throw OptionError("cni: needs the name of a network in /etc/cni/net.d after it")
         }
         self = .plugins(String(text.dropFirst(4)))
+      } else if text.hasPrefix("slirp4netns:") {
+        _ = try SlirpOptions(mode: text)
+        self = .named(text)
       } else if isValidName(text) {
         self = .named(text)
       } else {
