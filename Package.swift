@@ -122,7 +122,7 @@ let package = Package(
     room(
       "Launching", "Inside", "Planning", "Rooted", "Mounts", "Systemd", "Cgroups", "Netlink", "Firewall", "CNI",
       "Terminals",
-      "RuntimeSpec", "Steps", "Kernel"),
+      "RuntimeSpec", "JSON", "Steps", "Kernel"),
     room("Rootless", "Launching", "Steps", "Kernel"),
     room("Containers", "ImageSpec", "JSON", "Kernel"),
     room("Journal", "JSON", "Kernel"),

@@ -35,6 +35,8 @@ package struct ContainerOptions: Hashable, Sendable {
   package var namedDevices: [String] = []
   /// Of --storage-opt, as given; empty is without a limit.
   package var storageSize = ""
+  /// Another OCI runtime makes it; nil where Skiff does.
+  package var runtime: RuntimeChoice?
 
   package init() {}
 }
@@ -65,6 +67,7 @@ extension ContainerOptions: JSONReadable, JSONWritable {
       case "secrets": secrets = try reader.strings()
       case "namedDevices": namedDevices = try reader.strings()
       case "storageSize": storageSize = try reader.string()
+      case "runtime": runtime = try reader.value()
       default: try reader.skip()
       }
     }
@@ -94,6 +97,7 @@ extension ContainerOptions: JSONReadable, JSONWritable {
       writer.member("secrets", some(secrets))
       writer.member("namedDevices", some(namedDevices))
       writer.member("storageSize", some(storageSize))
+      writer.member("runtime", runtime)
     }
   }
 }

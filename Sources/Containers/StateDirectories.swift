@@ -84,5 +84,9 @@ package struct ContainerFiles: Hashable, Sendable {
   package var rootfs: Path { runDirectory }
   /// Where an ordinary user's container has its control group; there while it runs and has one.
   package var handedGroup: Path { runDirectory.appending("group") }
+  /// What another OCI runtime is given, and what it keeps, while it runs the container.
+  package var runtime: RuntimeFiles { RuntimeFiles(directory: runDirectory.appending("runtime")) }
+  /// What `--init` puts into a container of another runtime.
+  package var initProgram: Path { directory.appending("init") }
   package var attachSocket: Path { runDirectory.appending("attach") }
 }

@@ -35,6 +35,9 @@ extension Engine {
     of word: String, _ body: (borrowing ContainerRoot) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     let identifier = try find(word)
+    if (try? containerState(of: identifier))?.status == .running {
+      try requireVisible(try record(of: identifier), "cp")
+    }
     if let root = try runningRoot(of: identifier, word) { return try body(root) }
     guard let lock = try lockForStart(identifier, named: word) else {
       if let root = try runningRoot(of: identifier, word) { return try body(root) }

@@ -79,6 +79,9 @@ extension Engine {
       steps.append(.writeFile(files.cgroupParent, contents: Array(parent.utf8), mode: 0o600))
     }
     steps += keepingSteps(files, request)
+    if record.options.runtime != nil && record.hasInit {
+      steps.append(.copyFile(from: "/proc/self/exe", to: files.initProgram, mayLink: false))
+    }
     steps += [
       .writeFile(files.hostname, contents: Array((hostname + "\n").utf8), mode: 0o644),
       .writeFile(files.record, contents: record.jsonBytes(.pretty), mode: 0o600),

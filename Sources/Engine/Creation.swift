@@ -92,6 +92,7 @@ extension Engine {
     }
     try checkUserNamespace(of: request)
     try checkOrdinaryUser(request)
+    let runtime = try request.runtime.map { (name) throws(Failure) in try self.runtime(named: name, for: request) }
     var request = request
     try resolveSharing(&request, starts: starts)
     try checkHost(for: request)
@@ -129,6 +130,7 @@ extension Engine {
       record.mounts = mounts.records
       record.health = try healthCheck(request.health, image.config.healthcheck)
       record.wishes = NetworkWishes(request, ports: ports)
+      if let runtime { try adopt(runtime, into: &record, request) }
       var steps = preparationSteps(files, record, spec, request, image, hostname: hostname)
       steps += starts ? startSteps(files, network, record) : [restingStep(files)]
       return PreparedContainer(

@@ -57,7 +57,7 @@ extension Engine {
     passKillSwitch("restarting", 0)
     // Said of the life that is over.
     if end.cause != nil { try? removeFile(files.endCause) }
-    if let undo { _ = performUndo(undo) } else { removeGroups(of: files.identifier) }
+    takeBack(undo, of: record, files)
     leavePlugins(files.identifier)
     try? removeFile(files.attachSocket)
   }
@@ -115,7 +115,7 @@ extension Engine {
   ) {
     if !record.removesItself { try? store.write(end, of: files.identifier) }
     passKillSwitch("ending", 0)
-    if let undo { _ = performUndo(undo) } else { removeGroups(of: files.identifier) }
+    takeBack(undo, of: record, files)
     unmountVolumes(of: files.identifier)
     noteVolumes(.unmount, record)
     passKillSwitch("ending", 1)

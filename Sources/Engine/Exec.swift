@@ -52,7 +52,7 @@ extension Engine {
     let pid = running.identity.process
     if let user = request.user {
       let resolved: ResolvedUser
-      do throws(Failure) { resolved = try self.user(user, root: RootReader(layers: ["/proc/\(pid)/root"])) } catch {
+      do throws(Failure) { resolved = try self.user(user, root: rootReader(of: record, process: pid)) } catch {
         // A process that is going has no root any more.
         try checkRuns(running, identifier, named: word)
         throw error
@@ -67,6 +67,10 @@ extension Engine {
     if request.hasTerminal { set("TERM=xterm", in: &process.env) }
     for entry in request.environment { set(entry, in: &process.env) }
     process.capabilities = capabilities(of: process, privileged: request.isPrivileged)
+    if let runtime = record.options.runtime {
+      if !request.hasToolbox { return try execPlan(process, in: identifier, by: runtime) }
+      try requireVisible(record, "debug")
+    }
     let host = try HostView()
     if host.isOrdinary, (try? IdentifierSpace())?.isSingle == true { process.leaveGroupsAlone() }
     let group = group(of: identifier, in: host.layout)
@@ -85,6 +89,7 @@ extension Engine {
   package func execute(
     _ plan: ExecPlan, streams: StandardStreams, in word: String, isTimed: Bool = false, toolbox: Toolbox? = nil
   ) throws(Failure) -> ExecutedProcess {
+    if let runtime = plan.runtime { return try execute(plan, by: runtime, streams: streams, in: word) }
     // Looked up once more, and held: a number that came to mean a process of the host since the plan was made would lead
     // the program into the host's namespaces.
     let container = try runningProcess(of: try find(word), named: word)

@@ -175,7 +175,7 @@ extension Engine {
   /// What the supervisor's undo list would have taken back, found again by name.
   private func releaseHostResources(_ identifier: ContainerIdentifier, record: ContainerRecord?) {
     passKillSwitch("healing", 1)
-    removeGroups(of: identifier)
+    takeBack(store.files(of: identifier))
     passKillSwitch("healing", 2)
     releaseNetwork(of: identifier, record: record)
     passKillSwitch("healing", 3)

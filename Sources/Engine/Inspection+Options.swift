@@ -28,7 +28,7 @@ extension Engine {
     object["Sysctls"] = linux?["sysctl"] ?? .object(JSONObject())
     if !options.storageSize.isEmpty { object["StorageOpt"] = ["size": .string(options.storageSize)] }
     object["ShmSize"] = .number(.integer(sharedMemory(in: configuration)))
-    object["Runtime"] = "skiff-runtime"
+    object["Runtime"] = .string(options.runtime?.name ?? RuntimeChoice.own)
     object["Isolation"] = ""
     object["VolumeDriver"] = ""
     object["Links"] = .null

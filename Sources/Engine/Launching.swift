@@ -48,6 +48,7 @@ extension Engine {
   ) throws(Failure) -> LaunchPlan {
     var spec = spec
     try joinOthers(&spec, of: record)
+    if let runtime = record.options.runtime { return try plan(of: record, spec, files, on: host, by: runtime) }
     var request = LaunchRequest(
       spec: spec, root: root(of: record, files), rootfs: files.rootfs,
       group: host.isOrdinary ? nil : cgroupName(of: record), layout: host.layout)

@@ -1,3 +1,4 @@
+internal import Containers
 internal import Kernel
 internal import Rooted
 
@@ -28,6 +29,15 @@ struct RootReader {
 }
 
 extension Engine {
+  /// Of a running container: as it sees it, or, where the host cannot see that, as it lies on the disk.
+  func rootReader(of record: ContainerRecord, process: ProcessIdentifier) -> RootReader {
+    guard record.options.runtime?.hidesProcesses == true, let identifier = ContainerIdentifier(record.identifier) else {
+      return RootReader(layers: ["/proc/\(process)/root"])
+    }
+    if record.lower.isEmpty { return RootReader(layers: [Path(record.rootDirectory)]) }
+    return RootReader(layers: [store.files(of: identifier).upper] + record.lower.map { Path($0) })
+  }
+
   func rootReader(of request: RunRequest, _ image: ImageDefaults) -> RootReader {
     switch request.root {
     case .image: RootReader(layers: image.lower)

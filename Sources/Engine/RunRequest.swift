@@ -53,6 +53,8 @@ package struct RunRequest: Sendable {
   package var stopSignal: Int32?
   package var stopTimeout: Int?
   package var restart = RestartPolicy()
+  /// `--runtime`: the name or path of another OCI runtime; nil is Skiff's own.
+  package var runtime: String?
   package var health = HealthRequest()
   package var sysctls: [Label] = []
   package var extraHosts: [Label] = []

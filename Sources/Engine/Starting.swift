@@ -67,6 +67,7 @@ extension Engine {
     }
     let spec = try specification(of: record, files)
     try checkRoot(of: record)
+    if let runtime = record.options.runtime { try check(runtime, of: record) }
     if !rehearsal { try mark(.starting, rest, identifier) }
     do throws(Failure) {
       // Not from the file that is the container's /etc/hostname, where it may have written anything.

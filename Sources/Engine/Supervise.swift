@@ -149,12 +149,19 @@ extension Engine {
     }
     // Before the program runs, so that it finds the others by name from its first instruction on.
     passKillSwitch("starting", 0)
-    announce(record, plan.hostname ?? files.identifier.short, files)
+    announce(record, plan.hostname ?? self.hostname(of: files.identifier), files)
     passKillSwitch("starting", 1)
     addRoom(Self.roomToMount, to: record, files)
     var launched: LaunchedContainer
-    do throws(PlanFailure) { launched = try launch(plan, streams: ends.streams.inside, isTimed: isTimed) } catch {
+    do throws(PlanFailure) {
+      launched =
+        plan.runtime == nil
+        ? try launch(plan, streams: ends.streams.inside, isTimed: isTimed)
+        : try launchByRuntime(
+          plan, streams: ends.streams.inside, said: ends.streams.errors.view, interest: client.view, isTimed: isTimed)
+    } catch {
       addRoom(0, to: record, files)
+      if record.options.runtime != nil { takeBack(files) }
       throw failure(toStart: record, error)
     }
     addRoom(0, to: record, files)

@@ -25,6 +25,17 @@ extension Engine {
     }
   }
 
+  /// The same as a profile of the runtime specification, for another runtime to compile.
+  func profile(of record: ContainerRecord, _ spec: Spec) throws(Failure) -> Spec.Seccomp? {
+    let names = spec.process?.capabilities?.bounding ?? []
+    let granted = names.reduce(into: CapabilitySet()) { $0.formUnion(CapabilitySet(name: $1) ?? []) }
+    switch record.seccomp {
+    case "unconfined": return nil
+    case "default": return DefaultProfile.resolve(granted: granted)
+    default: return try fileProfile(Path(record.seccomp), granted: granted)
+    }
+  }
+
   private func fileProfile(_ path: Path, granted: CapabilitySet) throws(Failure) -> Spec.Seccomp? {
     do {
       // By the supervisor, whom no signal interrupts: a FIFO or a device would hold the start for ever.

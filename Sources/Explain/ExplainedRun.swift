@@ -27,6 +27,8 @@ package struct ExplainedRun: Hashable, Sendable {
   package var building: [Step]
   /// In the container, when the host's side is done.
   package var finishing: [Step]
+  /// The call of another OCI runtime, which makes the container.
+  package var runtime: RuntimeCall?
 
   package init(
     title: String, entering: String? = nil, identifier: String? = nil, ownDirectories: [Path] = [], host: [Step] = [],
@@ -51,6 +53,7 @@ package struct ExplainedRun: Hashable, Sendable {
 
   /// The steps in the order in which a reader follows them, each part with its place.
   package var parts: [Part] {
+    if let runtime { return parts(by: runtime) }
     let clone = startsContainer ? [Step.process(.clone(namespaces, cgroup: cgroup))] : []
     let all = [
       Part(
@@ -67,6 +70,19 @@ package struct ExplainedRun: Hashable, Sendable {
           : entering == nil ? "In the process" : "In the container's network namespace", steps: finishing),
     ]
     return all.filter { !$0.steps.isEmpty }
+  }
+
+  private func parts(by runtime: RuntimeCall) -> [Part] {
+    [
+      Part(name: "host", title: "On the host, before the container is there", steps: host),
+      Part(
+        name: "joining", title: "In a mount namespace of its own: the process that becomes the runtime", steps: joining),
+      Part(
+        name: "clone", title: "The runtime makes the container, which waits", steps: [.process(.callRuntime(runtime))]),
+      Part(name: "wiring", title: "On the host, meanwhile", steps: wiring),
+      Part(
+        name: "finishing", title: "In the container's network namespace, and then the runtime again", steps: finishing),
+    ].filter { !$0.steps.isEmpty }
   }
 
   package struct Part: Hashable, Sendable {

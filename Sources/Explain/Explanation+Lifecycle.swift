@@ -14,6 +14,7 @@ extension Explanation {
         name: "process.awaitBuilt", sentence: "Wait until the container's mounts and devices are there.",
         calls: [Trace.call("recvmsg", "<child>", "…", "0")], shell: ["read -r built < \"$work\"/built"])
     case .runHook(let hook): self.init(calling: hook)
+    case .callRuntime(let call): self.init(calling: call)
     case .findProgram(let program, _):
       self.init(
         name: "process.findProgram", sentence: "Look whether \(Trace.clean(program)) is there and may be executed.",
@@ -25,6 +26,28 @@ extension Explanation {
         calls: [Trace.call("accept4", "<start>", "NULL", "NULL", "SOCK_CLOEXEC")],
         shell: ["read -r start < \"$work\"/start"])
     }
+  }
+
+  /// What the other runtime does is its own affair: what is known here is the call.
+  private init(calling call: RuntimeCall) {
+    let words = call.arguments.map { Trace.path($0) }.joined(separator: ", ")
+    let line = call.arguments.map { ShellWord($0).description }.joined(separator: " ")
+    let meaning =
+      switch call.command {
+      case "create": "make the container, whose first process then waits"
+      case "start": "start the program in it"
+      case "exec": "start one more program in it"
+      case "delete": "take the container away"
+      default: Trace.clean(call.command)
+      }
+    self.init(
+      name: "process.callRuntime",
+      sentence: "Call \(Trace.clean(call.program)), another OCI runtime: \(meaning).",
+      calls: [
+        Trace.call("clone3", "{flags=CLONE_PIDFD, exit_signal=SIGCHLD}", "88"),
+        Trace.call("execve", Trace.path(call.program), "[\(words)]", "/* 1 variable */"),
+      ],
+      shell: ["env -i \(RuntimeCall.environment.map { ShellWord($0).description }.joined(separator: " ")) \(line)"])
   }
 
   private init(calling hook: HookCall) {

@@ -6,7 +6,8 @@ extension Explanation {
     switch step {
     case .clone, .unshare, .enterTimeNamespace, .joinNamespace, .joinNamespaces, .mapIdentifiers, .awaitParent:
       self.init(ofNamespaceStep: step)
-    case .reportBuilt, .awaitBuilt, .runHook, .findProgram, .awaitStart: self.init(ofLifecycleStep: step)
+    case .reportBuilt, .awaitBuilt, .runHook, .callRuntime, .findProgram, .awaitStart:
+      self.init(ofLifecycleStep: step)
     case .set(let attribute):
       self.init(of: attribute)
     case .allowLimits(let limits):

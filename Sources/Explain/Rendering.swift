@@ -37,6 +37,8 @@ package struct ExplanationText: Sendable {
 
   private func text(of explanation: Explanation, number: Int) -> [String] {
     let label = String(repeating: " ", count: max(0, 3 - "\(number)".count)) + "\(number)  "
+    // The call is all that there is to know of such a step.
+    let maximumLine = explanation.name == "process.callRuntime" ? 8192 : self.maximumLine
     return [dim(label) + Self.clip(explanation.sentence, maximumLine)]
       + explanation.calls.map { "     " + cyan(Self.clip($0, maximumLine)) }
       + explanation.shell.flatMap { command in

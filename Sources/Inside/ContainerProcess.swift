@@ -96,7 +96,7 @@ package struct ContainerProcess: ~Copyable {
 
   private mutating func perform(_ step: ProcessStep, phase: Phase, index: Int) throws(Fault) {
     switch step {
-    case .clone, .mapIdentifiers, .awaitBuilt, .allowLimits:
+    case .clone, .mapIdentifiers, .awaitBuilt, .allowLimits, .callRuntime:
       throw Fault("plan", .invalid, arguments: "a step of the parent stands inside the container")
     case .unshare(let namespaces): try unshare(namespaces)
     case .joinNamespace(let namespaces, let path):

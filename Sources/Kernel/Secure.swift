@@ -116,6 +116,13 @@ package func setParentDeathSignal(_ signal: Int32) throws(Fault) {
     "prctl", Int(SYS_prctl), Int(PR_SET_PDEATHSIG), Int(signal), arguments: "PR_SET_PDEATHSIG, \(signal)")
 }
 
+/// PR_SET_CHILD_SUBREAPER: whoever loses its parent among this process's descendants becomes its child. Kept across execve,
+/// inherited by nobody.
+package func setChildSubreaper(_ on: Bool) throws(Fault) {
+  _ = try systemCall(
+    "prctl", Int(SYS_prctl), Int(PR_SET_CHILD_SUBREAPER), on ? 1 : 0, arguments: "PR_SET_CHILD_SUBREAPER, \(on)")
+}
+
 /// PR_SET_DUMPABLE 0: nobody without CAP_SYS_PTRACE traces the process or opens its /proc files; ends with execve.
 package func setDumpable(_ on: Bool) throws(Fault) {
   _ = try systemCall("prctl", Int(SYS_prctl), Int(PR_SET_DUMPABLE), on ? 1 : 0, arguments: "PR_SET_DUMPABLE, \(on)")

@@ -46,6 +46,7 @@ func performOnHost(_ step: Step, container: Container?) throws(Fault) -> Bool {
   case .process(.runHook(let hook)):
     guard let container else { throw misplaced(step) }
     try call(hook, process: container.process)
+  case .process(.callRuntime(let call)): try perform(call)
   case .process(.allowLimits(let limits)):
     guard let container else { throw misplaced(step) }
     for limit in limits { try allow(limit, for: container.process) }

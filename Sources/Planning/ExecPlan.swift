@@ -29,6 +29,8 @@ package struct ExecPlan: Hashable, Sendable {
   package var preservedDescriptors = 0
   /// As in `LaunchPlan`.
   package var stagingTarget: StagingTarget?
+  /// Another OCI runtime starts the program; nil where we do.
+  package var runtime: RuntimeExecPlan?
 
   package struct Scope: Hashable, Sendable {
     package var name: String

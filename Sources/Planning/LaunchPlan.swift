@@ -37,6 +37,8 @@ package struct LaunchPlan: Hashable, Sendable {
   package var preservedDescriptors = 0
   /// For the hint of a program that does not start.
   package var stagingTarget: StagingTarget?
+  /// Another OCI runtime makes the container; nil where we do.
+  package var runtime: RuntimePlan?
 
   package init(
     host: [Step] = [], namespaces: Namespaces = [], cgroup: Path? = nil, wiring: [Step] = [], building: [Step] = [],
@@ -53,7 +55,10 @@ package struct LaunchPlan: Hashable, Sendable {
   }
 
   /// The clone as a step, for those who print the plan.
-  package var cloneStep: Step { .process(.clone(namespaces, cgroup: cgroup)) }
+  package var cloneStep: Step {
+    if let runtime { return .process(.callRuntime(runtime.create)) }
+    return .process(.clone(namespaces, cgroup: cgroup))
+  }
 
   /// The name that the plan gives the container.
   package var hostname: String? {

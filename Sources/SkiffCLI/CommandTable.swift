@@ -1,4 +1,5 @@
 internal import Arguments
+internal import Inside
 internal import RuntimeCLI
 
 /// What this executable does under other names.
@@ -9,7 +10,9 @@ struct Program {
 }
 
 /// The names that come before any command.
-let programs: [Program] = [MonitorProgram.program, Program(name: runtimeName, run: runtimeMain)]
+let programs: [Program] = [
+  MonitorProgram.program, Program(name: runtimeName, run: runtimeMain), Program(name: "skiff-init", run: runInit),
+]
 
 /// Headings of the program's help, in its order.
 enum CommandGroup {

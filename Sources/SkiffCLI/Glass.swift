@@ -40,11 +40,12 @@ struct Glass {
   func show(
     preparation: [Step], plan: LaunchPlan, title: String, identifier: String, ownDirectories: [Path]
   ) throws {
-    try show(
-      ExplainedRun(
-        title: title, identifier: identifier, ownDirectories: ownDirectories, host: preparation + plan.host,
-        namespaces: plan.namespaces, cgroup: plan.cgroup,
-        wiring: plan.wiring, joining: plan.joining, building: plan.building, finishing: plan.finishing))
+    var run = ExplainedRun(
+      title: title, identifier: identifier, ownDirectories: ownDirectories, host: preparation + plan.host,
+      namespaces: plan.namespaces, cgroup: plan.cgroup,
+      wiring: plan.wiring, joining: plan.joining, building: plan.building, finishing: plan.finishing)
+    if let runtime = plan.runtime { run.runtime = runtime.create }
+    try show(run)
   }
 
   /// - Parameter host: what happens there before.
@@ -85,6 +86,12 @@ struct Glass {
   }
 
   func show(_ run: ExplainedRun) throws {
+    if isScript, let runtime = run.runtime {
+      throw Failure(
+        .usage,
+        "--explain=shell is refused: \(runtime.program) makes this container, and what it does is its own affair",
+        hint: "--explain shows the calls of it and the steps that are Skiff's; without --runtime all of them are")
+    }
     _ = try printing { out in
       let text = ExplanationText(hasColours: out.colours.isOn)
       switch form {

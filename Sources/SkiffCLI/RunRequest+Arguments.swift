@@ -173,6 +173,7 @@ extension RunRequest {
     cgroupParent = try words.read("cgroup-parent", parseCgroupParent) ?? nil
     disablesOOMKiller = words.flag("oom-kill-disable")
     try words.refuseOtherPrograms()
+    runtime = words.otherRuntime
   }
 
   private mutating func readNetwork(_ words: ParsedArguments) throws(UsageError) {

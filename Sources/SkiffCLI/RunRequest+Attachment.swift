@@ -1,4 +1,5 @@
 internal import Arguments
+internal import Containers
 internal import Engine
 internal import Kernel
 internal import Monitoring
@@ -50,13 +51,15 @@ extension ParsedArguments {
     }
   }
 
-  /// `--runtime`, `--isolation` and `--volume-driver` name programs that would be called: there is one of each.
+  /// `--runtime`: nil for our own. A path is kept in full: the supervisor starts from `/`.
+  var otherRuntime: String? {
+    guard let name = string("runtime"), !["", RuntimeChoice.own].contains(name) else { return nil }
+    if !name.contains("/") || name.hasPrefix("/") { return name }
+    return startDirectory.appending(name).lexicallyNormal.string
+  }
+
+  /// `--isolation` and `--volume-driver` name programs that would be called: there is one of each.
   func refuseOtherPrograms() throws(UsageError) {
-    if let name = string("runtime"), !["", "skiff-runtime"].contains(name) {
-      throw bad(
-        "runtime", name, "containers of the engine are made by Skiff itself, skiff-runtime",
-        suggestion: "leave it out")
-    }
     if let name = string("isolation"), !["", "default"].contains(name) {
       throw bad("isolation", name, "it is for Windows", suggestion: "on Linux there is default, which is what it says")
     }

@@ -22,6 +22,8 @@ package enum ProcessStep: Hashable, Sendable {
   case awaitBuilt
   /// A program that the configuration wants called at this point (the runtime specification's hooks).
   case runHook(HookCall)
+  /// Another OCI runtime is called, and waited for.
+  case callRuntime(RuntimeCall)
   /// A look whether there is such a program: a container that is created now and started later fails now.
   case findProgram(Path, environment: [Path])
   /// The container waits until it is told to start its program (`create` and `start` of the runtime specification).

@@ -15,6 +15,7 @@ package enum Step: Hashable, Sendable {
     case .file(let step): step.undo.map(Step.file)
     case .cgroup(let step): step.undo.map(Step.cgroup)
     case .network(let step): step.undo.map(Step.network)
+    case .process(.callRuntime(let call)): call.undo.map { .process(.callRuntime($0)) }
     // Mounts are made in the container's own mount namespace, and process attributes live in the process: both end with it.
     case .mount, .process: nil
     }

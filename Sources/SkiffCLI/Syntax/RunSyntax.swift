@@ -24,6 +24,7 @@ enum RunCommand {
         .init("skiff run -it --rm web bash", "A shell in a container that goes away with it"),
         .init("skiff run -d --name db -m 256m --network back db", "A named one in the background, limited"),
         .init("skiff run --rm --rootfs ./rootfs /bin/ls -l /", "A directory instead of an image"),
+        .init("skiff run --rm --runtime crun web true", "The same, made by another OCI runtime"),
         .init("skiff run --explain=shell --dry-run web true", "The script that builds the same container by hand"),
       ])
   }
@@ -167,7 +168,11 @@ enum RunCommand {
       Option(
         "cgroupns", .value, help: "Cgroup namespace to use: private or host", completion: .words(["private", "host"])),
       Option("isolation", .value, help: "Container isolation technology: default"),
-      Option("runtime", .value, help: "Runtime to use for this container: skiff-runtime"),
+      Option(
+        "runtime", .value, value: "runtime",
+        help:
+          "Runtime to use for this container: skiff-runtime, another OCI runtime by its name (crun), or by its path",
+        completion: .files),
     ].map { grouped("Privileges", $0) }
 
   private static let network: [Option] =
