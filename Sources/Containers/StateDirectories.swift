@@ -70,6 +70,8 @@ package struct ContainerFiles: Hashable, Sendable {
   package var timezone: Path { directory.appending("localtime") }
   /// What `--secret` brought, by number.
   package var secrets: Path { directory.appending("secrets") }
+  /// The same of a container that is started once and removes itself: no disk ever has them, where /run is in memory.
+  package var passingSecrets: Path { runDirectory.appending("secrets") }
   package func log(of driver: LogSettings.Driver) -> Path {
     directory.appending(driver == .local ? "log.local" : "log.json")
   }

@@ -61,7 +61,7 @@ extension Engine {
 
   func preparationSteps(
     _ files: ContainerFiles, _ record: ContainerRecord, _ spec: Spec, _ request: RunRequest, _ image: ImageDefaults,
-    hostname: String
+    hostname: String, secrets: Path
   ) -> [Step] {
     var steps: [FileStep] = [
       .makeDirectory(files.directory, mode: 0o700),
@@ -78,7 +78,7 @@ extension Engine {
     if let parent = request.cgroupParent {
       steps.append(.writeFile(files.cgroupParent, contents: Array(parent.utf8), mode: 0o600))
     }
-    steps += keepingSteps(files, request)
+    steps += keepingSteps(files, request, secrets: secrets)
     if record.options.runtime != nil && record.hasInit {
       steps.append(.copyFile(from: "/proc/self/exe", to: files.initProgram, mayLink: false))
     }

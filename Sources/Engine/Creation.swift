@@ -117,11 +117,14 @@ extension Engine {
           request.network, request.endpoints, identifier, hostname: hostname, ports: ports, rehearsal: rehearsal)
         : try checkNetwork(request.network, request.endpoints, hostname: hostname, ports: ports)
       passKillSwitch("preparing", 1)
+      // Another runtime mounts the root over the run directory before it opens what is bound into it.
+      let isPassing = request.removesItself && starts && runtime == nil
+      let secrets = isPassing ? files.passingSecrets : files.secrets
       let builder = SpecBuilder(
         request: request, config: image.config,
         files: .init(
           hostname: files.hostname, hosts: files.hosts, resolvConf: files.resolvConf, rootfs: files.rootfs,
-          timezone: files.timezone, secrets: files.secrets),
+          timezone: files.timezone, secrets: secrets),
         hostname: hostname, user: user, mounts: mounts.records)
       var spec = try builder.build()
       try edits.apply(to: &spec)
@@ -131,7 +134,7 @@ extension Engine {
       record.health = try healthCheck(request.health, image.config.healthcheck)
       record.wishes = NetworkWishes(request, ports: ports)
       if let runtime { try adopt(runtime, into: &record, request) }
-      var steps = preparationSteps(files, record, spec, request, image, hostname: hostname)
+      var steps = preparationSteps(files, record, spec, request, image, hostname: hostname, secrets: secrets)
       steps += starts ? startSteps(files, network, record) : [restingStep(files)]
       return PreparedContainer(
         identifier: identifier, record: record, steps: steps,

@@ -4,17 +4,21 @@ internal import RuntimeSpec
 internal import Steps
 
 // Files that a container gets of its own when it is made: the rules of its time zone, and secrets. They lie in its
-// directory, which is root's alone, so that each later start finds them; no image that is made of it has them.
+// directory, which is root's alone, so that each later start finds them, after a boot too; no image that is made of it has
+// them. Secrets of a container that is started once and removes itself lie in /run instead, and are on no disk.
 
 extension Engine {
-  func keepingSteps(_ files: ContainerFiles, _ request: RunRequest) -> [FileStep] {
+  func keepingSteps(_ files: ContainerFiles, _ request: RunRequest, secrets place: Path) -> [FileStep] {
     var steps: [FileStep] = []
     if let zone = request.timezone {
       steps.append(.copyFile(from: Self.rules(of: zone), to: files.timezone, mayLink: false))
     }
-    if !request.secrets.isEmpty { steps.append(.makeDirectory(files.secrets, mode: 0o700)) }
+    if !request.secrets.isEmpty {
+      if place == files.passingSecrets { steps.append(.makeDirectory(files.runDirectory, mode: 0o700)) }
+      steps.append(.makeDirectory(place, mode: 0o700))
+    }
     for (number, secret) in request.secrets.enumerated() {
-      let target = files.secrets.appending(Path("\(number)"))
+      let target = place.appending(Path("\(number)"))
       switch secret.place {
       case .file(_, let mode, let user, let group):
         steps.append(.copySecret(from: secret.source, to: target, mode: mode, user: user, group: group))
@@ -54,9 +58,11 @@ extension Engine {
 
   /// Variables that are secrets stand in no configuration; the process alone has them.
   func addSecrets(of record: ContainerRecord, _ files: ContainerFiles, to spec: inout Spec) throws(Failure) {
+    guard record.options.secrets.contains(where: { !$0.contains("=") }) else { return }
+    let place = record.removesItself && exists(files.passingSecrets) ? files.passingSecrets : files.secrets
     for (number, name) in record.options.secrets.enumerated() where !name.contains("=") {
       do throws(Fault) {
-        let bytes = try readFile(files.secrets.appending(Path("\(number)")), limit: 1 << 20)
+        let bytes = try readFile(place.appending(Path("\(number)")), limit: 1 << 20)
         guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
           throw Fault("setenv", .invalid, arguments: name, hint: "its contents are no text: leave out type=env")
         }

@@ -14,10 +14,10 @@ package enum QuotaSupport: Hashable, Sendable {
   init(below path: Path) {
     var type: FileSystemType?
     do throws(Fault) {
-      let directory = try open(path, [.readOnly, .directory])
+      // For no more than its file system: who is not root may not read it.
+      let directory = try open(path, [.path, .directory])
       type = try fileSystemStatus(of: directory.borrowed).type
       guard try enforcesProjectQuotas(directory.borrowed) else { throw Fault("quotactl_fd", .noSystemCall) }
-      _ = try project(of: directory.borrowed)
       self = .on
     } catch {
       // ENOSYS where they are off as well as where the kernel has none (quota_getstate).

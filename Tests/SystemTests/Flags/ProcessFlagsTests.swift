@@ -32,6 +32,33 @@ struct ProcessFlagsTests {
     }
   }
 
+  /// Of a container that is started once: in /run alone, and nowhere afterwards.
+  @Test func secretsOfAPassingContainerAreOnNoDisk() throws {
+    try FlagBench.with { bench in
+      let sandbox = bench.sandbox
+      let file = sandbox.folder.path + "/password"
+      try Data("hunter2".utf8).write(to: URL(filePath: file))
+      let places = "grep -rlE 'hunter2' \(sandbox.state) \(sandbox.run) | sed 's|/[0-9a-f]*/secrets|/ID/secrets|'"
+      let words = ["--network", "none", "--secret", "src=\(file)", "--secret", "type=env,id=WORD,src=\(file)"]
+      let root = ["--rootfs", sandbox.rootfs, "sh", "-c"]
+      let started = try sandbox.skiff(["run", "-d", "--rm", "--name", "once"] + words + root + ["exec sleep 1000"])
+      #expect(started.code == 0, "\(started)")
+      let there = try sandbox.shell(places)
+      #expect(
+        there.output.split(separator: "\n").map(String.init).sorted()
+          == ["0", "1"].map { "\(sandbox.run)/containers/ID/secrets/\($0)" }, "\(there)")
+      let seen = try sandbox.skiff(["exec", "once", "cat", "/run/secrets/password"])
+      #expect(seen.output == "hunter2", "\(seen)")
+      #expect(try sandbox.skiff(["rm", "-f", "once"]).code == 0)
+      // Made now and started later, perhaps after a boot, it keeps them.
+      let made = try sandbox.skiff(
+        ["create", "--rm", "--name", "later"] + words + root + ["cat /run/secrets/password; echo $WORD"])
+      #expect(made.code == 0, "\(made)")
+      #expect(try sandbox.skiff(["start", "-a", "later"]).output == "hunter2hunter2\n")
+      #expect(try sandbox.shell(places).output == "")
+    }
+  }
+
   @Test func variablesThatAreLeftOut() throws {
     try FlagBench.with { bench in
       let some = try bench.run(
