@@ -69,7 +69,8 @@ struct HostileInsideTests {
     try Sandbox.underAttack { place in
       let evil = "a\u{1b}]0;title\u{7}\u{9b}31m\u{202e}"
       for words in [
-        ["state", evil], ["run", "-b", "/nowhere/" + evil, "x"], [evil], ["--log", "/nowhere", "kill", evil],
+        ["state", evil], ["run", "-b", "/nowhere/" + evil, "x"], [evil],
+        ["--log", "\(place.folder.path)/log", "kill", evil],
       ] {
         let told = try place.skiff(["oci"] + words)
         #expect(told.code != 0 && told.errors.contains("a\\x1b]0;title\\x07\\x9b31m\\u{202e}"), "\(told)")
