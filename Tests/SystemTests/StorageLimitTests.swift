@@ -130,7 +130,8 @@ struct StorageLimitTests {
     echo full: $(run --name small --storage-opt size=20m box busybox sh -c "$(fill 30)" | sed 's/204[5-8]. KiB/20456 KiB or more/' | tr '\n' ',' | sed 's/,$//; s/,/, /')
     echo attack: $(run --rm --storage-opt size=20m box sh -c "touch /big; $attack")
     echo full and started again: $(skiff start -a small | head -n 1)
-    skiff rm small >/dev/null && echo removed: 1
+    # Whom head left alone may have gone before the container.
+    skiff wait small >/dev/null; skiff rm small >/dev/null && echo removed: 1
     trap - EXIT
     """#
 }
