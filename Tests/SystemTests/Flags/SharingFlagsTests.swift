@@ -102,7 +102,7 @@ struct SharingFlagsTests {
     (["--security-opt", "apparmor=nosuch"], "apparmor"),
     (["--security-opt", "label=type:spc_t"], "selinux"),
     (["--security-opt", "label=colour:red"], "\"colour\" is no part of a label"),
-    (["--runtime", "runc"], "containers of the engine are made by Skiff itself"),
+    (["--runtime", "nosuch-runtime"], "there is no runtime nosuch-runtime on this host"),
     (["--isolation", "hyperv"], "it is for Windows"),
     (["--volume-driver", "nfs"], "volumes are directories of this host"),
     (["--cpu-rt-runtime", "900000"], "--cpu-rt-runtime"),
