@@ -179,6 +179,8 @@ extension Engine {
     // On a full disk it is removed without: that is how the disk gets emptier.
     try? lock.markRemoval()
     passKillSwitch("erasing", 0)
+    // It may have been renamed since its record was read. A rename that comes later sees the mark.
+    let renamed = (try? store.record(of: files.identifier))?.name
     liftLimit(of: files, record)
     try removeTree(files.runDirectory)
     passKillSwitch("erasing", 1)
@@ -186,6 +188,7 @@ extension Engine {
     passKillSwitch("erasing", 2)
     if let record {
       try names.release(record.name, of: files.identifier)
+      if let renamed { try names.release(renamed, of: files.identifier) }
     } else {
       for entry in try names.all() where entry.identifier == files.identifier {
         try names.release(entry.name, of: files.identifier)

@@ -25,7 +25,8 @@ extension Engine {
     do throws(Fault) {
       _ = try open(renamingTrace(identifier), [.writeOnly, .create, .noFollow], mode: 0o600)
     } catch { throw Failure("cannot rename container \(word)", error) }
-    defer { try? removeFile(renamingTrace(identifier)) }
+    // Of one that is being removed meanwhile, the new name may be left: the next command looks at all names then.
+    defer { if !isLeaving(files) { try? removeFile(renamingTrace(identifier)) } }
     try take(name, for: identifier)
     passKillSwitch("renaming", 0)
     record.name = name
@@ -65,6 +66,11 @@ extension Engine {
     }
   }
 
+  /// Whether it is gone, or marked as being removed.
+  private func isLeaving(_ files: ContainerFiles) -> Bool {
+    !exists(files.directory) || ((try? status(of: files.lock, followLinks: false))?.size ?? 0) > 0
+  }
+
   private static let renamingSuffix = ".renaming"
   private func renamingTrace(_ identifier: ContainerIdentifier) -> Path {
     state.locks.appending(identifier.description + Self.renamingSuffix)
@@ -76,7 +82,7 @@ extension Engine {
     for entry in given { found[entry.identifier, default: []].append(entry.name) }
     for (identifier, list) in found {
       let trace = identifier.description + Self.renamingSuffix
-      guard list.count > 1 || traces.contains(trace) else { continue }
+      guard list.count > 1 || traces.contains(trace), !isLeaving(store.files(of: identifier)) else { continue }
       // A rename that is under way holds this lock.
       guard let directory = try? open(store.files(of: identifier).directory, [.readOnly, .directory]),
         (try? directory.borrowed.tryLock(.exclusive)) == true, let record = try? store.record(of: identifier)
