@@ -66,7 +66,8 @@ final class OrdinaryUser {
   /// Ends all that is the user's, then the user.
   func remove() {
     _ = try? shell("skiff rm -f $(skiff ps -aq) </dev/null; skiff volume ls -q >/dev/null 2>&1")
-    _ = try? host("userdel \(name) 2>/dev/null; rm -rf \(folder.path)")
+    // The next user may get the same number, and with it what commands without XDG_RUNTIME_DIR left in /tmp.
+    _ = try? host("userdel \(name) 2>/dev/null; rm -rf \(folder.path) /tmp/skiff-\(identifier)")
   }
 
   struct Result {
