@@ -62,7 +62,8 @@ package struct UserNetwork: Sendable {
 
   /// Ends what leads out of it when nobody else is in it.
   package func tidy() {
-    guard exists(forwarderRecord), let lock = try? takeLock() else { return }
+    // Who is in it and heals while the supervisor that it has started is on its way there keeps it.
+    guard exists(forwarderRecord), !isInside, let lock = try? takeLock() else { return }
     defer { hold(lock) }
     if find() == nil { try? stopForwarder(recordedIn: forwarderRecord) }
   }
