@@ -204,11 +204,11 @@ private func become(
       index += 1
     }
     try startSession()
-    let null = BorrowedDescriptor(rawValue: try open("/dev/null", .readOnly).release())
+    let null = BorrowedDescriptor(rawValue: try openOwnNull().release())
     let streams = scene.streams ?? StandardStreams(input: null, output: output, errors: output)
     // Out of the way of the numbers that it gets.
     let numbers = try [streams.input, streams.output, streams.errors].map { (stream) throws(Fault) in
-      try stream.duplicate(from: 16).release()
+      try (isNullDevice(stream) ? null : stream).duplicate(from: 16).release()
     }
     for (number, stream) in numbers.enumerated() {
       try BorrowedDescriptor(rawValue: stream).duplicate(asInherited: Int32(number))

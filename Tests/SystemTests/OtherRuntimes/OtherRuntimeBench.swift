@@ -29,11 +29,14 @@ final class OtherRuntimeBench {
   /// What `--runtime` is given.
   func word(_ runtime: String) -> String { runtime == Self.ours ? folder + "/skiff-runtime" : runtime }
 
-  /// As with `Sandbox.with`.
+  /// As with `Sandbox.with`. A runtime may give the streams that it gets to the container's user: never the host's own device.
   static func with(_ body: (OtherRuntimeBench) throws -> Void) throws {
     let bench = try OtherRuntimeBench()
     defer { bench.base.remove() }
+    let null = try status(of: "/dev/null")
     try body(bench)
+    let after = try status(of: "/dev/null")
+    #expect((after.owner, after.group, after.mode) == (null.owner, null.group, null.mode))
     let identifiers = bench.base.identifiers()
     for name in try bench.skiff(["ps", "-aq"]).output.split(separator: "\n") {
       #expect(try bench.skiff(["rm", "-f", String(name)]).code == 0)
