@@ -69,6 +69,7 @@ package struct Engine: Sendable {
 
   package func containerState(of identifier: ContainerIdentifier) throws(Failure) -> ContainerState {
     do throws(Fault) { return try store.state(of: identifier) ?? ContainerState(status: .created) } catch {
+      if healDamaged(identifier), let state = try? store.state(of: identifier) { return state }
       throw damaged("cannot read the state of container \(identifier.short)", error)
     }
   }

@@ -79,6 +79,12 @@ extension Engine {
     return status == .exited || status == .created
   }
 
+  /// One whose state cannot be read, which nothing but the reading tells. Where nobody holds it, it has ended, and that is
+  /// written down.
+  ///
+  /// - Returns: whether it was.
+  func healDamaged(_ identifier: ContainerIdentifier) -> Bool { effectiveUser() == 0 && !heal(identifier) }
+
   /// True when somebody holds the container: its supervisor, or a command that is making or removing it.
   private func heal(_ identifier: ContainerIdentifier) -> Bool {
     let files = store.files(of: identifier)

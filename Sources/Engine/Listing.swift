@@ -20,7 +20,7 @@ extension Engine {
   /// All containers, the newest first. What another command is just removing is left out.
   package func summaries(includingEnded: Bool) throws(Failure) -> [ContainerSummary] {
     var found: [ContainerSummary] = []
-    let traces = Set(((try? entries(of: state.locks)) ?? []).map(\.name.string))
+    let hints = pauseHints()
     let identifiers = try containers()
     if identifiers.isEmpty { return [] }
     // Five hundred containers are looked up from their directory, not from the root of the file system.
@@ -33,7 +33,7 @@ extension Engine {
         let record = readableRecord(of: identifier, in: all.borrowed)
       else { continue }
       var summary = ContainerSummary(identifier: identifier, record: record, state: state)
-      summary.isPaused = state.status == .running && mayBePaused(identifier, traces) && isPaused(identifier)
+      summary.isPaused = state.status == .running && hints.contains(identifier) && isPaused(identifier)
       if record.health != nil && state.status == .running { summary.health = health(of: identifier)?.status }
       found.append(summary)
     }
@@ -52,7 +52,7 @@ extension Engine {
       throw Failure("cannot list the containers", error)
     }
     if directories.isEmpty { return [] }
-    let traces = Set(((try? entries(of: state.locks)) ?? []).map(\.name.string))
+    let hints = pauseHints()
     var cache = directories.count < ListCache.smallest ? nil : ListCache(reading: state.list)
     var found: [ListedContainer] = []
     for entry in directories {
@@ -61,7 +61,7 @@ extension Engine {
       }
       if container.status == .running {
         let identifier = container.identifier
-        container.isPaused = mayBePaused(identifier, traces) && isPaused(identifier)
+        container.isPaused = hints.contains(identifier) && isPaused(identifier)
         if container.isChecked { container.health = health(of: identifier)?.status }
       }
       found.append(container)
@@ -102,6 +102,7 @@ extension Engine {
     of identifier: ContainerIdentifier, in containers: BorrowedDescriptor
   ) -> ContainerState? {
     do throws(Fault) { return try store.state(of: identifier, in: containers) } catch {
+      if healDamaged(identifier), let state = try? store.state(of: identifier) { return state }
       let isHeld = (try? ContainerLock.isHeld(store.files(of: identifier))) ?? false
       return ContainerState(status: isHeld ? .running : .exited)
     }

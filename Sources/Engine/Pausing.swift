@@ -122,9 +122,17 @@ extension Engine {
     state.locks.appending(identifier.description + Self.frozenSuffix)
   }
 
-  /// Of the names in the directory of locks.
-  func mayBePaused(_ identifier: ContainerIdentifier, _ traces: Set<String>) -> Bool {
-    traces.contains(identifier.description + Self.frozenSuffix)
+  /// The containers that have one.
+  func pauseHints() -> Set<ContainerIdentifier> {
+    let suffix = Self.frozenSuffix.utf8
+    var found: Set<ContainerIdentifier> = []
+    for entry in (try? entries(of: state.locks)) ?? [] where entry.name.bytes.suffix(suffix.count).elementsEqual(suffix)
+    {
+      if let identifier = ContainerIdentifier(String(entry.name.string.dropLast(suffix.count))) {
+        found.insert(identifier)
+      }
+    }
+    return found
   }
 
   /// Hints of containers that have ended while they stood still.
