@@ -9,7 +9,8 @@ struct RenewalTests {
   /// Waits until the one supervisor of the sandbox has renewed itself.
   private func awaitRenewal(_ sandbox: Sandbox) throws {
     for _ in 0..<100 {
-      let words = try sandbox.supervisors().map { try String(contentsOfFile: "/proc/\($0)/cmdline", encoding: .utf8) }
+      // Another life of it has another number.
+      let words = sandbox.supervisors().compactMap { try? String(contentsOfFile: "/proc/\($0)/cmdline", encoding: .utf8) }
       if words.contains(where: { $0.contains("--resume") }) { return }
       usleep(100_000)
     }

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Devices by the names of CDI files.
-@Suite(.enabled(if: FlagBench.obstacle == nil, Comment(rawValue: FlagBench.obstacle ?? "")))
+@Suite(.serialized, .enabled(if: FlagBench.obstacle == nil, Comment(rawValue: FlagBench.obstacle ?? "")))
 struct NamedDeviceTests {
   @Test func aDeviceWithAllThatComesWithIt() throws {
     try FlagBench.with { bench in
