@@ -181,8 +181,7 @@ let package = Package(
     ],
     room(
       "RegistryClient", "RegistryRequests", "Archives", "Layers", "Blobs", "Journal", "Compression", "ISAL", "Hashing",
-      "ImageSpec",
-      "JSON", "TOML", "Kernel", foreign: network),
+      "ImageSpec", "Arguments", "JSON", "TOML", "Kernel", foreign: network),
     [
       .executableTarget(
         name: "skiff-registry", dependencies: ["RegistryClient", "Kernel"], swiftSettings: strict,

@@ -37,7 +37,8 @@ package func shortened(_ text: String, to columns: Int) -> String {
 }
 
 extension Unicode.Scalar {
-  fileprivate var steersTerminals: Bool {
+  /// Control characters, and bidirectional overrides and isolates. A new line steers nothing.
+  package var steersTerminals: Bool {
     switch value {
     case 0x0a: false
     case ..<0x20, 0x7f...0x9f, 0x202a...0x202e, 0x2066...0x2069: true

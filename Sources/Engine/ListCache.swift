@@ -30,11 +30,11 @@ struct ListCache {
 
   private var bytes: [UInt8] = []
   private var known: [UInt64: (modified: Timestamp, place: Range<Int>)] = [:]
-  private var packed = Packing()
-  private var misses = 0
+  /// What was found, by its place, and what was not.
+  private var kept: [(stamp: Stamp, place: Range<Int>)] = []
+  private var added: [(stamp: Stamp, container: ListedContainer)] = []
 
   init(reading path: Path) {
-    packed.add(Self.form)
     guard let bytes = try? readRegularFile(path, limit: Self.limit) else { return }
     var rest = Unpacking(bytes)
     guard rest.string() == Self.form else { return }
@@ -52,28 +52,31 @@ struct ListCache {
     guard let (modified, place) = known[stamp.inode], modified == stamp.modified else { return nil }
     var rest = Unpacking(bytes, place)
     guard let container = ListedContainer(from: &rest) else { return nil }
-    keep(stamp, bytes[place])
+    kept.append((stamp, place))
     return container
   }
 
   mutating func add(_ container: ListedContainer, _ stamp: Stamp) {
-    guard stamp.isSettled else { return }
-    misses += 1
-    var one = Packing()
-    container.pack(into: &one)
-    keep(stamp, one.bytes[...])
-  }
-
-  private mutating func keep(_ stamp: Stamp, _ container: ArraySlice<UInt8>) {
-    packed.add(Int(Int64(bitPattern: stamp.inode)))
-    packed.add(stamp.modified)
-    packed.add(container)
+    if stamp.isSettled { added.append((stamp, container)) }
   }
 
   /// For the next one, if there is enough that it would not find. Of two at once either is as good; who cannot write it goes
   /// without.
   func write(to path: Path) {
-    guard misses >= Self.smallest / 2 else { return }
+    guard added.count >= Self.smallest / 2 else { return }
+    var packed = Packing()
+    packed.add(Self.form)
+    func add(_ stamp: Stamp, _ container: ArraySlice<UInt8>) {
+      packed.add(Int(Int64(bitPattern: stamp.inode)))
+      packed.add(stamp.modified)
+      packed.add(container)
+    }
+    for (stamp, place) in kept { add(stamp, bytes[place]) }
+    for (stamp, container) in added {
+      var one = Packing()
+      container.pack(into: &one)
+      add(stamp, one.bytes[...])
+    }
     try? replaceFile(path, with: packed.bytes, durable: false)
   }
 }

@@ -29,14 +29,14 @@ extension Engine {
         .file(.makeDirectory(own, mode: 0o700)),
         .file(.writeFile(file, contents: process.jsonBytes(), mode: 0o600)),
       ], finishing: [.process(.callRuntime(call))], cgroup: nil, hasTerminal: process.terminal)
-    plan.runtime = RuntimeExecPlan(
-      exec: call, directory: own, processFile: number, console: process.terminal ? console : nil)
+    plan.runtime = RuntimePlan(
+      call: call, directory: own, processFile: number, console: process.terminal ? console : nil)
     return plan
   }
 
   /// Performs such a plan up to the running program.
   func execute(
-    _ plan: ExecPlan, by runtime: RuntimeExecPlan, streams: StandardStreams, in word: String
+    _ plan: ExecPlan, by runtime: RuntimePlan, streams: StandardStreams, in word: String
   ) throws(Failure) -> ExecutedProcess {
     do throws(PlanFailure) {
       let joined = try joinByRuntime(plan, runtime, streams: streams)

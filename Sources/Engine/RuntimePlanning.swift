@@ -27,7 +27,7 @@ extension Engine {
     let network = try networkSteps(of: record)
     var plan = LaunchPlan(hasTerminal: record.hasTerminal, hasInit: record.hasInit)
     plan.runtime = RuntimePlan(
-      create: create, directory: place.directory, processFile: place.process,
+      call: create, directory: place.directory, processFile: place.process,
       console: record.hasTerminal ? place.console : nil)
     let steps: [FileStep] = [
       .makeDirectory(place.directory, mode: 0o700),

@@ -9,7 +9,7 @@ internal import Steps
 ///
 /// - Parameter said: as with `launchByRuntime`.
 package func joinByRuntime(
-  _ plan: ExecPlan, _ runtime: RuntimeExecPlan, streams: StandardStreams
+  _ plan: ExecPlan, _ runtime: RuntimePlan, streams: StandardStreams
 ) throws(PlanFailure) -> JoinedProcess {
   defer { try? removeTree(runtime.directory) }
   var index = 0
@@ -24,14 +24,14 @@ package func joinByRuntime(
   }
 }
 
-private func join(_ runtime: RuntimeExecPlan, _ streams: StandardStreams) throws(Fault) -> JoinedProcess {
+private func join(_ runtime: RuntimePlan, _ streams: StandardStreams) throws(Fault) -> JoinedProcess {
   let console = try RuntimeConsole.listening(at: runtime.console)
   try setChildSubreaper(true)
   defer { try? setChildSubreaper(false) }
   var scene = RuntimeCallScene(streams: streams)
   scene.replacement = console.replacement
   if runtime.console != nil { scene.streams = nil }
-  do throws(RuntimeFailure) { try runtime.exec.run(in: scene) } catch { throw error.fault }
+  do throws(RuntimeFailure) { try runtime.call.run(in: scene) } catch { throw error.fault }
   let process = try adoptedProcess(runtime.processFile)
   let pidfd = try openProcess(process)
   let terminal = try console.take()

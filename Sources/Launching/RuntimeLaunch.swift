@@ -92,7 +92,7 @@ private struct RuntimeLauncher: ~Copyable {
       scene.said = nil
     }
     let begin = monotonicNanoseconds()
-    do throws(RuntimeFailure) { try runtime.create.run(in: scene) } catch {
+    do throws(RuntimeFailure) { try runtime.call.run(in: scene) } catch {
       throw error.step.map { failure(.joining, $0, error.fault) } ?? failure(.clone, 0, error.fault)
     }
     if isTimed {

@@ -16,8 +16,8 @@ struct RelayFlow {
 
   init() throws(Fault) {
     let pipe = try makePipe()
-    reading = try pipe.reading.borrowed.duplicate().release()
-    writing = try pipe.writing.borrowed.duplicate().release()
+    reading = pipe.reading.release()
+    writing = pipe.writing.release()
   }
 
   /// - Returns: whether there may be more at once.

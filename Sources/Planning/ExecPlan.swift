@@ -30,7 +30,7 @@ package struct ExecPlan: Hashable, Sendable {
   /// As in `LaunchPlan`.
   package var stagingTarget: StagingTarget?
   /// Another OCI runtime starts the program; nil where we do.
-  package var runtime: RuntimeExecPlan?
+  package var runtime: RuntimePlan?
 
   package struct Scope: Hashable, Sendable {
     package var name: String

@@ -56,7 +56,7 @@ package struct LaunchPlan: Hashable, Sendable {
 
   /// The clone as a step, for those who print the plan.
   package var cloneStep: Step {
-    if let runtime { return .process(.callRuntime(runtime.create)) }
+    if let runtime { return .process(.callRuntime(runtime.call)) }
     return .process(.clone(namespaces, cgroup: cgroup))
   }
 

@@ -1,7 +1,7 @@
 package import Kernel
 package import Steps
 
-/// How another OCI runtime makes a container.
+/// How another OCI runtime makes a container, or starts one more program in one (an `ExecPlan` has it too).
 ///
 /// ```
 ///   supervisor: host ── fork ─→ joining (in a mount namespace of its own) ── execve ─→ RUNTIME create ─→ (ends)
@@ -13,33 +13,17 @@ package import Steps
 /// call, and `finishing` ends with the second call. What is mounted in `joining` is seen by the runtime and by the container that
 /// it makes, and by nobody else: it is gone with them, whoever is killed.
 package struct RuntimePlan: Hashable, Sendable {
-  package var create: RuntimeCall
-  /// Holds all that is kept for the runtime's sake; gone when the container has ended.
+  /// `create` or `exec`.
+  package var call: RuntimeCall
+  /// Holds all that is kept for the call's sake: gone when the container has ended, or the program of an `exec` runs.
   package var directory: Path
-  /// Where the runtime writes the number of the first process.
+  /// Where the runtime writes the number of the process that it leaves behind.
   package var processFile: Path
   /// Where it sends the pseudo terminal to; nil without one.
   package var console: Path?
 
-  package init(create: RuntimeCall, directory: Path, processFile: Path, console: Path? = nil) {
-    self.create = create
-    self.directory = directory
-    self.processFile = processFile
-    self.console = console
-  }
-}
-
-/// How it starts one more program in a container.
-package struct RuntimeExecPlan: Hashable, Sendable {
-  package var exec: RuntimeCall
-  /// Made before the call, and removed after it.
-  package var directory: Path
-  /// As in `RuntimePlan`.
-  package var processFile: Path
-  package var console: Path?
-
-  package init(exec: RuntimeCall, directory: Path, processFile: Path, console: Path? = nil) {
-    self.exec = exec
+  package init(call: RuntimeCall, directory: Path, processFile: Path, console: Path? = nil) {
+    self.call = call
     self.directory = directory
     self.processFile = processFile
     self.console = console

@@ -65,19 +65,26 @@ struct RegistriesConfiguration: Hashable, Sendable {
     }
     var configuration = RegistriesConfiguration()
     for file in files {
-      do {
-        let isHomes = given == nil && home.map { file.string.hasPrefix($0.string + "/") } ?? false
-        try configuration.add(
-          try TOMLReader.read(isHomes ? try readHomeFile(file) : try readFile(file, limit: 1 << 20)))
-      } catch let error as Fault {
-        if given == nil && error.errno == .noSuchFile { continue }
-        throw RegistryFailure("cannot read the settings of registries: \(error)")
-      } catch let error as RegistryFailure {
-        if error.message.hasPrefix(file.string) { throw error }
+      let isHomes = given == nil && home.map { file.string.hasPrefix($0.string + "/") } ?? false
+      guard let bytes = try contents(of: file, isHomes: isHomes, mayBeMissing: given == nil) else { continue }
+      do { try configuration.add(try TOMLReader.read(bytes)) } catch let error as RegistryFailure {
         throw RegistryFailure("\(file) is refused: \(error.message)")
       } catch { throw RegistryFailure("\(file) is refused: \(error)") }
     }
     return configuration
+  }
+
+  private static func contents(
+    of file: Path, isHomes: Bool, mayBeMissing: Bool
+  ) throws(RegistryFailure) -> [UInt8]? {
+    do { return isHomes ? try readHomeFile(file) : try readFile(file, limit: 1 << 20) } catch let error
+      as RegistryFailure
+    {
+      throw error
+    } catch {
+      if mayBeMissing, (error as? Fault)?.errno == .noSuchFile { return nil }
+      throw RegistryFailure("cannot read the settings of registries: \(error)")
+    }
   }
 
   mutating func add(_ document: [String: TOMLValue]) throws(RegistryFailure) {

@@ -11,6 +11,7 @@
 /// Pull, Push    manifests and blobs, between there and the store
 /// Load          no registry at all: an archive, by the libraries that only this program can open
 /// ```
+internal import Arguments
 internal import AsyncHTTPClient
 internal import Blobs
 internal import JSON
@@ -63,15 +64,7 @@ private func complain(_ message: String, hint: String?) {
   try? BorrowedDescriptor.standardError.write(text)
 }
 
-/// What a registry said may not steer the terminal.
+/// What a registry said may neither steer the terminal nor begin a line of its own there.
 func printable(_ text: String) -> String {
-  String(
-    String.UnicodeScalarView(
-      text.unicodeScalars.map { scalar in
-        switch scalar.value {
-        // Control characters, and what rearranges a line (bidirectional overrides).
-        case ..<0x20, 0x7f...0x9f, 0x202a...0x202e, 0x2066...0x2069: "?"
-        default: scalar
-        }
-      }))
+  String(String.UnicodeScalarView(text.unicodeScalars.map { $0.steersTerminals || $0 == "\n" ? "?" : $0 }))
 }

@@ -40,10 +40,7 @@ struct TrustStore: Sendable {
           .certificates(try NIOSSLCertificate.fromPEMBytes(try read(path))))
       } else if name.hasSuffix(".cert") {
         let key = folder.appending(String(name.dropLast(5)) + ".key")
-        configuration.certificateChain = try NIOSSLCertificate.fromPEMBytes(try read(path))
-          .map {
-            .certificate($0)
-          }
+        configuration.certificateChain = try NIOSSLCertificate.fromPEMBytes(try read(path)).map { .certificate($0) }
         configuration.privateKey = .privateKey(
           try NIOSSLPrivateKey(bytes: try read(key), format: .pem))
       }

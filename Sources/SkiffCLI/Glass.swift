@@ -44,7 +44,7 @@ struct Glass {
       title: title, identifier: identifier, ownDirectories: ownDirectories, host: preparation + plan.host,
       namespaces: plan.namespaces, cgroup: plan.cgroup,
       wiring: plan.wiring, joining: plan.joining, building: plan.building, finishing: plan.finishing)
-    if let runtime = plan.runtime { run.runtime = runtime.create }
+    if let runtime = plan.runtime { run.runtime = runtime.call }
     try show(run)
   }
 

@@ -44,16 +44,20 @@ import Testing
     }
   }
 
+  private func fill(_ file: Path) {
+    var cache = ListCache(reading: file)
+    for inode in 1...UInt64(ListCache.smallest) {
+      let stamp = ListCache.Stamp(inode: inode, modified: old)
+      #expect(cache.find(stamp) == nil)
+      cache.add(container(), stamp)
+    }
+    cache.write(to: file)
+  }
+
   @Test func isFoundWhileItsDirectoryIsTheSame() throws {
     try withTemporaryDirectory { directory in
       let file = directory.appending("list")
-      var cache = ListCache(reading: file)
-      for inode in 1...UInt64(ListCache.smallest) {
-        let stamp = ListCache.Stamp(inode: inode, modified: old)
-        #expect(cache.find(stamp) == nil)
-        cache.add(container(), stamp)
-      }
-      cache.write(to: file)
+      fill(file)
       var next = ListCache(reading: file)
       #expect(next.find(ListCache.Stamp(inode: 7, modified: old)) == container())
       #expect(next.find(ListCache.Stamp(inode: 7, modified: Timestamp(seconds: old.seconds, nanoseconds: 6))) == nil)
@@ -85,11 +89,7 @@ import Testing
   @Test func damageIsPassedOver() throws {
     try withTemporaryDirectory { directory in
       let file = directory.appending("list")
-      var cache = ListCache(reading: file)
-      for inode in 1...UInt64(ListCache.smallest) {
-        cache.add(container(), ListCache.Stamp(inode: inode, modified: old))
-      }
-      cache.write(to: file)
+      fill(file)
       let whole = try readRegularFile(file)
       var found = 0
       for length in stride(from: 0, to: whole.count, by: 97) {

@@ -160,3 +160,13 @@ func withOrdinaryUser(hasRanges: Bool = true, _ body: (OrdinaryUser) throws -> V
   defer { user.remove() }
   try body(user)
 }
+
+/// The same on a LAN, with an image.
+func withUserOnLan(_ body: (OrdinaryUser) throws -> Void) throws {
+  try withOrdinaryUser { user in
+    try user.makeLan()
+    defer { user.removeLan() }
+    try user.makeImage()
+    try body(user)
+  }
+}

@@ -14,17 +14,8 @@ struct RootlessNetworkTests {
   /// Answers each call with the address it came from and the one it came to, as the kernel has them.
   private let server = "while true; do nc -l -p 80 -e sh -c 'cat /proc/net/tcp /proc/net/tcp6'; done"
 
-  private func withLan(_ body: (OrdinaryUser) throws -> Void) throws {
-    try withOrdinaryUser { user in
-      try user.makeLan()
-      defer { user.removeLan() }
-      try user.makeImage()
-      try body(user)
-    }
-  }
-
   @Test func aPortIsPublishedAndTheCallerIsSeen() throws {
-    try withLan { user in
+    try withUserOnLan { user in
       let run = try user.shell("skiff run -d --name web -p 8080:80 owners sh -c '\(server.shellQuoted)'")
       #expect(run.code == 0, "\(run.errors)")
       #expect(try user.shell("skiff port web 80").output.contains("0.0.0.0:8080\n"))
@@ -55,7 +46,7 @@ struct RootlessNetworkTests {
   }
 
   @Test func whatGoesOutComesFromTheHost() throws {
-    try withLan { user in
+    try withUserOnLan { user in
       let run = try user.shell(
         "skiff run --rm owners sh -c 'echo called | nc -w 2 10.9.0.2 9000; cat /etc/hosts; ip -o -4 addr show'",
         besides: "nc -lnv -p 9000 > \(user.folder.path)/heard 2>&1")
@@ -66,7 +57,7 @@ struct RootlessNetworkTests {
   }
 
   @Test func pastaEndsWithItsSupervisor() throws {
-    try withLan { user in
+    try withUserOnLan { user in
       // Who keeps its memory to itself is root's in /proc, so that root alone finds it.
       let count = "pgrep -f '^pasta .*--tcp-ports 18080:80' | wc -l"
       #expect(try user.shell("skiff run -d --name web -p 18080:80 owners sleep 100").code == 0)
@@ -86,7 +77,7 @@ struct RootlessNetworkTests {
 
   /// Rests, and is started twice: the ports come back each time.
   @Test func whatIsStartedAgainHasItsPortsAgain() throws {
-    try withLan { user in
+    try withUserOnLan { user in
       #expect(try user.shell("skiff create --name web -p 8080:80 owners sleep 100").code == 0)
       for command in ["start", "restart -t 0"] {
         let run = try user.shell("skiff \(command) web && skiff port web && ss -Hltn sport = 8080 | wc -l")
@@ -101,7 +92,7 @@ struct RootlessNetworkTests {
   private let answering = "while true; do echo here I am | nc -l -p 7000; done"
 
   @Test func containersOnAUsersNetworkFindEachOther() throws {
-    try withLan { user in
+    try withUserOnLan { user in
       let made = try user.shell(
         """
         skiff network create back >/dev/null && skiff network create front >/dev/null && skiff network ls -q | wc -l
@@ -134,7 +125,7 @@ struct RootlessNetworkTests {
   private static let count = "pgrep -f '^pasta .*--no-netns-quit' | wc -l"
 
   @Test func firstContainersThatRaceShareTheWayOut() throws {
-    try withLan { user in
+    try withUserOnLan { user in
       let run = try user.shell(
         """
         skiff network create back >/dev/null
@@ -158,7 +149,7 @@ struct RootlessNetworkTests {
 
   /// On a network of the user's a relay listens: the container sees the bridge call, and the port is free when it has ended.
   @Test func aPortIsPublishedFromAUsersNetwork() throws {
-    try withLan { user in
+    try withUserOnLan { user in
       let relays =
         "pgrep -f '^skiff-monitor --relay' | wc -l; nsenter --net=\(user.folder.path)/here ss -Hltun sport = 8080 | wc -l"
       let run = try user.shell(
@@ -199,7 +190,7 @@ struct RootlessNetworkTests {
   }
 
   @Test func aUsersNetworkCanBeJoinedAndLeft() throws {
-    try withLan { user in
+    try withUserOnLan { user in
       let run = try user.shell(
         """
         skiff network create back >/dev/null; skiff network create front >/dev/null
@@ -221,7 +212,7 @@ struct RootlessNetworkTests {
     ("create --network back -p 80:80 owners true", "port 80 is not an ordinary user's to publish"),
   ])
   func whatOnlyRootHasIsRefusedByName(command: String, reason: String) throws {
-    try withLan { user in
+    try withUserOnLan { user in
       let refused = try user.shell("skiff network create back >/dev/null; skiff \(command)")
       #expect(refused.code != 0 && refused.errors.contains(reason), "\(refused.errors)")
     }

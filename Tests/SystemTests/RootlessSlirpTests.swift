@@ -10,22 +10,13 @@ import Testing
       && FileManager.default.fileExists(atPath: "/dev/net/tun"),
     "\(OrdinaryUser.obstacle ?? "needs slirp4netns, curl and /dev/net/tun")"))
 struct RootlessSlirpTests {
-  private func withLan(_ body: (OrdinaryUser) throws -> Void) throws {
-    try withOrdinaryUser { user in
-      try user.makeLan()
-      defer { user.removeLan() }
-      try user.makeImage()
-      try body(user)
-    }
-  }
-
   /// Of root, who sees them all; a dead one that nobody has waited for has no command line.
   private static func left(_ user: OrdinaryUser) throws -> String {
     try user.host("pgrep -f '^slirp4netns .*--ready-fd' | wc -l; ls \(user.home)/run/skiff | grep -c slirp").output
   }
 
   @Test func portsArePublishedAndEndWithTheSupervisor() throws {
-    try withLan { user in
+    try withUserOnLan { user in
       // The request is read to its end: a socket that is closed with something in it is reset, and what it sent is lost.
       let answer = "while read line && [ ${#line} -gt 1 ]; do :; done; cat /proc/net/tcp6"
       let server = "while true; do nc -l -p 80 -e sh -c '\(answer)'; done".replacing("'", with: "'\\''")
@@ -54,7 +45,7 @@ struct RootlessSlirpTests {
   }
 
   @Test func itIsTakenWherePastaIsMissing() throws {
-    try withLan { user in
+    try withUserOnLan { user in
       user.hidden = ["/usr/bin/pasta"]
       // Alone, and as the way out of the user's own networks. The host's loopback is not the container's.
       for network in ["", "--network back"] {
@@ -79,7 +70,7 @@ struct RootlessSlirpTests {
   }
 
   @Test func whatItCannotIsSaid() throws {
-    try withLan { user in
+    try withUserOnLan { user in
       for (options, reason) in [
         ("--network slirp4netns:port_handler=rootlesskit", "is no option of slirp4netns here"),
         ("--network slirp4netns:mtu=1", "takes an mtu from 576 to 65521"),
