@@ -7,10 +7,12 @@ import Testing
 @Suite(.enabled(if: getuid() == 0, "containers need root"))
 struct RenewalTests {
   /// Waits until the one supervisor of the sandbox has renewed itself.
-  private func awaitRenewal(_ sandbox: Sandbox) throws {
+  private func awaitRenewal(_ sandbox: Sandbox) {
     for _ in 0..<100 {
       // Another life of it has another number.
-      let words = sandbox.supervisors().compactMap { try? String(contentsOfFile: "/proc/\($0)/cmdline", encoding: .utf8) }
+      let words = sandbox.supervisors().compactMap {
+        try? String(contentsOfFile: "/proc/\($0)/cmdline", encoding: .utf8)
+      }
       if words.contains(where: { $0.contains("--resume") }) { return }
       usleep(100_000)
     }
@@ -31,7 +33,7 @@ struct RenewalTests {
     call.environment = ["PATH": "/usr/bin:/bin", "SKIFF_ROOT": sandbox.state, "SKIFF_STATE": sandbox.run]
     (call.standardInput, call.standardOutput, call.standardError) = (input, output, errors)
     try call.run()
-    try awaitRenewal(sandbox)
+    awaitRenewal(sandbox)
     try input.fileHandleForWriting.write(contentsOf: Data("and more\n".utf8))
     call.waitUntilExit()
     #expect(call.terminationStatus == 7)
@@ -51,7 +53,7 @@ struct RenewalTests {
       "run", "-d", "--name", "checked", "--network", "none", "--health-cmd", "true", "--health-interval", "300ms",
     ]
     #expect(try sandbox.skiff(words + ["--rootfs", sandbox.rootfs, "sleep", "1000"]).code == 0)
-    try awaitRenewal(sandbox)
+    awaitRenewal(sandbox)
     // The checks go on after it.
     let count = "{{len .State.Health.Log}} {{.State.Health.Status}}"
     try sandbox.expect("checked", count, "5 healthy")
@@ -66,7 +68,7 @@ struct RenewalTests {
     ])
     #expect(started.code == 0, "\(started.errors)")
     let identifiers = sandbox.identifiers()
-    try awaitRenewal(sandbox)
+    awaitRenewal(sandbox)
     #expect(try sandbox.skiff(["ps", "--format", "{{.Names}}"]).output == "idle\n")
     // Still the holder of the lock: nobody takes it for dead, and nobody else may have its name.
     #expect(try sandbox.skiff(["run", "--name", "idle", "--rootfs", sandbox.rootfs, "true"]).code == 125)
