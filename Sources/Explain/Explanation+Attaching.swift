@@ -199,24 +199,23 @@ extension Explanation {
     calls.append(Trace.move(to: mount.target))
     for hierarchy in mount.hierarchies {
       let place = "\(target)/\(ShellWord(hierarchy.name))"
+      shell.append("mkdir \(place)")
+      calls.append(Trace.call("mkdirat", "<cgroup>", Trace.path(hierarchy.name), "0755"))
       if let source = hierarchy.source {
-        shell += ["mkdir \(place)", "mount --bind \(ShellWord(source)) \(place)", remount(place, attributes)]
+        shell += ["mount --bind --make-private \(ShellWord(source)) \(place)", remount(place, attributes)]
         calls += [
-          Trace.call("mkdirat", "<cgroup>", Trace.path(hierarchy.name), "0755"),
-          Trace.tree(source, recursive: false, root: false), Trace.attributes("<tree>", set: attributes),
+          Trace.tree(source, recursive: false, root: false),
+          Trace.attributes("<tree>", set: attributes, isPrivate: true),
           Trace.move(to: mount.target.appending(hierarchy.name), from: "<tree>"),
         ]
-        continue
+      } else {
+        let type: Path = hierarchy.isV2 ? "cgroup2" : "cgroup"
+        let options = hierarchy.options.isEmpty ? [] : [hierarchy.options.string]
+        let words = (attributes.names + options).joined(separator: ",")
+        shell.append("mount -t \(type) -o \(ShellWord(words)) cgroup \(place)")
+        calls += Trace.mounting(type: type, settings: [], flags: options, attributes: attributes)
+        calls.append(Trace.move(to: mount.target.appending(hierarchy.name)))
       }
-      let type: Path = hierarchy.isV2 ? "cgroup2" : "cgroup"
-      let options = attributes.names + (hierarchy.options.isEmpty ? [] : [hierarchy.options.string])
-      shell.append("mkdir \(place)")
-      shell.append("mount -t \(type) -o \(ShellWord(options.joined(separator: ","))) cgroup \(place)")
-      calls.append(Trace.call("mkdirat", "<cgroup>", Trace.path(hierarchy.name), "0755"))
-      calls += Trace.mounting(
-        type: type, settings: [], flags: hierarchy.options.isEmpty ? [] : [hierarchy.options.string],
-        attributes: attributes)
-      calls.append(Trace.move(to: mount.target.appending(hierarchy.name)))
       let parts = hierarchy.name.string.split(separator: ",")
       for part in parts where parts.count > 1 {
         shell.append("ln -s \(ShellWord(hierarchy.name)) \(target)/\(ShellWord(String(part)))")

@@ -246,13 +246,13 @@ extension Trace {
       "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC" + (recursive ? "|AT_RECURSIVE" : ""))
   }
 
-  static func attributes(_ mount: String, set: MountAttributes, clear: MountAttributes = [], recursive: Bool = false)
-    -> String
-  {
+  static func attributes(
+    _ mount: String, set: MountAttributes, clear: MountAttributes = [], isPrivate: Bool = false, recursive: Bool = false
+  ) -> String {
     let cleared = clear.isEmpty ? "" : ", attr_clr=\(flags(clear.constants))"
     return call(
       "mount_setattr", mount, "\"\"", "AT_EMPTY_PATH" + (recursive ? "|AT_RECURSIVE" : ""),
-      "{attr_set=\(flags(set.constants))\(cleared)}", "32")
+      "{attr_set=\(flags(set.constants))\(cleared)\(isPrivate ? ", propagation=MS_PRIVATE" : "")}", "32")
   }
 
   /// The target was opened by Rooted, so that no path is resolved a second time.

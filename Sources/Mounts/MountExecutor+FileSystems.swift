@@ -148,22 +148,35 @@ extension MountExecutor {
       try makeDirectory(hierarchy.name, mode: 0o755, at: directory.borrowed)
       let target = try open(hierarchy.name, [.path, .directory, .noFollow], at: directory.borrowed)
       if let source = hierarchy.source {
-        let place = mount.target.appending(hierarchy.name)
-        try bindHere(BindMount(source: source, target: place, isRecursive: false, set: attributes))
-        try linkNames(of: hierarchy, in: directory.borrowed)
-        continue
+        try bindGroup(
+          BindMount(
+            source: source, target: mount.target.appending(hierarchy.name), isRecursive: false, set: attributes,
+            propagation: .private), on: target.borrowed)
+      } else {
+        try mountFileSystem(
+          FileSystemMount(
+            type: hierarchy.isV2 ? "cgroup2" : "cgroup", source: "cgroup",
+            target: mount.target.appending(hierarchy.name), attributes: attributes, options: hierarchy.options.options),
+          on: target.borrowed)
       }
-      try mountFileSystem(
-        FileSystemMount(
-          type: hierarchy.isV2 ? "cgroup2" : "cgroup", source: "cgroup", target: mount.target.appending(hierarchy.name),
-          attributes: attributes, options: hierarchy.options.options),
-        on: target.borrowed)
       try linkNames(of: hierarchy, in: directory.borrowed)
     }
     guard mount.isReadOnly else { return }
     do throws(Fault) { try setMountAttributes(of: directory.borrowed, set: .readOnly, recursive: false) } catch {
       guard error.isMissingCall else { throw error }
       try classicRemount(directory.borrowed, set: .readOnly, clear: [])
+    }
+  }
+
+  /// Cut off from the host's mount: what is mounted in there later stays there.
+  private mutating func bindGroup(_ group: BindMount, on target: BorrowedDescriptor) throws(Fault) {
+    do throws(Fault) {
+      let tree = try cloneMount(group.source, recursive: false)
+      try setMountAttributes(of: tree.borrowed, set: group.set, propagation: group.propagation, recursive: false)
+      try moveMount(tree.borrowed, onto: target)
+    } catch {
+      guard error.isMissingCall else { throw error }
+      try bindHere(group)
     }
   }
 }

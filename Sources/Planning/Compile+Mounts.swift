@@ -190,9 +190,11 @@ extension PlanCompiler {
   }
 
   private func hierarchies(_ groups: [Path]) -> [CgroupMount.Hierarchy] {
-    // Without a namespace of its own the container would see the host's groups from their top.
     func own(_ mount: Path) -> Path? {
-      has(.cgroup) ? nil : groups.first { $0.isInside(mount) } ?? mount
+      let group = groups.first { $0.isInside(mount) }
+      // Without a namespace of its own the container would see the host's groups from their top.
+      guard has(.cgroup) else { return group ?? mount }
+      return created.contains(.cgroup) && !mayRemount ? group : nil
     }
     var found = request.layout.hierarchies.map {
       CgroupMount.Hierarchy(name: Path($0.mount.name), isV2: false, options: Path($0.options), source: own($0.mount))
@@ -202,4 +204,8 @@ extension PlanCompiler {
     }
     return found
   }
+
+  /// Whether the container's root may change the options of a file system, which those of all mounts of it are: read-only
+  /// for one would be so for the host.
+  private var mayRemount: Bool { spec.process?.capabilities?.bounding.contains("CAP_SYS_ADMIN") ?? true || lacksHost }
 }

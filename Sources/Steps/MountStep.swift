@@ -218,8 +218,8 @@ package struct CgroupMount: Hashable, Sendable {
     package var isV2: Bool
     /// The data of mount(2): `memory`, `cpu,cpuacct`, `name=systemd`; empty on v2.
     package var options: Path
-    /// The container's group on the host, bound here where the container has no cgroup namespace: a mount of the hierarchy
-    /// itself would begin at the top of the host's.
+    /// The container's group on the host, bound here: of a mount that is there the kernel copies a pointer, while a new one
+    /// makes and unmakes a file system and looks at every group of the hierarchy (cgroup1_get_tree). nil: a new one.
     package var source: Path?
     package init(name: Path, isV2: Bool, options: Path, source: Path? = nil) {
       self.source = source
