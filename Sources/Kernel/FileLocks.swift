@@ -1,4 +1,5 @@
-/// The flock(2) locks that are held on this host (proc_locks(5)): one file says of all at once what a try says of one.
+/// The flock(2) locks that are held on this host (proc_locks(5)), with who holds them. Opening that table waits for a grace
+/// period of RCU, 5 to 30 ms: whether a lock is held, a try of it tells at once.
 ///
 /// The kernel leaves out what processes of an outer PID namespace hold. So a lock that is not here may be held all the
 /// same; one that is here was held when the table was read.
