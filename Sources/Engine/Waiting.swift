@@ -9,7 +9,14 @@ internal import Kernel
 extension Engine {
   /// Returns when `isGoingOn` is false.
   func wait(on files: ContainerFiles, while isGoingOn: () -> Bool) throws(Fault) {
-    guard isGoingOn() else { return }
+    // Most waits are a matter of milliseconds, and whoever closes an inotify instance waits as long again or longer, for a
+    // grace period of SRCU (fsnotify_destroy_group): so the first twenty are waited for by looking.
+    var pause = 200
+    while pause < 8000 {
+      guard isGoingOn() else { return }
+      sleep(microseconds: pause)
+      pause += pause / 2
+    }
     let watcher = try Watcher()
     try watcher.watch(state.locks, .removed)
     do throws(Fault) { try watcher.watch(files.directory, [.movedTo, .selfRemoved]) } catch {

@@ -136,7 +136,14 @@ package func poll(
   return requests.map { PollEvents(rawValue: UInt32($0 >> 48)) }
 }
 
-/// The same without an end, for a process that may wait for months: once nothing has come for a while it gives back the
+/// Returns after that time (nanosleep(2)).
+package func sleep(microseconds: Int) {
+  var time = [microseconds / 1_000_000, microseconds % 1_000_000 * 1000]
+  // Interrupted, it is tried again with what is left, which the kernel writes back.
+  time.withMutableAddress { time_ in _ = try? systemCall("nanosleep", Int(SYS_nanosleep), time_, time_) }
+}
+
+/// `poll` without an end, for a process that may wait for months: once nothing has come for a while it gives back the
 /// memory that it can have again (CKernel/Rest.c), and goes on waiting. One with more than one thread only waits.
 package func pollAtRest(
   _ watched: [(BorrowedDescriptor, PollEvents)], after milliseconds: Int = 1000
