@@ -23,6 +23,12 @@ struct command {
     double *times;
 };
 
+static int misused(void)
+{
+    fprintf(stderr, "measure: [-n RUNS (4 to %d)] [-p PAUSE_MS] NAME COMMAND... [+ NAME COMMAND...]\n", MAXIMUM_RUNS);
+    return 2;
+}
+
 static double now(void)
 {
     struct timespec time;
@@ -88,10 +94,10 @@ int main(int count, char **words)
     while ((option = getopt(count, words, "+n:p:")) != -1) {
         if (option == 'n') runs = atoi(optarg);
         else if (option == 'p') pause = atoi(optarg);
-        else return 2;
+        else return misused();
     }
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    if (runs < 4 || runs > MAXIMUM_RUNS) return 2;
+    if (runs < 4 || runs > MAXIMUM_RUNS) return misused();
     struct command commands[MAXIMUM_COMMANDS];
     int known = 0;
     for (int i = optind; i < count && known < MAXIMUM_COMMANDS; known++) {
@@ -101,7 +107,7 @@ int main(int count, char **words)
         while (i < count && strcmp(words[i], "+") != 0) i++;
         command->count = words + i++ - command->words;
         command->times = calloc(runs, sizeof(double));
-        if (command->count < 1) return 2;
+        if (command->count < 1) return misused();
     }
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
