@@ -44,7 +44,8 @@ package struct ImageStore: Sendable {
 
   /// The image by any of its names, its layers not unpacked.
   package func find(_ text: String) throws(StoreError) -> Image {
-    let digest = (try? Digest(text)) ?? Digest(hex: text)
+    // Asked for one with words for what is wrong, a start would pay for the words about its image's name.
+    let digest = text.utf8.starts(with: "sha256:".utf8) ? try? Digest(text) : Digest(hex: text)
     var reference: Reference?
     if digest == nil {
       do throws(ImageSpecError) { reference = try Reference(text) } catch { throw StoreError(.invalid, error.reason) }
