@@ -21,9 +21,12 @@ extension StatsCommand {
         chosen.isEmpty || chosen.contains($0.identifier)
       }
     }
+    // A share of processor time is measured between two looks at a container. The look at all of them takes a part of that
+    // time, and the second look takes as long.
+    let begin = monotonicNanoseconds()
     try sampler.begin()
-    // A share of processor time is measured between two looks.
-    _ = try poll([], milliseconds: isLive ? 1000 : 100)
+    let passed = Int((monotonicNanoseconds() - begin) / 1_000_000)
+    _ = try poll([], milliseconds: max(0, (isLive ? 1000 : 100) - passed))
     while true {
       try sampler.take()
       try show(sampler.rows, format, isLive: isLive, truncated: !arguments.flag("no-trunc"))
