@@ -1,5 +1,6 @@
 // baseline ROOTFS PROGRAM: a C program that makes the calls of one small container and nothing more: no configuration is
 // read, nothing is checked, nothing is recorded. It is the floor that `skiff run` is measured against.
+// baseline --exec PID PROGRAM: the same of one more program in the container whose first process that is.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -146,10 +147,20 @@ static void hide(void)
         mount("tmpfs", directories[i], "tmpfs", MS_RDONLY, "size=0k");
 }
 
+static _Noreturn void execute(char *program)
+{
+    char *arguments[] = {program, NULL}, *environment[] = {"PATH=/bin", NULL};
+    for (int i = 0; i <= 40; i++)
+        if (i > 13 && i != 18 && i != 27 && i != 29 && i != 31) prctl(PR_CAPBSET_DROP, i);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    execve(program, arguments, environment);
+    must(-1, program);
+    _exit(127);
+}
+
 static _Noreturn void become(const char *root, char *program, int go)
 {
     char byte;
-    char *arguments[] = {program, NULL}, *environment[] = {"PATH=/bin", NULL};
     build(root);
     must(read(go, &byte, 1), "go");
     join_groups();
@@ -160,16 +171,61 @@ static _Noreturn void become(const char *root, char *program, int go)
     must(umount2(".", MNT_DETACH), "umount2");
     must(chdir("/"), "chdir");
     hide();
-    for (int i = 0; i <= 40; i++)
-        if (i > 13 && i != 18 && i != 27 && i != 29 && i != 31) prctl(PR_CAPBSET_DROP, i);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    execve(program, arguments, environment);
-    must(-1, program);
-    _exit(127);
+    execute(program);
+}
+
+// The groups that a process is in: those of v1 into `groups`, the one of v2 as an open directory; -1 where there is none.
+static int find_groups_of(const char *process)
+{
+    char path[64], line[512];
+    int directory = -1;
+    snprintf(path, sizeof path, "/proc/%s/cgroup", process);
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file)) {
+        char *name = strchr(line, ':'), *place = name ? strchr(name + 1, ':') : NULL;
+        if (!place) continue;
+        *place++ = 0;
+        place[strcspn(place, "\n")] = 0;
+        if (name[1]) {
+            const char *named = strncmp(name + 1, "name=", 5) == 0 ? name + 6 : name + 1;
+            if (group_count < MAXIMUM_GROUPS)
+                snprintf(groups[group_count++], sizeof groups[0], "/sys/fs/cgroup/%.60s%.160s", named, place);
+            continue;
+        }
+        char top[600];
+        snprintf(top, sizeof top, "/sys/fs/cgroup%s", place);
+        if (access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0)
+            directory = open(top, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (file) fclose(file);
+    return directory;
+}
+
+static int enter(const char *process, char *program)
+{
+    int status, container = (int)syscall(SYS_pidfd_open, atoi(process), 0);
+    must(container, "pidfd_open");
+    int directory = find_groups_of(process);
+    struct clone_args arguments = {.exit_signal = SIGCHLD};
+    if (directory >= 0) {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = directory;
+    }
+    must(setns(container, CLONE_NEWPID), "setns");
+    long child = syscall(SYS_clone3, &arguments, sizeof arguments);
+    must(child, "clone3");
+    if (child == 0) {
+        join_groups();
+        must(setns(container, CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP), "setns");
+        execute(program);
+    }
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 int main(int count, char **words)
 {
+    if (count == 4 && strcmp(words[1], "--exec") == 0) return enter(words[2], words[3]);
     if (count != 3) return 2;
     int go[2], status;
     must(pipe2(go, O_CLOEXEC), "pipe2");
