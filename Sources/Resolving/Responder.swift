@@ -6,17 +6,17 @@ package struct Responder: ~Copyable {
   package let sockets: NameSockets
   private let source: NameSource
   /// The container, whose network those servers are asked from that are meant so.
-  private let process: BorrowedDescriptor?
-  private var poller: Poller
+  let process: BorrowedDescriptor?
+  var poller: Poller
   private let timer: Timer
   private var armed: UInt64?
-  private var forwards: [UInt64: Forward] = [:]
+  var forwards: [UInt64: Forward] = [:]
   /// Those that wait until others are over, the oldest first.
-  private var waiting: [UInt64] = []
-  private var streams: [UInt64: Stream] = [:]
+  var waiting: [UInt64] = []
+  var streams: [UInt64: Stream] = [:]
   private var turns = Turns()
   private var known = KnownDecisions()
-  private var lastToken = Token.first
+  var lastToken = Token.first
 
   private enum Token {
     static let datagrams: UInt64 = 1
@@ -25,10 +25,6 @@ package struct Responder: ~Copyable {
     static let first: UInt64 = 16
   }
 
-  /// Questions that servers are asked at a time. Each has a socket, and a process has a thousand by default.
-  private static let askedLimit = 256
-  /// And that wait behind those. A container that asks more hears that nobody can be asked.
-  private static let waitingLimit = 2048
   private static let streamLimit = 64
   /// Datagrams in a row before everything else has its turn again.
   private static let batch = 64
@@ -120,11 +116,11 @@ package struct Responder: ~Copyable {
     }
   }
 
-  private mutating func answer(_ query: Query, _ reply: Reply, to asker: Asker) {
+  mutating func answer(_ query: Query, _ reply: Reply, to asker: Asker) {
     send(reply.bytes(limit: asker.isStream ? nil : query.datagramLimit), to: asker)
   }
 
-  private mutating func send(_ message: [UInt8], to asker: Asker) {
+  mutating func send(_ message: [UInt8], to asker: Asker) {
     switch asker {
     case .datagram(let address):
       // One that cannot be sent is as good as lost, and is asked for again.
@@ -132,110 +128,6 @@ package struct Responder: ~Copyable {
     case .stream(let token):
       // Nil when they have gone by now.
       streams[token]?.send(message)
-    }
-  }
-
-  // MARK: - Asking others
-
-  private mutating func forward(_ query: Query, _ asker: Asker, _ servers: [NameServer]) {
-    // Who gets no answer for a while sends the same again: the answer is under way.
-    let isRepeated = forwards.values.contains {
-      $0.query.header.identifier == query.header.identifier && $0.asker == asker && $0.query.question == query.question
-    }
-    if isRepeated && !asker.isStream { return }
-    guard waiting.count < Self.waitingLimit else {
-      let error = ExtendedError(.other, "\(forwards.count) questions of this container wait for answers already")
-      return answer(query, .failure(to: query, error), to: asker)
-    }
-    lastToken += 1
-    forwards[lastToken] = Forward(query, asker, servers, now: monotonicNanoseconds())
-    if case .stream(let stream) = asker { streams[stream]?.open += 1 }
-    waiting.append(lastToken)
-    askWaiting()
-  }
-
-  /// Lets as many as may be asked at a time have their turn.
-  private mutating func askWaiting() {
-    while let token = waiting.first, forwards.count - waiting.count < Self.askedLimit {
-      waiting.removeFirst()
-      askNext(token)
-    }
-  }
-
-  /// Asks the next server that can be asked.
-  private mutating func askNext(_ token: UInt64) {
-    guard var forward = forwards[token] else { return }
-    while true {
-      forward.attempt += 1
-      let now = monotonicNanoseconds()
-      guard !forward.isOver, now < forward.end else { return fail(token, forward) }
-      do throws(Fault) {
-        let (process, isInside) = (process, forward.server.isInside)
-        try forward.ask(now: now) { (domain, kind) throws(Fault) in
-          try makeSocket(domain, kind, in: isInside ? process : nil)
-        }
-        guard let descriptor = forward.descriptor else { return fail(token, forward) }
-        try poller.add(descriptor, forward.wantsToWrite ? [.readable, .writable] : .readable, token: token)
-        forwards[token] = forward
-        return
-      } catch { forward.note("cannot be asked: \(error.errno)") }
-    }
-  }
-
-  /// Something came from the server, or nobody listens there.
-  private mutating func hear(_ token: UInt64) {
-    guard var forward = forwards[token] else { return }
-    let room = forward.asker.isStream ? 65_537 : max(4096, forward.query.datagramLimit)
-    var buffer = [UInt8](repeating: 0, count: room)
-    do throws(Fault) {
-      let wantedToWrite = forward.wantsToWrite
-      if wantedToWrite { try forward.flush() }
-      let answer = try forward.answer(&buffer)
-      if wantedToWrite, !forward.wantsToWrite, let descriptor = forward.descriptor {
-        try poller.modify(descriptor, .readable, token: token)
-      }
-      forwards[token] = forward
-      if let answer { take(answer, for: token) }
-    } catch {
-      forward.note(error.errno == .connectionRefused ? "does not serve names" : "failed: \(error.errno)")
-      forwards[token] = forward
-      askNext(token)
-    }
-  }
-
-  private mutating func take(_ message: [UInt8], for token: UInt64) {
-    guard var forward = forwards[token], let code = Header(message)?.flags.code else { return }
-    if [.serverFailure, .refused, .notImplemented].contains(code), forward.hasUnasked {
-      forward.note("answered \(code)")
-      forward.lastAnswer = message
-      forwards[token] = forward
-      return askNext(token)
-    }
-    end(token, forward, with: message)
-  }
-
-  private mutating func fail(_ token: UInt64, _ forward: Forward) {
-    if let answer = forward.lastAnswer { return end(token, forward, with: answer) }
-    let reasons = forward.failures.joined(separator: "; ")
-    let error = ExtendedError(.noReachableAuthority, reasons.isEmpty ? "no server answered in time" : reasons)
-    answer(forward.query, .failure(to: forward.query, error), to: forward.asker)
-    finish(token, forward)
-  }
-
-  private mutating func end(_ token: UInt64, _ forward: Forward, with message: [UInt8]) {
-    let limit = forward.asker.isStream ? nil : forward.query.datagramLimit
-    send(forward.query.passedOn(message, limit: limit), to: forward.asker)
-    finish(token, forward)
-  }
-
-  /// After the answer: a stream that was at its end is closed here.
-  private mutating func finish(_ token: UInt64, _ forward: Forward) {
-    var forward = forward
-    forward.close()
-    forwards[token] = nil
-    if case .stream(let stream) = forward.asker {
-      streams[stream]?.open -= 1
-      settle(stream)
     }
   }
 
@@ -264,7 +156,7 @@ package struct Responder: ~Copyable {
     settle(report.token)
   }
 
-  private mutating func settle(_ token: UInt64) {
+  mutating func settle(_ token: UInt64) {
     guard let stream = streams[token] else { return }
     if stream.isOver {
       stream.close()
