@@ -136,70 +136,74 @@ extension NetworkStore {
   }
 
   private func bridgeSteps(_ network: Network) throws(NetworkError) -> [Step] {
-    let name = LinkName(network.bridge)
-    var steps: [NetworkStep] = []
-    var there = try bridge(of: network)
-    if there == nil, let renamed = try renamedBridge(of: network) {
-      steps.append(.rename(LinkName(renamed.name, index: renamed.index), to: network.bridge))
-      there = renamed
+    if let link = try bridge(of: network) { return try completion(of: link, network).map(Step.network) }
+    if let link = try renamedBridge(of: network) {
+      let back = NetworkStep.rename(LinkName(link.name, index: link.index), to: network.bridge)
+      return try ([back] + completion(of: link, network)).map(Step.network)
     }
-    if let link = there {
-      guard link.kind == "bridge" else {
-        throw NetworkError(
-          .conflict, "a link named \(network.bridge) is there and is no bridge",
-          hint: "ip link delete \(network.bridge)")
-      }
-      let addresses = try describing("cannot look at network \(network.name)") { () throws(Fault) in
-        var socket = try RouteSocket()
-        return try socket.addresses(of: link.index)
-      }
-      if !addresses.contains(where: { $0.prefix == network.gatewayPrefix }) {
+    return try (creation(of: network) + reconnection(to: network)).map(Step.network)
+  }
+
+  /// What a bridge that is there lacks.
+  private func completion(of link: Link, _ network: Network) throws(NetworkError) -> [NetworkStep] {
+    guard link.kind == "bridge" else {
+      throw NetworkError(
+        .conflict, "a link named \(network.bridge) is there and is no bridge",
+        hint: "ip link delete \(network.bridge)")
+    }
+    let name = LinkName(network.bridge)
+    return try describing("cannot look at network \(network.name)") { () throws(Fault) in
+      var steps: [NetworkStep] = []
+      var socket = try RouteSocket()
+      if try !socket.addresses(of: link.index).contains(where: { $0.prefix == network.gatewayPrefix }) {
         steps.append(.addAddress(name, network.gatewayPrefix))
       }
-      if let prefix = network.gatewayPrefix6 {
-        let addresses = try describing("cannot look at network \(network.name)") { () throws(Fault) in
-          var socket = try RouteSocket()
-          return try socket.addresses6(of: link.index)
-        }
-        if !addresses.contains(where: { $0.prefix == prefix }) { steps.append(.addAddress6(name, prefix)) }
+      if let prefix = network.gatewayPrefix6,
+        try !socket.addresses6(of: link.index).contains(where: { $0.prefix == prefix })
+      {
+        steps.append(.addAddress6(name, prefix))
       }
       if !link.isUp { steps.append(.setUp(name)) }
-    } else {
-      steps.append(.makeBridge(name: network.bridge, mac: network.mac))
-      // The bridge must not take an address or a route from a router advertisement that a container forged (CVE-2020-13401):
-      // without IPv6 of its own it has none at all.
-      if network.subnet6 != nil {
-        steps.append(.setSysctl(key: "net/ipv6/conf/\(network.bridge)/accept_ra", value: "0", before: "1"))
-        // On a host whose new links have none, this one has it all the same.
-        if (try? readText("/proc/sys/net/ipv6/conf/default/disable_ipv6")) == "1" {
-          steps.append(.setSysctl(key: "net/ipv6/conf/\(network.bridge)/disable_ipv6", value: "0", before: "1"))
-        }
-      } else if exists("/proc/sys/net/ipv6/conf/default/disable_ipv6") {
-        steps.append(.setSysctl(key: "net/ipv6/conf/\(network.bridge)/disable_ipv6", value: "1", before: "0"))
-      }
-      if let mtu = network.mtu { steps.append(.setMtu(name, mtu)) }
-      steps.append(.addAddress(name, network.gatewayPrefix))
-      if let prefix = network.gatewayPrefix6 { steps.append(.addAddress6(name, prefix)) }
-      steps.append(.setUp(name))
-      // Somebody deleted the bridge below containers that run: their cables are still there, and lead nowhere.
-      let (held, claims) = try describing("cannot read the leases of network \(network.name)") { () throws(Fault) in
-        (try readLeases(leases(network.name)), try readClaims().filter { $0.network == network.name })
-      }
-      let cables = Set(held.map { hostLink(container: $0.container, interface: $0.interface) })
-      let loose = try looseLinks(cables.sorted())
-      steps += loose.map { .attach(LinkName($0), bridge: network.bridge) }
-      // With the bridge went what was set on it for published ports.
-      if !claims.isEmpty { steps.append(routeLocalnet(network.bridge)) }
-      if claims.contains(where: \.isOnLoopback6) { steps.append(.addLoopbackRoute6(name)) }
-      let owners = Set(claims.map(\.container))
-      let publishing = Set(
-        held.filter { owners.contains($0.container) }.map {
-          hostLink(container: $0.container, interface: $0.interface)
-        })
-      steps += loose.filter(publishing.contains).map { .reflect(LinkName($0)) }
-      if !network.allowsTraffic { steps += loose.map { .isolate(LinkName($0)) } }
+      return steps
     }
-    return steps.map(Step.network)
+  }
+
+  private func creation(of network: Network) -> [NetworkStep] {
+    let name = LinkName(network.bridge)
+    var steps: [NetworkStep] = [.makeBridge(name: network.bridge, mac: network.mac)]
+    // The bridge must not take an address or a route from a router advertisement that a container forged (CVE-2020-13401):
+    // without IPv6 of its own it has none at all.
+    if network.subnet6 != nil {
+      steps.append(.setSysctl(key: "net/ipv6/conf/\(network.bridge)/accept_ra", value: "0", before: "1"))
+      // On a host whose new links have none, this one has it all the same.
+      if (try? readText("/proc/sys/net/ipv6/conf/default/disable_ipv6")) == "1" {
+        steps.append(.setSysctl(key: "net/ipv6/conf/\(network.bridge)/disable_ipv6", value: "0", before: "1"))
+      }
+    } else if exists("/proc/sys/net/ipv6/conf/default/disable_ipv6") {
+      steps.append(.setSysctl(key: "net/ipv6/conf/\(network.bridge)/disable_ipv6", value: "1", before: "0"))
+    }
+    if let mtu = network.mtu { steps.append(.setMtu(name, mtu)) }
+    steps.append(.addAddress(name, network.gatewayPrefix))
+    if let prefix = network.gatewayPrefix6 { steps.append(.addAddress6(name, prefix)) }
+    return steps + [.setUp(name)]
+  }
+
+  /// Somebody deleted the bridge below containers that run: their cables are still there, and lead nowhere.
+  private func reconnection(to network: Network) throws(NetworkError) -> [NetworkStep] {
+    let (held, claims) = try describing("cannot read the leases of network \(network.name)") { () throws(Fault) in
+      (try readLeases(leases(network.name)), try readClaims().filter { $0.network == network.name })
+    }
+    func cable(_ lease: Lease) -> String { hostLink(container: lease.container, interface: lease.interface) }
+    let loose = try looseLinks(Set(held.map(cable)).sorted())
+    var steps: [NetworkStep] = loose.map { .attach(LinkName($0), bridge: network.bridge) }
+    // With the bridge went what was set on it for published ports.
+    if !claims.isEmpty { steps.append(routeLocalnet(network.bridge)) }
+    if claims.contains(where: \.isOnLoopback6) { steps.append(.addLoopbackRoute6(LinkName(network.bridge))) }
+    let owners = Set(claims.map(\.container))
+    let publishing = Set(held.filter { owners.contains($0.container) }.map(cable))
+    steps += loose.filter(publishing.contains).map { .reflect(LinkName($0)) }
+    if !network.allowsTraffic { steps += loose.map { .isolate(LinkName($0)) } }
+    return steps
   }
 
   private func looseLinks(_ names: [String]) throws(NetworkError) -> [String] {
