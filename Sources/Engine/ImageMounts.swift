@@ -125,13 +125,8 @@ package struct ImageMounts: Sendable {
 
   private func locked() throws(Fault) -> Descriptor {
     try makeDirectories(directory, mode: 0o700)
-    let lock = try open(directory.appending(".lock"), [.readWrite, .create, .noFollow], mode: 0o600)
-    try lock.borrowed.lock(.exclusive)
-    return lock
+    return try openLock(directory.appending(".lock"))
   }
-
-  /// Named in a `defer`, so that the lock is let go at the end of the scope and not after its last use.
-  private func hold(_ lock: borrowing Descriptor) {}
 
   private static func namespace() throws(Fault) -> String { try readSymbolicLink("/proc/thread-self/ns/mnt").string }
 

@@ -91,31 +91,3 @@ private func openNew(_ path: Path, mode: FileMode, at directory: BorrowedDescrip
     return try open(path, flags, mode: mode, at: directory)
   }
 }
-
-/// How flock(2) is asked for.
-package enum LockKind: Sendable { case shared, exclusive }
-
-extension BorrowedDescriptor {
-  /// Waits for the lock. It belongs to the open file: a forked or exec'd process that inherits it holds it too.
-  package func lock(_ kind: LockKind) throws(Fault) {
-    _ = try systemCall(
-      "flock", Int(SYS_flock), argument, Int(kind == .shared ? LOCK_SH : LOCK_EX), arguments: "\(rawValue)")
-  }
-
-  /// Takes the lock if nobody holds it; false when somebody does.
-  package func tryLock(_ kind: LockKind) throws(Fault) -> Bool {
-    do throws(Fault) {
-      _ = try systemCall(
-        "flock", Int(SYS_flock), argument, Int((kind == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB),
-        arguments: "\(rawValue)")
-      return true
-    } catch {
-      if error.errno == .again { return false }
-      throw error
-    }
-  }
-
-  package func unlock() throws(Fault) {
-    _ = try systemCall("flock", Int(SYS_flock), argument, Int(LOCK_UN), arguments: "\(rawValue)")
-  }
-}

@@ -26,8 +26,8 @@ package enum LogCompression {
 
   /// The compressed file gets the number that the plain one has by now.
   private static func publish(_ identity: UInt64, _ compressed: Path, _ log: Path) throws(Fault) {
-    let lock = try open(Path("\(log.string).lock"), [.readWrite, .create, .noFollow], mode: 0o600)
-    try lock.borrowed.lock(.exclusive)
+    let lock = try openLock(Path("\(log.string).lock"))
+    defer { hold(lock) }
     guard let now = try LogFiles(path: log).list().first(where: { $0.identity == identity }) else { return }
     let name = LogFile.name(log, rotation: now.rotation)
     try rename(compressed, to: LogFile.compressedName(name))

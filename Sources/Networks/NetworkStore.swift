@@ -48,20 +48,12 @@ package struct NetworkStore: Hashable, Sendable {
   }
 
   func locked(_ path: Path, _ kind: LockKind) throws(Fault) -> Descriptor {
-    let file: Descriptor
-    do throws(Fault) {
-      file = try open(path, [.readWrite, .create, .noFollow], mode: 0o600)
-    } catch {
+    do throws(Fault) { return try openLock(path, kind) } catch {
       guard error.errno == .noSuchFile else { throw error }
       try makeDirectories(path.parent, mode: 0o700)
-      file = try open(path, [.readWrite, .create, .noFollow], mode: 0o600)
+      return try openLock(path, kind)
     }
-    try file.borrowed.lock(kind)
-    return file
   }
-
-  /// Named in a `defer`, so that a lock is let go at the end of the scope and not after its last use.
-  func hold(_ lock: borrowing Descriptor) {}
 
   // MARK: - Reading
 

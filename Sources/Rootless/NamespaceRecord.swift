@@ -26,12 +26,10 @@ struct NamespaceRecord {
   /// The namespace of the recorded process, when that lives and is still in it.
   func namespaceOfHolder(for caller: Caller) -> Descriptor? {
     guard let holder, let held = holder.open() else { return nil }
-    defer { keep(held) }
+    // The number means that process for as long as this is open.
+    defer { hold(held) }
     return namespace(of: holder.process, for: caller)
   }
-
-  /// Named in a `defer`, so that the number means that process until the end of the scope.
-  private func keep(_ process: borrowing Descriptor) {}
 
   /// The same of any process. Numbers of namespaces are given out again, perhaps to one that another program made for this
   /// user: with these very maps it would do as well, and with others it is not taken.

@@ -18,8 +18,7 @@ internal import Launching
 package func enterUserNamespace(keepingRecordIn run: Path) throws(Fault) {
   let caller = Caller.current
   guard caller.isOrdinary else { return }
-  let lock = try open(run.appending("namespace.lock"), [.readWrite, .create, .noFollow], mode: 0o600)
-  try lock.borrowed.lock(.shared)
+  let lock = try openLock(run.appending("namespace.lock"), .shared)
   var record = NamespaceRecord(in: run)
   if let namespace = record.namespaceOfHolder(for: caller) {
     try join(namespace.borrowed)

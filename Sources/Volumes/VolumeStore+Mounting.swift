@@ -35,15 +35,10 @@ extension VolumeStore {
   }
 
   private func locked(_ name: String) throws(Fault) -> Descriptor {
-    let lock = try open(root.appending(name), [.readOnly, .directory, .noFollow])
+    let directory = try open(root.appending(name), [.readOnly, .directory, .noFollow])
     // Those that hold a volume for a container in the making have a shared lock on the directory itself.
-    let file = try open(".lock", [.readWrite, .create, .noFollow], mode: 0o600, at: lock.borrowed)
-    try file.borrowed.lock(.exclusive)
-    return file
+    return try openLock(".lock", at: directory.borrowed)
   }
-
-  /// Named in a `defer`, so that the lock is let go at the end of the scope and not after its last use.
-  private func hold(_ lock: borrowing Descriptor) {}
 
   /// The lock is held.
   private func mount(_ name: String, _ record: VolumeRecord, for user: String) throws(Fault) {
