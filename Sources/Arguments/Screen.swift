@@ -15,6 +15,11 @@ package func printable(_ text: String) -> String {
   }
 }
 
+/// The same on one line: what somebody else said may not begin a line of its own. A new line is written `\n`.
+package func printableLine(_ text: String) -> String {
+  printable(text).split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n")
+}
+
 /// How many columns it takes on a terminal, as wcwidth(3) counts: letters of East Asia and pictures take two, marks above or
 /// below a letter none.
 package func screenWidth(_ text: some StringProtocol) -> Int {
@@ -38,7 +43,7 @@ package func shortened(_ text: String, to columns: Int) -> String {
 
 extension Unicode.Scalar {
   /// Control characters, and bidirectional overrides and isolates. A new line steers nothing.
-  package var steersTerminals: Bool {
+  fileprivate var steersTerminals: Bool {
     switch value {
     case 0x0a: false
     case ..<0x20, 0x7f...0x9f, 0x202a...0x202e, 0x2066...0x2069: true

@@ -58,13 +58,8 @@ package func registryMain() async -> Int32 {
   }
 }
 
-/// As `skiff` says it: the message, and a hint below.
+/// As `skiff` says it: the message, and a hint below. What a registry said in it may not begin a line of its own.
 private func complain(_ message: String, hint: String?) {
-  let text = "skiff: \(printable(message))\n" + (hint.map { "hint: \(printable($0))\n" } ?? "")
+  let text = "skiff: \(printableLine(message))\n" + (hint.map { "hint: \(printableLine($0))\n" } ?? "")
   try? BorrowedDescriptor.standardError.write(text)
-}
-
-/// What a registry said may neither steer the terminal nor begin a line of its own there.
-func printable(_ text: String) -> String {
-  String(String.UnicodeScalarView(text.unicodeScalars.map { $0.steersTerminals || $0 == "\n" ? "?" : $0 }))
 }

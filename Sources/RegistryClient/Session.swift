@@ -1,3 +1,4 @@
+internal import Arguments
 internal import Blobs
 internal import ImageSpec
 internal import Kernel
@@ -46,7 +47,7 @@ struct Session: Sendable {
   }
 
   func warn(_ text: String) {
-    try? BorrowedDescriptor.standardError.write("skiff: warning: \(printable(text))\n")
+    try? BorrowedDescriptor.standardError.write("skiff: warning: \(printableLine(text))\n")
   }
 
   /// What the command is for, on one line: also with --quiet.

@@ -42,7 +42,7 @@ extension EventsCommand {
     let attributes = event.attributes.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
     let details = attributes.isEmpty ? "" : " (\(attributes.joined(separator: ", ")))"
     let text = "\(event.time.rfc3339) \(event.kind.rawValue) \(event.words) \(event.identifier)\(details)"
-    return printable(text).split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n")
+    return printableLine(text)
   }
 
   /// Docker's message.

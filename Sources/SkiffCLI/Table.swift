@@ -18,7 +18,7 @@ struct Table {
         width = text.utf8.count
       } else {
         // One line: a newline in it, as a command may have, would pass for another row.
-        self.text = printable(text).split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n")
+        self.text = printableLine(text)
         width = screenWidth(self.text)
       }
     }

@@ -57,6 +57,7 @@ import Testing
   @Test func aNameCannotSteerTheTerminal() {
     #expect(printable("a\u{9b}b\r\u{7}") == "a\\x9bb\\x0d\\x07")
     #expect(printable("grün\nzwei") == "grün\nzwei")
+    #expect(printableLine("grün\nskiff: zwei\u{1b}[2J\n") == "grün\\nskiff: zwei\\x1b[2J\\n")
     // Bidirectional overrides would show what follows from right to left.
     #expect(printable("a\u{202e}b\u{2066}") == "a\\u{202e}b\\u{2066}")
   }
