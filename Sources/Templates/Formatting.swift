@@ -19,27 +19,42 @@ enum Formatting {
     _ format: String, _ values: [Operand], _ context: TemplateContext
   ) throws(FunctionError) -> String {
     var output = ""
-    var rest = format.unicodeScalars[...]
-    var used = 0
-    func number() -> Int? {
-      var value: Int?
-      if rest.first == "*" {
-        rest.removeFirst()
-        defer { used += 1 }
-        return used < values.count ? values[used].json.integer.map { Int(clamping: $0) } : nil
-      }
-      while let digit = rest.first, ("0"..."9").contains(digit) {
-        rest.removeFirst()
-        value = min((value ?? 0) * 10 + Int(digit.value - 48), widest + 1)
-      }
-      return value
-    }
-    while let scalar = rest.first {
-      rest.removeFirst()
+    var reader = Reader(rest: format.unicodeScalars[...], values: values[...])
+    while let scalar = reader.rest.popFirst() {
       guard scalar == "%" else {
         output.unicodeScalars.append(scalar)
         continue
       }
+      let verb = try reader.verb()
+      guard let letter = reader.rest.popFirst() else {
+        output += "%!(NOVERB)"
+        break
+      }
+      if letter == "%" {
+        output += "%"
+        continue
+      }
+      guard let value = reader.values.popFirst() else {
+        output += "%!\(letter)(MISSING)"
+        continue
+      }
+      output += piece(letter, verb, value, context)
+      guard output.utf8.count <= Evaluation.longestText else { throw FunctionError(reason: "too much text") }
+    }
+    if !reader.values.isEmpty {
+      let extra = reader.values.map { "\(goType($0.json))=\(context.printed($0, isArgument: true))" }
+      output += "%!(EXTRA \(extra.joined(separator: ", ")))"
+    }
+    return output
+  }
+
+  /// What is left of the format, and of the values that it has not used.
+  private struct Reader {
+    var rest: Substring.UnicodeScalarView
+    var values: ArraySlice<Operand>
+
+    /// What stands between the percent sign and the letter.
+    mutating func verb() throws(FunctionError) -> Verb {
       var verb = Verb()
       flags: while let flag = rest.first {
         switch flag {
@@ -64,28 +79,22 @@ enum Formatting {
       guard verb.width <= widest, verb.precision ?? 0 <= widest else {
         throw FunctionError(reason: "a width beyond \(widest)")
       }
-      guard let letter = rest.first else {
-        output += "%!(NOVERB)"
-        break
-      }
-      rest.removeFirst()
-      if letter == "%" {
-        output += "%"
-        continue
-      }
-      guard used < values.count else {
-        output += "%!\(letter)(MISSING)"
-        continue
-      }
-      output += piece(letter, verb, values[used], context)
-      used += 1
-      guard output.utf8.count <= Evaluation.longestText else { throw FunctionError(reason: "too much text") }
+      return verb
     }
-    if used < values.count {
-      let extra = values[used...].map { "\(goType($0.json))=\(context.printed($0, isArgument: true))" }
-      output += "%!(EXTRA \(extra.joined(separator: ", ")))"
+
+    /// Nil where there is none. A star stands for one of the values.
+    private mutating func number() -> Int? {
+      if rest.first == "*" {
+        rest.removeFirst()
+        return values.popFirst()?.json.integer.map { Int(clamping: $0) }
+      }
+      var value: Int?
+      while let digit = rest.first, ("0"..."9").contains(digit) {
+        rest.removeFirst()
+        value = min((value ?? 0) * 10 + Int(digit.value - 48), widest + 1)
+      }
+      return value
     }
-    return output
   }
 
   private static func piece(

@@ -46,32 +46,15 @@ private struct MountFields {
     "image-subpath", "consistency", "idmap", "chown", "U",
   ]
 
+  private static let switches: Set = [
+    "readonly", "ro", "chown", "u", "idmap", "bind-nonrecursive", "volume-nocopy", "bind-create-src",
+  ]
+
   mutating func take(_ field: String) throws(OptionError) {
     let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     let key = parts[0].lowercased()
     let value = parts.count > 1 ? parts[1] : nil
-    switch key {
-    case "readonly", "ro":
-      guard let on = parseBoolean(value ?? "true") else { throw OptionError("\(key) is true or false") }
-      isReadOnly = on
-      return
-    case "chown", "u":
-      guard let on = parseBoolean(value ?? "true") else { throw OptionError("\(key) is true or false") }
-      if on { options.append("U") }
-      return
-    case "idmap":
-      guard let on = parseBoolean(value ?? "true") else { throw OptionError("\(key) is true or false") }
-      if on { options.append("idmap") }
-      return
-    case "bind-nonrecursive", "volume-nocopy", "bind-create-src":
-      guard let on = parseBoolean(value ?? "true") else { throw OptionError("\(key) is true or false") }
-      special.append(key)
-      if on && key == "volume-nocopy" { options.append("nocopy") }
-      if on && key == "bind-nonrecursive" { recursion = .disabled }
-      if on && key == "bind-create-src" { createsSource = true }
-      return
-    default: break
-    }
+    if try takeSwitch(key, value ?? "true") { return }
     guard let value, !value.isEmpty else {
       if MountFields.keys.contains(key) || ["src", "dst", "destination"].contains(key) {
         throw OptionError("\(key) needs a value: \(key)=…")
@@ -118,6 +101,23 @@ private struct MountFields {
       }
     default: throw unknown(key)
     }
+  }
+
+  /// Those that are true or false, and true by their name alone. False where the key is none of them.
+  private mutating func takeSwitch(_ key: String, _ value: String) throws(OptionError) -> Bool {
+    guard MountFields.switches.contains(key) else { return false }
+    guard let on = parseBoolean(value) else { throw OptionError("\(key) is true or false") }
+    switch key {
+    case "readonly", "ro": isReadOnly = on
+    case "chown", "u": if on { options.append("U") }
+    case "idmap": if on { options.append("idmap") }
+    default:
+      special.append(key)
+      if on && key == "volume-nocopy" { options.append("nocopy") }
+      if on && key == "bind-nonrecursive" { recursion = .disabled }
+      if on && key == "bind-create-src" { createsSource = true }
+    }
+    return true
   }
 
   private func unknown(_ key: String) -> OptionError {
