@@ -14,6 +14,10 @@ package import Planning
 //   or  ←── exited, with the code
 // ```
 //
+// `exec -d` has a keeper too, with a terminal or without: it lets the command go as soon as the program runs. What is left to
+// do then, to wait for the end and to write it down for who reads the events, is done by this program started anew, which needs
+// as little memory as a supervisor.
+//
 // The keeper is there from the start, for only its parent can reap the program: an orphan that nobody reaps would keep the
 // container's pid namespace, and with it the container, from ending.
 
@@ -31,7 +35,7 @@ package struct TerminalSession: ~Copyable {
   }
 
   /// The program goes on without us.
-  package consuming func detach() { _ = try? keeper.borrowed.send([TerminalKeeper.detach]) }
+  package consuming func detach() { _ = try? keeper.borrowed.send([ProgramKeeper.detach]) }
 
   /// Waits for the program's end.
   package consuming func exitCode() -> Int32 {
@@ -44,23 +48,47 @@ package struct TerminalSession: ~Copyable {
 
 extension Engine {
   /// Performs a plan with a terminal up to the running program. The calling process runs from a sealed executable.
+  ///
+  /// - Parameter execution: by which the events name it.
   package func executeWithTerminal(
-    _ plan: ExecPlan, in word: String, isTimed: Bool = false, toolbox: Toolbox? = nil
+    _ plan: ExecPlan, in word: String, named execution: String, isTimed: Bool = false, toolbox: Toolbox? = nil
   ) throws(Failure) -> TerminalSession {
-    let channel = try startKeeper(plan, word, isTimed: isTimed, toolbox)
+    let channel = try startKeeper(plan, word, execution, isDetached: false, isTimed: isTimed, toolbox)
     var timings: [String] = []
-    var answer = try nextAnswer(channel.borrowed, word)
+    var answer = try started(channel.borrowed, word, &timings)
+    guard let master = answer.message.descriptors.take() else { throw keeperWasKilled(word) }
+    return TerminalSession(keeper: channel, master: master, timings: timings)
+  }
+
+  /// Performs a plan up to the running program, which goes on without this process; its end is told to who reads the events.
+  ///
+  /// - Returns: lines of `--timings`.
+  package func executeDetached(
+    _ plan: ExecPlan, in word: String, named execution: String, isTimed: Bool = false
+  ) throws(Failure) -> [String] {
+    let channel = try startKeeper(plan, word, execution, isDetached: true, isTimed: isTimed, nil)
+    var timings: [String] = []
+    guard case .started = try started(channel.borrowed, word, &timings).frame else { throw keeperWasKilled(word) }
+    return timings
+  }
+
+  /// What the keeper says when the program runs.
+  private func started(
+    _ channel: BorrowedDescriptor, _ word: String, _ timings: inout [String]
+  ) throws(Failure) -> KeeperAnswer {
+    var answer = try nextAnswer(channel, word)
     while case .timing(let line) = answer.frame {
       timings.append(line)
-      answer = try nextAnswer(channel.borrowed, word)
+      answer = try nextAnswer(channel, word)
     }
     if case .failed(let code, let message, let hint) = answer.frame {
       throw Failure(.init(exitCode: code), message, hint: hint.isEmpty ? nil : hint)
     }
-    guard let master = answer.message.descriptors.take() else {
-      throw Failure(.host, "cannot execute in \(word): the process that holds its terminal was killed")
-    }
-    return TerminalSession(keeper: channel, master: master, timings: timings)
+    return answer
+  }
+
+  private func keeperWasKilled(_ word: String) -> Failure {
+    Failure(.host, "cannot execute in \(word): the process that watches over the program was killed")
   }
 
   private func nextAnswer(_ channel: BorrowedDescriptor, _ word: String) throws(Failure) -> KeeperAnswer {
@@ -70,14 +98,16 @@ extension Engine {
   }
 
   private func startKeeper(
-    _ plan: ExecPlan, _ word: String, isTimed: Bool, _ toolbox: Toolbox?
+    _ plan: ExecPlan, _ word: String, _ execution: String, isDetached: Bool, isTimed: Bool, _ toolbox: Toolbox?
   ) throws(Failure) -> Descriptor {
     do throws(Fault) {
       let pair = try makeSocketPair(.sequencedPacket)
       let (ours, theirs) = (pair.first.release(), pair.second.release())
       if try fork() == nil {
         _ = Descriptor(owning: ours)
-        var keeper = TerminalKeeper(engine: self, channel: BorrowedDescriptor(rawValue: theirs), toolbox: toolbox)
+        var keeper = ProgramKeeper(
+          engine: self, execution: execution, isDetached: isDetached, channel: BorrowedDescriptor(rawValue: theirs),
+          toolbox: toolbox)
         keeper.run(plan, in: word, isTimed: isTimed)
       }
       _ = Descriptor(owning: theirs)
@@ -96,26 +126,8 @@ extension Failure.Kind {
   }
 }
 
-extension Toolbox {
-  /// The highest of the numbers that the copies of `kept` have.
-  fileprivate static let lastKept: Int32 = 6
-
-  /// Copies at fixed numbers, the first after the channel's.
-  fileprivate func kept() throws(Fault) -> Toolbox {
-    let mount = try mount.duplicate(from: 10)
-    let leash = try leash.duplicate(from: 10)
-    let procfs = try procfs.duplicate(from: 10)
-    try mount.borrowed.duplicate(asInherited: 4)
-    try leash.borrowed.duplicate(asInherited: 5)
-    try procfs.borrowed.duplicate(asInherited: Self.lastKept)
-    return Toolbox(
-      mount: BorrowedDescriptor(rawValue: 4), leash: BorrowedDescriptor(rawValue: 5),
-      procfs: BorrowedDescriptor(rawValue: Self.lastKept))
-  }
-}
-
 /// One message of the keeper; without a frame it was killed.
-private struct KeeperAnswer: ~Copyable {
+struct KeeperAnswer: ~Copyable {
   var frame: Frame?
   var message: ReceivedMessage
 
@@ -124,75 +136,5 @@ private struct KeeperAnswer: ~Copyable {
     message = try channel.receiveMessage(into: &buffer)
     var bytes = Array(buffer[..<message.count])
     frame = Frame.take(from: &bytes)?.first
-  }
-}
-
-private struct TerminalKeeper {
-  /// The one word that the command says.
-  static let detach: UInt8 = 1
-
-  let engine: Engine
-  /// Open as long as this process lives.
-  private(set) var channel: BorrowedDescriptor
-  private(set) var toolbox: Toolbox?
-
-  mutating func run(_ plan: ExecPlan, in word: String, isTimed: Bool) -> Never {
-    do {
-      // Neither the terminal's keys nor its hangup mean this process, and what the command has open, pipes above all, must
-      // end with the command.
-      try startSession()
-      do {
-        let null = try open("/dev/null", .readWrite)
-        let channel = try self.channel.duplicate(from: 10)
-        for number in Int32(0)...2 { try null.borrowed.duplicate(asInherited: number) }
-        toolbox = try toolbox?.kept()
-        try channel.borrowed.duplicate(asInherited: 3)
-      }
-      channel = BorrowedDescriptor(rawValue: 3)
-      try closeDescriptors(from: toolbox == nil ? 4 : Toolbox.lastKept + 1, onExecute: false)
-      setProcessName("skiff-exec")
-      let streams = StandardStreams(input: .standardInput, output: .standardOutput, errors: .standardError)
-      var process = try engine.execute(plan, streams: streams, in: word, isTimed: isTimed, toolbox: toolbox)
-      guard let master = process.terminal.take() else {
-        throw Failure(.host, "cannot execute in \(word): the program has no terminal")
-      }
-      for line in process.timings { _ = try channel.send(Frame.timing(line).bytes) }
-      _ = try channel.sendMessage(Frame.started(0).bytes, descriptors: [master.borrowed])
-      try keep(master, for: process)
-      _ = try? channel.send(Frame.exited(code: process.exitCode(), message: "").bytes)
-      exitNow(0)
-    } catch {
-      let failure = error as? Failure ?? Failure(.host, "cannot execute in \(word): \(error)")
-      let frame = Frame.failed(code: failure.exitCode, message: failure.message, hint: failure.hint ?? "")
-      _ = try? channel.send(frame.bytes)
-      exitNow(125)
-    }
-  }
-
-  /// Until the program ends.
-  private func keep(_ master: consuming Descriptor, for process: borrowing ExecutedProcess) throws(Fault) {
-    var master: Descriptor? = master
-    var commandIsThere = true
-    var isDetached = false
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    while true {
-      var watched: [(BorrowedDescriptor, PollEvents)] = [(process.pidfd.borrowed, .readable)]
-      if commandIsThere { watched.append((channel, .readable)) }
-      let drained = isDetached ? master.view : nil
-      if let drained { watched.append((drained, .readable)) }
-      let ready = try poll(watched)
-      if !ready[0].isEmpty { return }
-      if let drained, let events = ready.last, !events.isEmpty {
-        // EIO: no process has the other end open any more.
-        if ((try? drained.read(into: &buffer)) ?? 0) == 0 { master = nil }
-      } else if commandIsThere, !ready[1].isEmpty {
-        let count = (try? channel.receive(into: &buffer)) ?? 0
-        isDetached = isDetached || count > 0
-        commandIsThere = count > 0
-        if !commandIsThere && !isDetached { master = nil }
-        // A session of `debug` ends with its command, whatever its program thinks of a hangup.
-        if !commandIsThere && toolbox != nil { try sendSignal(9, to: process.pidfd.borrowed) }
-      }
-    }
   }
 }

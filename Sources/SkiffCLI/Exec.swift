@@ -49,29 +49,34 @@ struct ProgramRun {
   func run(_ request: ExecRequest, keys: DetachKeys?, isDetached: Bool = false) throws -> Int32 {
     let begin = monotonicNanoseconds()
     // By it docker's readers know which of many has ended.
-    let named = ["execID": try engine.newIdentifier().description]
+    let execution = try engine.newIdentifier().description
+    let named = ["execID": execution]
     engine.note(.execCreate, word, detail: command, named)
     engine.note(.execStart, word, detail: command, named)
-    let sendsInput = request.isInteractive && !isDetached
+    if isDetached {
+      let timings = try engine.executeDetached(plan, in: word, named: execution, isTimed: glass.isTimed)
+      try glass.showTimings(timings, of: plan, total: monotonicNanoseconds() - begin)
+      return 0
+    }
+    let sendsInput = request.isInteractive
     if request.hasTerminal {
-      let session = try engine.executeWithTerminal(plan, in: word, isTimed: glass.isTimed, toolbox: toolbox)
+      let session = try engine.executeWithTerminal(
+        plan, in: word, named: execution, isTimed: glass.isTimed, toolbox: toolbox)
       try glass.showTimings(session.timings, of: plan, total: monotonicNanoseconds() - begin)
-      let code = try use(session, keys, sendsInput: sendsInput, isDetached: isDetached) {
+      let code = try use(session, keys, sendsInput: sendsInput) {
         engine.note($0, word, named.merging($1) { $1 })
       }
       return code
     }
     let null = try open("/dev/null", .readWrite)
     var streams = try StreamRelay(
-      input: sendsInput ? .standardInput : null.borrowed,
-      output: isDetached ? null.borrowed : .standardOutput, errors: isDetached ? null.borrowed : .standardError)
+      input: sendsInput ? .standardInput : null.borrowed, output: .standardOutput, errors: .standardError)
     let process = try streams.withProgramStreams { (input, output, errors) throws(Failure) in
       try engine.execute(
         plan, streams: StandardStreams(input: input, output: output, errors: errors), in: word, isTimed: glass.isTimed,
         toolbox: toolbox)
     }
     try glass.showTimings(process.timings, of: plan, total: monotonicNanoseconds() - begin)
-    if isDetached { return 0 }
     let passed = SignalSet(Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.quit)
     try setSignalMask(.block, passed)
     try streams.run(until: process.pidfd.borrowed, passing: try SignalDescriptor(passed))
@@ -81,11 +86,10 @@ struct ProgramRun {
   }
 
   private func use(
-    _ session: consuming TerminalSession, _ keys: DetachKeys?, sendsInput: Bool, isDetached: Bool,
+    _ session: consuming TerminalSession, _ keys: DetachKeys?, sendsInput: Bool,
     note: (JournalEvent.Action, [String: String]) -> Void
   ) throws -> Int32 {
-    let end = isDetached ? .detached : try relay(session.master.borrowed, keys, sendsInput: sendsInput)
-    switch end {
+    switch try relay(session.master.borrowed, keys, sendsInput: sendsInput) {
     case .closed:
       let code = session.exitCode()
       note(.execDie, ["exitCode": "\(code)"])
@@ -93,10 +97,8 @@ struct ProgramRun {
     case .interrupted(let signal): return 128 + signal
     case .detached:
       session.detach()
-      if !isDetached {
-        note(.execDetach, [:])
-        endLine()
-      }
+      note(.execDetach, [:])
+      endLine()
       return 0
     }
   }

@@ -10,7 +10,8 @@ internal import Monitoring
 /// As `skiff-monitor --repair ROOT STATE` it makes what running containers have lost of their networks, and ends;
 /// as `skiff-monitor --probe ID ROOT STATE` it makes one health check; as `skiff-monitor --relay ID ROOT STATE PARENT` it passes on what
 /// comes to the ports of an ordinary user's container; as `skiff-monitor --compress LOG` it compresses the files
-/// of a log that are full.
+/// of a log that are full; and as `skiff-monitor --exec ID ROOT STATE EXECUTION PIDFD [MASTER]` it waits for a program that `exec -d`
+/// has left behind.
 enum MonitorProgram {
   static let program = Program(name: "skiff-monitor") { words in
     if words.count == 3, words[0] == Engine.repairOption {
@@ -24,6 +25,11 @@ enum MonitorProgram {
     {
       return Engine(StateDirectories(root: Path(words[2]), run: Path(words[3]))).relayPorts(
         of: identifier, parent: parent)
+    }
+    if words.count >= 6, words[0] == Engine.keeperOption, let identifier = ContainerIdentifier(words[1]) {
+      Engine(StateDirectories(root: Path(words[2]), run: Path(words[3]))).awaitExecuted(
+        words[4], in: identifier, kept: words.dropFirst(5).compactMap { Int32($0) })
+      return 0
     }
     if words.count == 2, words[0] == Engine.compressOption {
       return (try? LogCompression.run(Path(words[1]))) == nil ? 1 : 0

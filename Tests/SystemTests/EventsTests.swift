@@ -135,12 +135,65 @@ import Testing
         "$0" rm -f box >/dev/null
         """)
       #expect(said.code == 0, "\(said)")
-      #expect(
-        try past(sandbox)
-          == "create start attach resize detach exec_create: sh exec_start: sh exec_detach kill die destroy")
+      try awaitEnds(1, sandbox)
+      // Who waits for the program and who waits for the container write it down at the same time.
+      let told = try past(sandbox).split(separator: " ").filter { $0 != "exec_die" }.joined(separator: " ")
+      #expect(told == "create start attach resize detach exec_create: sh exec_start: sh exec_detach kill die destroy")
       #expect(
         try past(sandbox, ["-f", "event=resize"], format: "{{.Actor.Attributes.height}} {{.Actor.Attributes.width}}")
           == "20 70")
+    }
+  }
+
+  /// Until so many ends of programs are told.
+  private func awaitEnds(_ count: Int, _ sandbox: Sandbox) throws {
+    for _ in 0..<100 {
+      if try past(sandbox, ["-f", "event=exec_die"]).split(separator: " ").count >= count { return }
+      usleep(100_000)
+    }
+    Issue.record("there are no \(count) ends of programs")
+  }
+
+  @Test func whatNobodyWaitsForIsToldOfToo() throws {
+    try Sandbox.with { sandbox in
+      let box = [
+        "run", "-d", "--name", "box", "--label", "tier=front", "--network", "none", "--rootfs", sandbox.rootfs,
+      ]
+      #expect(try sandbox.skiff(box + ["sh", "-c", "exec sleep 1000"]).code == 0)
+      for words in [["-d", "box", "sh", "-c", "exit 7"], ["-dt", "box", "sh", "-c", "exit 8"]] {
+        let started = try sandbox.skiff(["exec"] + words)
+        #expect(started.code == 0 && started.output == "", "\(started)")
+      }
+      try awaitEnds(2, sandbox)
+      // What says more than a terminal takes has a reader.
+      #expect(try sandbox.skiff(["exec", "-dt", "box", "sh", "-c", "seq 100000; exit 9"]).code == 0)
+      try awaitEnds(3, sandbox)
+      let ends = try past(
+        sandbox, ["-f", "event=exec_die"],
+        format: "{{.Actor.Attributes.exitCode}}/{{.Actor.Attributes.name}}/{{.Actor.Attributes.tier}}")
+      #expect(ends == "7/box/front 8/box/front 9/box/front")
+      #expect(
+        try past(sandbox, ["-f", "event=exec_die"], format: "{{.Actor.Attributes.execID}}")
+          == past(sandbox, ["-f", "event=exec_start"], format: "{{.Actor.Attributes.execID}}"))
+      // What cannot be started is said by the command, and has no end.
+      #expect(try sandbox.skiff(["exec", "-d", "box", "nothing"]).code == 127)
+
+      let release = environment("SKIFF_RELEASE")
+      let long = try sandbox.start(["exec", "-d", "box", "sleep", "1000"], program: release ?? Sandbox.skiff).finish()
+      #expect(long.code == 0, "\(long)")
+      let keeper = #"pgrep -f "^skiff-monitor --exec [0-9a-f]* $SKIFF_ROOT ""#
+      let waiting = try sandbox.shell(
+        "p=$(\(keeper)) && cat /proc/$p/comm && sleep 0.5 && awk '/^Anonymous/ {print $2}' /proc/$p/smaps_rollup")
+      let lines = waiting.output.split(separator: "\n").map(String.init)
+      #expect(lines.first == "skiff-exec" && lines.count == 2, "\(waiting)")
+      // A debug build's libraries alone take more.
+      if release != nil { #expect((Int(lines.last ?? "") ?? .max) <= 200, "\(waiting)") }
+      #expect(try sandbox.skiff(["rm", "-f", "box"]).code == 0)
+      try awaitEnds(4, sandbox)
+      #expect(
+        try past(sandbox, ["-f", "event=exec_die"], format: "{{.Actor.Attributes.exitCode}}").hasSuffix(" 137"))
+      let left = try sandbox.shell("for try in $(seq 50); do \(keeper) >/dev/null || break; sleep 0.1; done; \(keeper)")
+      #expect(left.output == "", "\(left)")
     }
   }
 
