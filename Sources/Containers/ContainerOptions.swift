@@ -31,6 +31,8 @@ package struct ContainerOptions: Hashable, Sendable {
   package var umask: UInt32?
   /// By number: `NAME=/path`, or `NAME` alone for a variable.
   package var secrets: [String] = []
+  /// Where each start finds them, by number: `MODE:USER:GROUP:/path of the host`.
+  package var secretSources: [String] = []
   /// As given: vendor.com/class=name.
   package var namedDevices: [String] = []
   /// Of --storage-opt, as given; empty is without a limit.
@@ -65,6 +67,7 @@ extension ContainerOptions: JSONReadable, JSONWritable {
       case "timezone": timezone = try reader.string()
       case "umask": umask = try reader.integer()
       case "secrets": secrets = try reader.strings()
+      case "secretSources": secretSources = try reader.strings()
       case "namedDevices": namedDevices = try reader.strings()
       case "storageSize": storageSize = try reader.string()
       case "runtime": runtime = try reader.value()
@@ -95,6 +98,7 @@ extension ContainerOptions: JSONReadable, JSONWritable {
       writer.member("timezone", some(timezone))
       writer.member("umask", umask)
       writer.member("secrets", some(secrets))
+      writer.member("secretSources", some(secretSources))
       writer.member("namedDevices", some(namedDevices))
       writer.member("storageSize", some(storageSize))
       writer.member("runtime", runtime)

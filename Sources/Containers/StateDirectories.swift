@@ -21,6 +21,8 @@ package struct StateDirectories: Hashable, Sendable {
   /// Who uses volumes that are mounted; made when the first one is.
   package var runningVolumes: Path { run.appending("volumes") }
   package var runningNetworks: Path { run.appending("networks") }
+  /// What `--secret` brought to those that run. Not in their own directories there: a root is mounted over one.
+  package var runningSecrets: Path { run.appending("secrets") }
   /// One lock file a container, made before anything else of it.
   package var locks: Path { run.appending("locks") }
 
@@ -32,7 +34,7 @@ package struct StateDirectories: Hashable, Sendable {
 
   /// The directories that must be there before anything is recorded, parents first.
   package var all: [Path] {
-    [root, containers, names, volumes, networks, run, runningContainers, runningNetworks, locks]
+    [root, containers, names, volumes, networks, run, runningContainers, runningNetworks, runningSecrets, locks]
   }
 }
 
@@ -47,6 +49,7 @@ package struct ContainerFiles: Hashable, Sendable {
     directory = state.containers.appending(identifier.description)
     lock = state.locks.appending(identifier.description)
     runDirectory = state.runningContainers.appending(identifier.description)
+    secrets = state.runningSecrets.appending(identifier.description)
   }
 
   /// What was asked for: name, image, limits, network.
@@ -68,10 +71,10 @@ package struct ContainerFiles: Hashable, Sendable {
   package var health: Path { directory.appending("health.json") }
   /// The rules of the time zone of `--tz`.
   package var timezone: Path { directory.appending("localtime") }
-  /// What `--secret` brought, by number.
-  package var secrets: Path { directory.appending("secrets") }
-  /// The same of a container that is started once and removes itself: no disk ever has them, where /run is in memory.
-  package var passingSecrets: Path { runDirectory.appending("secrets") }
+  /// What `--secret` brought, by number, while it runs: no disk ever has it, where /run is in memory.
+  package let secrets: Path
+  /// The same of a container that was made when it was kept with the container.
+  package var keptSecrets: Path { directory.appending("secrets") }
   package func log(of driver: LogSettings.Driver) -> Path {
     directory.appending(driver == .local ? "log.local" : "log.json")
   }

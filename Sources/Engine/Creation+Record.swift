@@ -61,7 +61,7 @@ extension Engine {
 
   func preparationSteps(
     _ files: ContainerFiles, _ record: ContainerRecord, _ spec: Spec, _ request: RunRequest, _ image: ImageDefaults,
-    hostname: String, secrets: Path
+    hostname: String
   ) -> [Step] {
     var steps: [FileStep] = [
       .makeDirectory(files.directory, mode: 0o700),
@@ -78,7 +78,7 @@ extension Engine {
     if let parent = request.cgroupParent {
       steps.append(.writeFile(files.cgroupParent, contents: Array(parent.utf8), mode: 0o600))
     }
-    steps += keepingSteps(files, request, secrets: secrets)
+    steps += keepingSteps(files, request)
     if record.options.runtime != nil && record.hasInit {
       steps.append(.copyFile(from: "/proc/self/exe", to: files.initProgram, mayLink: false))
     }
@@ -91,13 +91,15 @@ extension Engine {
   }
 
   /// What is made anew for each life of the container.
-  func startSteps(_ files: ContainerFiles, _ network: NetworkUse, _ record: ContainerRecord) -> [Step] {
+  func startSteps(
+    _ files: ContainerFiles, _ network: NetworkUse, _ record: ContainerRecord, _ spec: Spec
+  ) -> [Step] {
     let steps: [FileStep] = [
       .writeFile(files.hosts, contents: network.hosts(record.wishes), mode: 0o644),
       .writeFile(files.resolvConf, contents: network.resolvConf(record.resolving), mode: 0o644),
       .makeDirectory(files.runDirectory, mode: 0o700),
     ]
-    return steps.map(Step.file)
+    return (steps + secretSteps(files, record, spec)).map(Step.file)
   }
 
   /// The last of a container that nobody starts yet: from here on it is there, whoever is killed.

@@ -98,7 +98,7 @@ extension Engine {
     try checkHost(for: request)
     try checkStorage(of: request)
     let edits = try deviceEdits(of: request)
-    try checkTimezone(of: request)
+    try checkKept(request)
     let warnings = try completeLimits(&request.resources)
     let files = store.files(of: identifier)
     let image = try imageDefaults(of: request)
@@ -117,14 +117,11 @@ extension Engine {
           request.network, request.endpoints, identifier, hostname: hostname, ports: ports, rehearsal: rehearsal)
         : try checkNetwork(request.network, request.endpoints, hostname: hostname, ports: ports)
       passKillSwitch("preparing", 1)
-      // Another runtime mounts the root over the run directory before it opens what is bound into it.
-      let isPassing = request.removesItself && starts && runtime == nil
-      let secrets = isPassing ? files.passingSecrets : files.secrets
       let builder = SpecBuilder(
         request: request, config: image.config,
         files: .init(
           hostname: files.hostname, hosts: files.hosts, resolvConf: files.resolvConf, rootfs: files.rootfs,
-          timezone: files.timezone, secrets: secrets),
+          timezone: files.timezone, secrets: files.secrets),
         hostname: hostname, user: user, mounts: mounts.records)
       var spec = try builder.build()
       try edits.apply(to: &spec)
@@ -134,8 +131,8 @@ extension Engine {
       record.health = try healthCheck(request.health, image.config.healthcheck)
       record.wishes = NetworkWishes(request, ports: ports)
       if let runtime { try adopt(runtime, into: &record, request) }
-      var steps = preparationSteps(files, record, spec, request, image, hostname: hostname, secrets: secrets)
-      steps += starts ? startSteps(files, network, record) : [restingStep(files)]
+      var steps = preparationSteps(files, record, spec, request, image, hostname: hostname)
+      steps += starts ? startSteps(files, network, record, spec) : [restingStep(files)]
       return PreparedContainer(
         identifier: identifier, record: record, steps: steps,
         warnings: warnings + network.warnings, spec: spec, network: network,

@@ -122,7 +122,7 @@ extension Engine {
     releaseNetwork(of: files.identifier, record: record)
     passKillSwitch("ending", 2)
     guard record.removesItself else {
-      try? removeTree(files.runDirectory)
+      try? removeRun(files)
       passKillSwitch("ending", 3)
       // Without a lock or a directory in /run, nothing of it is left to look at.
       try? lock.remove()

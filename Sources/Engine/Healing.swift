@@ -186,7 +186,7 @@ extension Engine {
     releaseNetwork(of: identifier, record: record)
     passKillSwitch("healing", 3)
     unmountVolumes(of: identifier)
-    try? removeTree(store.files(of: identifier).runDirectory)
+    try? removeRun(store.files(of: identifier))
   }
 
   func removeGroups(of identifier: ContainerIdentifier) {

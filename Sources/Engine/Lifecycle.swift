@@ -182,7 +182,7 @@ extension Engine {
     // It may have been renamed since its record was read. A rename that comes later sees the mark.
     let renamed = (try? store.record(of: files.identifier))?.name
     liftLimit(of: files, record)
-    try removeTree(files.runDirectory)
+    try removeRun(files)
     passKillSwitch("erasing", 1)
     try removeTree(files.directory)
     passKillSwitch("erasing", 2)

@@ -139,6 +139,7 @@ extension ContainerOptions {
     timezone = request.timezone ?? ""
     umask = request.umask
     secrets = request.secrets.map(\.word)
+    secretSources = request.secrets.map { SecretSource(of: $0).word }
     namedDevices = request.namedDevices.map(\.description)
     storageSize = request.storage?.word ?? ""
   }

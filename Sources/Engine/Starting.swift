@@ -68,6 +68,7 @@ extension Engine {
     let spec = try specification(of: record, files)
     try checkRoot(of: record)
     if let runtime = record.options.runtime { try check(runtime, of: record) }
+    try checkSecrets(of: record)
     if !rehearsal { try mark(.starting, rest, identifier) }
     do throws(Failure) {
       // Not from the file that is the container's /etc/hostname, where it may have written anything.
@@ -80,7 +81,7 @@ extension Engine {
       return PreparedStart(
         identifier: identifier, record: record,
         steps: [.file(.writeFile(files.record, contents: record.jsonBytes(.pretty), mode: 0o600))]
-          + startSteps(files, network, record),
+          + startSteps(files, network, record, spec),
         warnings: network.warnings + storageWarnings(record), spec: spec, network: network, rest: rest)
     } catch {
       if !rehearsal { abandonStart(of: identifier, record, rest, error) }
@@ -120,7 +121,7 @@ extension Engine {
   ) {
     releaseNetwork(of: identifier, record: record)
     unmountVolumes(of: identifier)
-    try? removeTree(store.files(of: identifier).runDirectory)
+    try? removeRun(store.files(of: identifier))
     var state = rest
     state.exitCode = failure.exitCode == 125 ? 128 : failure.exitCode
     state.message = failure.message

@@ -44,6 +44,7 @@ extension Engine {
         tidyUp(record, files, end, undo: nil, lock: lock)
         return end.exitCode
       }
+      renewSecrets(of: record, files)
       return supervise(record, files, on: try HostView(foreseeing: true), client: nil, ports: ports, lock: lock)
     } catch {
       // The lock ends with this process; the next command finds the container without a supervisor.

@@ -24,7 +24,7 @@ struct ProcessFlagsTests {
       #expect(!shown.contains("hunter2") && shown.contains(#""Target": "/run/secrets/password""#))
       let explained = try bench.run("--dry-run", "--explain=shell", "--secret", "src=\(file)")
       #expect(explained.output.contains("install -m 0400 ") && !explained.output.contains("hunter2"))
-      let kept = try bench.sandbox.shell("grep -rl hunter2 \(bench.sandbox.state)/containers | grep -v /secrets/")
+      let kept = try bench.sandbox.shell("grep -rl hunter2 \(bench.sandbox.state)")
       // The log is the container's own doing.
       #expect(kept.output.split(separator: "\n").allSatisfy { $0.hasSuffix("/log.json") }, "\(kept)")
       #expect(try bench.run("--secret", "src=/none").errors.contains("the secret none is not there"))
@@ -32,13 +32,13 @@ struct ProcessFlagsTests {
     }
   }
 
-  /// Of a container that is started once: in /run alone, and nowhere afterwards.
-  @Test func secretsOfAPassingContainerAreOnNoDisk() throws {
+  /// In /run alone, while the container runs, and nowhere afterwards.
+  @Test func secretsAreOnNoDisk() throws {
     try FlagBench.with { bench in
       let sandbox = bench.sandbox
       let file = sandbox.folder.path + "/password"
       try Data("hunter2".utf8).write(to: URL(filePath: file))
-      let places = "grep -rlE 'hunter2' \(sandbox.state) \(sandbox.run) | sed 's|/[0-9a-f]*/secrets|/ID/secrets|'"
+      let places = "grep -rlE 'hunter2' \(sandbox.state) \(sandbox.run) | sed 's|/secrets/[0-9a-f]*/|/secrets/ID/|'"
       let words = ["--network", "none", "--secret", "src=\(file)", "--secret", "type=env,id=WORD,src=\(file)"]
       let root = ["--rootfs", sandbox.rootfs, "sh", "-c"]
       let started = try sandbox.skiff(["run", "-d", "--rm", "--name", "once"] + words + root + ["exec sleep 1000"])
@@ -46,16 +46,74 @@ struct ProcessFlagsTests {
       let there = try sandbox.shell(places)
       #expect(
         there.output.split(separator: "\n").map(String.init).sorted()
-          == ["0", "1"].map { "\(sandbox.run)/containers/ID/secrets/\($0)" }, "\(there)")
+          == ["0", "1"].map { "\(sandbox.run)/secrets/ID/\($0)" }, "\(there)")
       let seen = try sandbox.skiff(["exec", "once", "cat", "/run/secrets/password"])
       #expect(seen.output == "hunter2", "\(seen)")
       #expect(try sandbox.skiff(["rm", "-f", "once"]).code == 0)
-      // Made now and started later, perhaps after a boot, it keeps them.
+      #expect(try sandbox.shell(places).output == "")
       let made = try sandbox.skiff(
         ["create", "--rm", "--name", "later"] + words + root + ["cat /run/secrets/password; echo $WORD"])
       #expect(made.code == 0, "\(made)")
       #expect(try sandbox.skiff(["start", "-a", "later"]).output == "hunter2hunter2\n")
       #expect(try sandbox.shell(places).output == "")
+    }
+  }
+
+  /// Each start reads the file that holds it; without one there is no start, but for a life that a restart policy gives.
+  @Test func secretsAreReadAtEachStart() throws {
+    try FlagBench.with { bench in
+      let sandbox = bench.sandbox
+      let file = sandbox.folder.path + "/password"
+      let say = "cat /run/secrets/password; echo $WORD"
+      let made = try sandbox.skiff(
+        [
+          "create", "--name", "box", "--network", "none", "--secret", "src=\(file)", "--secret",
+          "type=env,id=WORD,src=\(file)",
+        ]
+          + ["--rootfs", sandbox.rootfs, "sh", "-c", say])
+      #expect(made.code == 125 && made.errors.contains("the secret password is not there"), "\(made)")
+      let said = try sandbox.shell(
+        """
+        printf old >\(file)
+        "$0" create --name box --network none --secret src=\(file),mode=0440,gid=7 --secret type=env,id=WORD,src=\(file) \
+          --rootfs \(sandbox.rootfs) sh -c '\(say); ls -ln /run/secrets' >/dev/null
+        "$0" start -a box
+        printf new >\(file); "$0" start -a box | head -1
+        rm \(file); "$0" start -a box; echo $?
+        ls "$SKIFF_STATE/secrets"; "$0" inspect -f '{{.State.Status}} {{.State.ExitCode}}' box
+        printf mend >\(file); "$0" start -a box | head -1
+        """)
+      let lines = said.output.split(separator: "\n").map(String.init)
+      #expect(
+        lines.first == "oldold" && lines.dropFirst(2).first?.hasPrefix("-r--r-----    1 0        7 ") == true, "\(said)"
+      )
+      #expect(lines.dropFirst(3) == ["newnew", "1", "exited 0", "mendmend"], "\(said)")
+      #expect(said.errors.contains("the secret password is not there: \(file)"), "\(said)")
+      let lives = try sandbox.shell(
+        """
+        printf first >\(file)
+        "$0" run -d --name again --restart always --network none --secret src=\(file) --rootfs \(sandbox.rootfs) \
+          sh -c 'cat /run/secrets/password; echo; sleep 0.4' >/dev/null
+        until "$0" logs again | grep -q first; do sleep 0.05; done; printf second >\(file)
+        until "$0" logs again | grep -q second; do sleep 0.05; done; rm \(file)
+        n=$("$0" logs again | wc -l); until [ $("$0" logs again | wc -l) -gt $((n + 1)) ]; do sleep 0.05; done
+        "$0" logs again | tail -1; "$0" rm -f again >/dev/null; ls "$SKIFF_STATE/secrets"
+        """)
+      #expect(lives.output == "second\n", "\(lives)")
+    }
+  }
+
+  /// The ids of its owner are the container's, in a user namespace too, and without idmapped mounts of a tmpfs.
+  @Test func secretsInAUserNamespace() throws {
+    try FlagBench.with { bench in
+      let file = bench.sandbox.folder.path + "/password"
+      try Data("hunter2".utf8).write(to: URL(filePath: file))
+      let said = try bench.run(
+        "--userns", "auto", "--secret", "src=\(file)", "--secret", "id=own,src=\(file),uid=1000,gid=7",
+        line: "ls -ln /run/secrets; cat /run/secrets/password")
+      let lines = said.output.split(separator: "\n")
+      #expect(lines.contains { $0.hasPrefix("-r--------    1 1000     7 ") }, "\(said)")
+      #expect(lines.contains { $0.hasPrefix("-r--------    1 0        0 ") } && lines.last == "hunter2", "\(said)")
     }
   }
 
