@@ -128,7 +128,7 @@ extension Engine {
       try? lock.remove()
       return
     }
-    for name in record.anonymousVolumes { removeAnonymousVolume(name, of: files.identifier) }
+    removeAnonymousVolumes(record.anonymousVolumes, of: files.identifier)
     try? erase(files, record: record, lock)
     note(.destroy, record)
     try? lock.remove()
@@ -148,7 +148,7 @@ extension Engine {
     }
     releaseNetwork(of: files.identifier, record: record)
     unmountVolumes(of: files.identifier)
-    for name in record?.anonymousVolumes ?? [] { removeAnonymousVolume(name, of: files.identifier) }
+    removeAnonymousVolumes(record?.anonymousVolumes ?? [], of: files.identifier)
     try? erase(files, record: record, lock)
     if let record { note(.destroy, record) }
     try? lock.remove()

@@ -117,7 +117,7 @@ extension Engine {
       try? lock.remove()
       return false
     }
-    for name in record.anonymousVolumes { removeAnonymousVolume(name, of: identifier) }
+    removeAnonymousVolumes(record.anonymousVolumes, of: identifier)
     remove(identifier, record: record, consume lock)
     return false
   }

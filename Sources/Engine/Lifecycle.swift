@@ -108,7 +108,7 @@ extension Engine {
     do throws(Fault) {
       // Its supervisor was killed, and whoever looked for that since could not have the lock.
       if exists(files.runDirectory) { releaseRemains(of: identifier, record: record) }
-      if withVolumes { for name in record?.anonymousVolumes ?? [] { removeAnonymousVolume(name, of: identifier) } }
+      if withVolumes { removeAnonymousVolumes(record?.anonymousVolumes ?? [], of: identifier) }
       try erase(files, record: record, lock)
       if let record { note(.destroy, record) }
       try lock.remove()

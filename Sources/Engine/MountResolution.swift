@@ -57,11 +57,12 @@ extension Engine {
         }
         if !taken.contains(target) { requests.append(MountRequest(.volume(nil), form: .image, target: target)) }
       }
-      for mount in requests {
-        let context = MountContext(
-          layers: layers(of: request, image), identifier: identifier, user: user, userNamespace: request.userNamespace,
-          isRehearsal: rehearsal)
-        resolved.records.append(try resolve(mount, context, &resolved))
+      let context = MountContext(
+        layers: layers(of: request, image), identifier: identifier, user: user, userNamespace: request.userNamespace,
+        isRehearsal: rehearsal)
+      let nameless = try makeNameless(requests, context, resolved.hold)
+      for (index, mount) in requests.enumerated() {
+        resolved.records.append(try resolve(mount, nameless[index], context, &resolved))
       }
       // As docker: a mount would cover what was mounted below it before.
       resolved.records = resolved.records.enumerated().sorted { one, other in
@@ -75,8 +76,9 @@ extension Engine {
     }
   }
 
+  /// - Parameter nameless: the volume that was made for it alone.
   private func resolve(
-    _ mount: MountRequest, _ context: MountContext, _ resolved: inout ResolvedMounts
+    _ mount: MountRequest, _ nameless: String?, _ context: MountContext, _ resolved: inout ResolvedMounts
   ) throws(Failure) -> MountRecord {
     let kind: MountRecord.Kind =
       switch mount.what {
@@ -94,9 +96,15 @@ extension Engine {
       try checkSource(source, mount, rehearsal: context.isRehearsal)
       record.source = source.string
     case .volume(let given):
-      record.name = given ?? VolumeStore.anonymousName(for: context.identifier.description)
-      if given == nil { resolved.anonymous.append(record.name) }
-      record.source = try volumeDirectory(record.name, mount, context, resolved.hold).string
+      if given == nil, let nameless {
+        record.name = nameless
+        resolved.anonymous.append(nameless)
+        record.source = volumes.mountpoint(of: nameless).string
+      } else {
+        record.name = given ?? VolumeStore.anonymousName(for: context.identifier.description)
+        if given == nil { resolved.anonymous.append(record.name) }
+        record.source = try volumeDirectory(record.name, mount, context, resolved.hold).string
+      }
     case .tmpfs: break
     case .image(let reference): try resolveImage(reference, &record, resolved.hold)
     }
@@ -110,6 +118,29 @@ extension Engine {
   }
 
   // MARK: - Volumes
+
+  /// Makes the volumes that nobody named and that are plain directories, all in one go.
+  ///
+  /// - Returns: their names, by the numbers of the requests.
+  private func makeNameless(
+    _ requests: [MountRequest], _ context: MountContext, _ hold: MountHold
+  ) throws(Failure) -> [Int: String] {
+    if context.isRehearsal { return [:] }
+    var wanted: [NamelessVolume] = []
+    var names: [Int: String] = [:]
+    for (index, mount) in requests.enumerated() where mount.driverOptions.isEmpty && mount.labels.isEmpty {
+      guard case .volume(nil) = mount.what else { continue }
+      let copies = !mount.options.contains("nocopy") && mount.subpath.isEmpty
+      let name = VolumeStore.anonymousName(for: context.identifier.description)
+      names[index] = name
+      wanted.append(NamelessVolume(name, at: mount.target, copies: copies))
+    }
+    do throws(Fault) {
+      for held in try volumes.make(wanted, layers: context.layers) { hold.add(held) }
+    } catch { throw Failure("cannot prepare the container's volumes", error) }
+    for volume in wanted { note(.volume, .create, of: volume.name, ["driver": "local"]) }
+    return names
+  }
 
   private func volumeDirectory(
     _ name: String, _ mount: MountRequest, _ context: MountContext, _ hold: MountHold
@@ -133,14 +164,11 @@ extension Engine {
     } catch { throw Failure("cannot prepare volume \(name)", error) }
   }
 
-  /// A volume that another container has by now is not this one's alone any more.
-  func removeAnonymousVolume(_ name: String, of owner: ContainerIdentifier) {
-    do throws(Fault) {
-      try volumes.remove(name) { () throws(Fault) in
-        if !(volumeUsers(without: [owner])[name] ?? []).isEmpty { throw Fault("rename", .busy) }
-      }
-    } catch { return }
-    noteDestruction(ofVolume: name)
+  /// One that another container has by now is not this one's alone any more.
+  func removeAnonymousVolumes(_ names: [String], of owner: ContainerIdentifier) {
+    if names.isEmpty { return }
+    let removed = volumes.removeAll(names) { Set(volumeUsers(without: [owner]).filter { !$0.value.isEmpty }.keys) }
+    for name in removed { noteDestruction(ofVolume: name) }
   }
 
   /// Of a container that never came to be: no record says which they are, but their names begin as its identifier does.

@@ -11,7 +11,7 @@ package final class VolumeHold: Sendable {
   package let directory: Path
   private let lock: Descriptor
 
-  fileprivate init(_ directory: Path, _ lock: consuming Descriptor) {
+  init(_ directory: Path, _ lock: consuming Descriptor) {
     self.directory = directory
     self.lock = lock
   }
@@ -128,7 +128,7 @@ extension VolumeStore {
   }
 
   /// False when the image has no directory there.
-  private func copyFromImage(_ target: Path, layers: [Path], to copy: Path) throws(Fault) -> Bool {
+  func copyFromImage(_ target: Path, layers: [Path], to copy: Path) throws(Fault) -> Bool {
     guard !layers.isEmpty else { return false }
     let image = try openLayers(layers)
     let source: Descriptor

@@ -130,13 +130,26 @@ extension VolumeStore {
   /// - Parameter check: throws when somebody has it; nobody begins to use it meanwhile.
   /// - Throws: ENOENT when there is none by that name, EBUSY when a container that is being made is to have it.
   package func remove(_ name: String, check: () throws(Fault) -> Void = {}) throws(Fault) {
+    let lock = try lockForRemoval(name)
+    try check()
+    try removeLocked(name)
+    // Not let go before.
+    try lock.borrowed.unlock()
+  }
+
+  func lockForRemoval(_ name: String) throws(Fault) -> Descriptor {
     try checkName(name)
     let directory = root.appending(name)
     let lock = try open(directory, [.readOnly, .directory, .noFollow])
     guard try lock.borrowed.tryLock(.exclusive) else {
       throw Fault("flock", .busy, arguments: directory.quoted, hint: "a container that uses it is just being made")
     }
-    try check()
+    return lock
+  }
+
+  /// Its lock is held.
+  func removeLocked(_ name: String) throws(Fault) {
+    let directory = root.appending(name)
     try unmountData(of: name)
     let removed = root.appending(temporaryName("removed"))
     try rename(directory, to: removed, .noReplace)
@@ -152,7 +165,7 @@ extension VolumeStore {
 extension VolumeStore {
   static let recordName: Path = "volume.json"
 
-  func mountpoint(of name: String) -> Path { root.appending(name).appending("_data") }
+  package func mountpoint(of name: String) -> Path { root.appending(name).appending("_data") }
 
   func read(_ name: String) throws(Fault) -> VolumeRecord { try readRecord(in: root.appending(name)) }
 
@@ -173,7 +186,7 @@ extension VolumeStore {
   }
 
   /// A name no volume can have, with who is at work on it.
-  private func temporaryName(_ purpose: String) -> Path {
+  func temporaryName(_ purpose: String) -> Path {
     Path(".\(processIdentifier()).\(UInt64.random(in: .min ... .max)).\(purpose)")
   }
 

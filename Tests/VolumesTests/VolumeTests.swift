@@ -35,6 +35,52 @@ import Testing
     }
   }
 
+  /// What nobody named is made and removed many at a time; each is as one that is made alone.
+  @Test(arguments: [1, 200]) func manyAtOnce(_ count: Int) throws {
+    try withTemporaryDirectory { (directory) throws in
+      let store = VolumeStore(root: directory.appending("volumes"), run: directory.appending("run"))
+      let image = directory.appending("image")
+      try makeDirectories(image.appending("a0"), mode: 0o750)
+      try replaceFile(image.appending("a0/file"), with: [1], durable: false)
+      let container = String(repeating: "c", count: 64)
+      let wanted = (0..<count).map {
+        NamelessVolume(VolumeStore.anonymousName(for: container), at: Path("/a\($0)"), copies: true)
+      }
+      let holds = try store.make(wanted, layers: [image])
+      #expect(holds.map(\.directory) == wanted.map { store.mountpoint(of: $0.name) })
+      let names = wanted.map(\.name)
+      #expect(try store.list().map(\.name) == names.sorted() && entries(of: store.root).count == count)
+      #expect(try status(of: holds[0].directory).mode == 0o750 && readFile(holds[0].directory.appending("file")) == [1])
+      for hold in holds.dropFirst() {
+        #expect(try status(of: hold.directory).mode == 0o755 && entries(of: hold.directory).isEmpty)
+      }
+      // What is used is filled no more.
+      #expect(try names.allSatisfy { try store.read($0).isUsed })
+      // While they are held nobody removes them.
+      #expect(store.removeAll(names) { [] }.isEmpty)
+      for hold in holds { hold.end() }
+      var looks = 0
+      let left = store.removeAll(names) {
+        looks += 1
+        return [names[0]]
+      }
+      #expect(left == Array(names.dropFirst()) && looks == (count + 127) / 128)
+      #expect(try store.list().map(\.name) == [names[0]])
+    }
+  }
+
+  /// A name that is taken leaves nothing half made.
+  @Test func oneOfManyThatCannotBe() throws {
+    try withTemporaryDirectory { (directory) throws in
+      let store = VolumeStore(root: directory, run: "/nonexistent")
+      _ = try store.create("taken")
+      let wanted = ["first", "taken", "last"].map { NamelessVolume($0, at: "/x", copies: false) }
+      let fault = #expect(throws: Fault.self) { _ = try store.make(wanted, layers: []) }
+      #expect(fault?.errno == .exists)
+      #expect(try entries(of: directory).map(\.name.string).sorted() == ["first", "taken"])
+    }
+  }
+
   @Test func aLife() throws {
     try withTemporaryDirectory { (directory) throws in
       let store = VolumeStore(root: directory.appending("volumes"), run: directory.appending("run"))

@@ -71,7 +71,7 @@ struct ProcessFlagsTests {
           "type=env,id=WORD,src=\(file)",
         ]
           + ["--rootfs", sandbox.rootfs, "sh", "-c", say])
-      #expect(made.code == 125 && made.errors.contains("the secret password is not there"), "\(made)")
+      #expect(made.code != 0 && made.errors.contains("the secret password is not there"), "\(made)")
       let said = try sandbox.shell(
         """
         printf old >\(file)
