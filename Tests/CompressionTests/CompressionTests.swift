@@ -37,7 +37,7 @@ import Testing
   @Test(arguments: ["gzip", "pigz", "zstd"])
   func agreesWithItsPeers(_ program: String) throws {
     let original = sample(500_000)
-    guard let packed = try pipe(original, through: "\(program) -c") else { return }
+    guard let packed = try pipe(original, through: "\(program) -c") else { try Test.cancel("no \(program) here") }
     #expect(packed.count > 10)
     #expect(try decompress(packed) == original)
     let ours = try compress(original, as: program == "zstd" ? .zstd : .gzip)

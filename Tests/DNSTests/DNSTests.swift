@@ -210,6 +210,7 @@ private func read(_ bytes: [UInt8]) -> Query? { if case .query(let query) = Inco
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
       return Int(state >> 33) % limit
     }
+    var (messages, queries) = (0, 0)
     for round in 0..<40_000 {
       var bytes = round % 2 == 0 ? chained : question
       for _ in 0..<(1 + random(6)) {
@@ -220,14 +221,17 @@ private func read(_ bytes: [UInt8]) -> Query? { if case .query(let query) = Inco
         }
       }
       if let message = Message(bytes) {
+        messages += 1
         for record in message.answers { #expect(record.name.wire.count <= 255) }
         _ = message.errorText
       }
       guard case .query(let query) = Incoming(bytes) else { continue }
+      queries += 1
       #expect(query.question.name.wire.count <= 255)
       let reply = Reply(to: query, .success, [AnswerRecord(.address(.v4(IPv4Address(1, 2, 3, 4))), lifetime: 0)])
       #expect(Message(reply.bytes(limit: query.datagramLimit)) != nil)
       #expect(query.isAnswered(by: reply.bytes(limit: nil), identifier: query.header.identifier))
     }
+    #expect(messages > 1000 && queries > 1000, "\(messages) messages and \(queries) queries were read at all")
   }
 }

@@ -70,7 +70,9 @@ enum LayerThreads {
     ("zstd -qc", .ociLayerGzip), ("cat", .dockerLayerGzip), ("gzip -c", .dockerLayer),
   ])
   func everyCompressionGivesTheSameTree(_ program: String, _ type: MediaType) throws {
-    guard program != "zstd -qc" || FileManager.default.isExecutableFile(atPath: "/usr/bin/zstd") else { return }
+    guard program != "zstd -qc" || FileManager.default.isExecutableFile(atPath: "/usr/bin/zstd") else {
+      try Test.cancel("no zstd here")
+    }
     try withTree { store, scratch, diffID in
       let layer = try blob("\(program) < \(scratch)/tree.tar", type, in: store)
       try store.layers.unpack(layer, diffID: diffID, from: store.blobs)

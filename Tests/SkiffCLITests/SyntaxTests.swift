@@ -73,7 +73,7 @@ private func commands(_ entries: [CommandEntry]) -> [Command] {
   func theShellTakesItsScript(name: String) throws {
     let shell = try #require(Shell(rawValue: name))
     let path = "/usr/bin/\(name)"
-    guard FileManager.default.isExecutableFile(atPath: path) else { return }
+    guard FileManager.default.isExecutableFile(atPath: path) else { try Test.cancel("no \(name) here") }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
     process.arguments = ["-n"]

@@ -160,7 +160,9 @@ import Testing
       #expect(try place.skiff(["volume", "create"] + options + ["mem"]).code == 0)
       for step in 0...3 {
         let words = ["run", "--rm", "--network", "none", "-v", "mem:/data:nocopy", "--rootfs", place.rootfs, "true"]
-        _ = try place.skiff(words, environment: ["SKIFF_KILL_AT": "volume:\(step)"])
+        let killed = try place.skiff(words, environment: ["SKIFF_KILL_AT": "volume:\(step)"])
+        // The supervisor mounts it.
+        #expect(killed.code == 125 && killed.errors.contains("was killed"), "\(step): \(killed)")
         place.settle()
         #expect(try place.skiff(["ps", "-aq"]).output.isEmpty)
         #expect(try !readText("/proc/self/mountinfo", limit: 64 << 20).contains("\(place.state)/volumes"), "\(step)")

@@ -58,8 +58,8 @@ import Testing
     let theirs = try docker(expressions.joined(separator: mark)).split(separator: "\n\u{1}").joined(
       separator: "\n\u{1}")
     let parts = theirs.components(separatedBy: mark)
-    // An older client refuses what its Go did not know yet.
-    if theirs.isEmpty { return }
+    // Its Go did not know yet what all of this is.
+    if theirs.isEmpty { try Test.cancel("this docker client is too old") }
     try #require(parts.count == expressions.count)
     for (expression, part) in zip(expressions, parts) {
       let ours = try TextTemplate(expression).text(["Name": "default"])

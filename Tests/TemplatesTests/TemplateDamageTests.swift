@@ -21,14 +21,18 @@ import Testing
       "|", "(", ")", ".Name", ".", "json", "printf", "\"%08.3f%-*d\"", "\"", "`", "'a'", "index", "slice", "1", "-2",
       "0x", "1e9", "9223372036854775807", "{{break}}", "/*", "*/", " ", "\n", "é", "\u{0}", "nil", "true", "len",
     ]
+    var (texts, refusals) = (0, 0)
     for _ in 0..<600 {
       let text = (0..<Int.random(in: 1...14, using: &numbers)).map { _ in pieces.randomElement(using: &numbers) ?? "" }
         .joined()
       do {
         #expect(try render(text).utf8.count < 1 << 22)
+        texts += 1
       } catch let error as TemplateError {
         #expect(error.line >= 1 && error.column >= 1 && !error.reason.isEmpty)
+        refusals += 1
       } catch { Issue.record(error) }
     }
+    #expect(texts > 10 && refusals > 10, "\(texts) texts, \(refusals) refusals")
   }
 }
