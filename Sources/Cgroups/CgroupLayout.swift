@@ -111,7 +111,8 @@ extension CgroupLayout {
     let known = memberships.flatMap(\.controllers)
     var unified: Unified?
     var hierarchies: [Hierarchy] = []
-    for mount in MountInformation.parse(mountInformation) {
+    // A place without its slash, as no kernel writes it, would be one below the working directory.
+    for mount in MountInformation.parse(mountInformation) where mount.point.isAbsolute {
       if mount.hasType("cgroup2") {
         // A second mount of the same hierarchy, such as one that a chroot has, is left aside.
         guard unified == nil else { continue }
