@@ -101,20 +101,9 @@ enum NetworkList {
 enum NetworkInspect {
   static let perform: Perform = { arguments in
     let access = try NetworkAccess(arguments)
-    let template = try arguments.string("format").map { try Template($0) }
-    var found: [JSONValue] = []
-    let code = forEach(arguments.positionals) { word in
-      found.append(
-        try telling { () throws(NetworkError) in try access.store.inspection(of: access.store.find(word)) })
+    return try InspectCommand.show(arguments) { word in
+      try telling { () throws(NetworkError) in try access.store.inspection(of: access.store.find(word)) }
     }
-    _ = try printing { out in
-      if let template {
-        for value in found { out.line(try template.text(value)) }
-      } else {
-        out.print(JSONValue.array(found).jsonString(.pretty))
-      }
-    }
-    return code
   }
 }
 

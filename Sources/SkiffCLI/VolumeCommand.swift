@@ -120,17 +120,7 @@ enum VolumeList {
 enum VolumeInspect {
   static let perform: Perform = { arguments in
     let engine = try arguments.engine
-    let template = try arguments.string("format").map { try Template($0) }
-    var found: [JSONValue] = []
-    let code = forEach(arguments.positionals) { found.append(try engine.volumeInspection(of: $0)) }
-    _ = try printing { out in
-      if let template {
-        for value in found { out.line(try template.text(value)) }
-      } else {
-        out.print(JSONValue.array(found).jsonString(.pretty))
-      }
-    }
-    return code
+    return try InspectCommand.show(arguments) { try engine.volumeInspection(of: $0) }
   }
 }
 
