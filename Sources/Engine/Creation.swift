@@ -49,7 +49,7 @@ package struct PreparedContainer: Sendable {
 
   /// All that happens before the container's own plan, for those who print it: the network's steps are done by now, unless
   /// this is a rehearsal.
-  package var explainedSteps: [Step] { network.steps + sources + steps }
+  package var explainedSteps: [Step] { network.steps + sources + steps + network.later }
 }
 
 /// A container on disk, its lock held.

@@ -76,7 +76,9 @@ extension Engine {
               title:
                 "port \(published.containerPort)/\(published.transport), published on "
                 + published.hostEnd,
-              lines: try networks.reach(of: published, at: inner, on: network)))
+              lines: try isRelayed(record)
+                ? relayedReach(of: record, published, at: inner, on: network)
+                : networks.reach(of: published, at: inner, on: network)))
         }
         if port == nil {
           reach.parts.append(
@@ -134,16 +136,6 @@ extension Engine {
           lines: [Reach("anybody", .no, "\(name) listens on no other port")]))
     }
     return parts
-  }
-
-  /// Who has a port of this host: containers by name with what they publish there, else a program.
-  package func owners(ofPort port: UInt16) throws(Failure) -> [(name: String, port: PublishedPort)] {
-    do throws(NetworkError) {
-      return try networks.owners(ofPort: port).map { owner in
-        let record = ContainerIdentifier(owner.container).flatMap { try? store.record(of: $0) }
-        return (record?.name ?? owner.container, owner.port)
-      }
-    } catch { throw Failure(error) }
   }
 
   package func networkPicture() throws(Failure) -> NetworkPicture {

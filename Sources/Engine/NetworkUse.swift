@@ -16,6 +16,8 @@ struct NetworkUse: Sendable {
   var hostname: String
   /// What made the network ready, or in a rehearsal would make it; nothing, nearly always. It outlives the container.
   var steps: [Step] = []
+  /// What the supervisor does before the container's own plan.
+  var later: [Step] = []
   /// What a person should know of the host's firewall.
   var warnings: [String] = []
 }
@@ -48,7 +50,9 @@ extension Engine {
       let all = endpoints.isEmpty ? [EndpointRequest(network: request.networkName)] : endpoints
       let ports = try portsOnHost(ports)
       if rehearsal { try enterNetworks() } else { try openNetworks() }
-      return try attach(identifier, to: all, hostname, ports, rehearsal: rehearsal)
+      var use = try attach(identifier, to: all, hostname, ports, rehearsal: rehearsal)
+      use.later = relayStep(identifier, use.ports).map { [.network($0)] } ?? []
+      return use
     }
   }
 

@@ -1,5 +1,6 @@
 package import Containers
 package import Kernel
+internal import Launching
 internal import Monitoring
 internal import Networks
 internal import Steps
@@ -11,18 +12,17 @@ extension Engine {
   package static let relayOption = "--relay"
 
   /// Whether the host knows nothing of the networks that the container is on.
-  private func isRelayed(_ record: ContainerRecord) -> Bool {
+  func isRelayed(_ record: ContainerRecord) -> Bool {
     !isRootOfHost() && !record.networks.isEmpty && !record.ports.isEmpty
   }
 
   /// Ports that are free on the host, for requests to networks of the user's: in there nobody could tell.
   func portsOnHost(_ requests: [PortRequest]) throws(Failure) -> [PortRequest] {
     guard !isRootOfHost() else { return requests }
-    var taken: [PublishedPort] = []
+    var taken = TakenPorts()
     var chosen: [PortRequest] = []
     for request in requests {
-      let ports = try freePorts(for: request, by: nil, besides: taken)
-      taken += ports
+      let ports = try freePorts(for: request, by: nil, besides: &taken)
       guard let port = ports.first?.hostPort else { continue }
       chosen.append(
         PortRequest(
@@ -47,25 +47,59 @@ extension Engine {
       throw failure
     }
     try joinNetworks()
-    do throws(Fault) { try startRelay(record, ports.descriptors) } catch {
+    do throws(Fault) { if let relay = relayStart(of: record) { try perform(relay, ports.descriptors) } } catch {
       throw Failure("cannot start \(record.name): nobody would pass on what comes to its ports", error)
     }
     return ports
   }
 
-  private func startRelay(_ record: ContainerRecord, _ listeners: [BorrowedDescriptor]) throws(Fault) {
-    guard let identifier = ContainerIdentifier(record.identifier) else { return }
+  /// The step that starts it; nil where the host's own firewall leads callers to the container.
+  func relayStep(_ identifier: ContainerIdentifier, _ ports: [PublishedPort]) -> NetworkStep? {
+    let ports = ports.filter { $0.transport != .sctp }
+    guard !isRootOfHost(), !ports.isEmpty else { return nil }
+    return .startRelay(
+      PortRelayStart(
+        arguments: ["skiff-monitor", Path(Self.relayOption), Path(identifier.description), state.root, state.run],
+        listeners: ports.map { PortRelayStart.Listener($0.transport, $0.address, port: $0.hostPort) },
+        // Ended as the programs are that forward: with the container.
+        record: forwarderRecord(of: store.files(of: identifier))))
+  }
+
+  @discardableResult
+  private func perform(
+    _ relay: PortRelayStart, _ listeners: [BorrowedDescriptor]
+  ) throws(Fault) -> ProcessIdentity {
     let process = try startThisProgram(
-      arguments: [
-        "skiff-monitor", Path(Self.relayOption), Path(record.identifier), state.root, state.run,
-        Path("\(processIdentifier())"),
-      ], keeping: listeners)
+      arguments: relay.arguments + [Path("\(processIdentifier())")], keeping: listeners)
     let identity = try ProcessIdentity(of: process)
-    // Ended as the programs are that forward: with the container.
     try replaceFile(
-      forwarderRecord(of: store.files(of: identifier)),
-      with: Array("\(identity.process) \(identity.startTicks)\n".utf8),
-      durable: false)
+      relay.record, with: Array("\(identity.process) \(identity.startTicks)\n".utf8), durable: false)
+    return identity
+  }
+
+  /// What the supervisor keeps running beside the container: nobody else could take its ports' calls. Nil where there is nothing.
+  ///
+  /// - Parameter listeners: of `takePorts`.
+  func relay(of record: ContainerRecord, _ listeners: [BorrowedDescriptor]) -> Companion? {
+    guard let relay = relayStart(of: record) else { return nil }
+    return Companion(running: forwarderIdentity(recordedIn: relay.record)) { () throws(Fault) in
+      try perform(relay, listeners)
+    }
+  }
+
+  /// The process that takes calls to the container's ports now.
+  func relayProcess(of record: ContainerRecord) -> ProcessIdentifier? {
+    guard let relay = relayStart(of: record), let identity = forwarderIdentity(recordedIn: relay.record) else {
+      return nil
+    }
+    return identity.isRunning ? identity.process : nil
+  }
+
+  private func relayStart(of record: ContainerRecord) -> PortRelayStart? {
+    guard isRelayed(record), let identifier = ContainerIdentifier(record.identifier),
+      case .startRelay(let relay) = relayStep(identifier, record.ports.compactMap(PublishedPort.init))
+    else { return nil }
+    return relay
   }
 
   /// The life of that process.

@@ -146,8 +146,12 @@ package struct PublishRequest: Hashable, Sendable {
     var all = ports
     var candidates = exposed
     for text in image { candidates += try PortRequest.parseExposed(text) }
-    for port in candidates
-    where !all.contains(where: { $0.transport == port.transport && $0.containerPort == port.containerPort }) {
+    struct End: Hashable {
+      var transport: PortEntry.Transport
+      var port: UInt16
+    }
+    var ends = Set(all.map { End(transport: $0.transport, port: $0.containerPort) })
+    for port in candidates where ends.insert(End(transport: port.transport, port: port.containerPort)).inserted {
       var port = port
       port.address = usualAddress
       all.append(port)

@@ -25,7 +25,7 @@ package struct PreparedStart: Sendable {
   var rest: ContainerState
 
   /// All that happens before the container's own plan, for those who print it.
-  package var explainedSteps: [Step] { network.steps + steps }
+  package var explainedSteps: [Step] { network.steps + steps + network.later }
 }
 
 extension Engine {

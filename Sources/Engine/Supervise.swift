@@ -98,7 +98,9 @@ extension Engine {
     // From here on it mostly sleeps, perhaps for months, beside hundreds of others.
     let renewal = Renewal(
       arguments: supervisorArguments(of: files.identifier), lock: lock.descriptor.borrowed, kept: ports.descriptors)
-    let end = watch(&watched.supervisor, watched.state, record, files, in: host.layout, renewal: renewal)
+    let end = watch(
+      &watched.supervisor, watched.state, record, files, in: host.layout, renewal: renewal,
+      companion: relay(of: record, ports.descriptors))
     return finish(&watched.supervisor, record, files, end, undo: watched.undo, ports: ports, lock: lock)
   }
 
@@ -116,7 +118,9 @@ extension Engine {
       if let sockets = resumed.nameSockets.take() {
         try resumed.supervisor.answerNames(at: sockets, from: nameSource(for: identifier, record))
       }
-      let end = watch(&resumed.supervisor, state, record, files, in: nil, renewal: nil)
+      let end = watch(
+        &resumed.supervisor, state, record, files, in: nil, renewal: nil,
+        companion: relay(of: record, ports.descriptors))
       return finish(&resumed.supervisor, record, files, end, undo: nil, ports: ports, lock: lock)
     } catch {
       // The lock and the streams end with this process; the next command finds the container without a supervisor.
@@ -232,7 +236,7 @@ extension Engine {
   /// Until the first process ends; then how it ended, in words where there is something to say.
   private func watch(
     _ supervisor: inout Supervisor, _ state: ContainerState, _ record: ContainerRecord, _ files: ContainerFiles,
-    in layout: CgroupLayout?, renewal: Renewal?
+    in layout: CgroupLayout?, renewal: Renewal?, companion: Companion?
   ) -> ContainerState {
     var end = state
     end.status = .exited
@@ -240,7 +244,7 @@ extension Engine {
       try setDeadline(of: &supervisor, state, record)
       let status = try supervisor.run(
         renewal: renewal, watch: sharedWatch(record),
-        health: healthSchedule(of: record, files, begins: renewal != nil))
+        health: healthSchedule(of: record, files, begins: renewal != nil), companion: companion)
       end.exitCode = status.code
       if case .killed(let signal, _) = status { end.signal = signal }
       end.cause = endCause(in: files)

@@ -16,7 +16,8 @@ extension Engine {
     let mode = try forwardedMode(of: request)
     var use = NetworkUse(mode: mode, hostname: hostname)
     let program = ForwarderProgram(mode: mode)
-    for request in requests { use.ports += try freePorts(for: request, by: program, besides: use.ports) }
+    var taken = TakenPorts()
+    for request in requests { use.ports += try freePorts(for: request, by: program, besides: &taken) }
     return use
   }
 
@@ -52,34 +53,41 @@ extension Engine {
   ///
   /// - Parameter program: nil where Skiff's own relay listens.
   func freePorts(
-    for request: PortRequest, by program: ForwarderProgram?, besides taken: [PublishedPort]
+    for request: PortRequest, by program: ForwarderProgram?, besides taken: inout TakenPorts
   ) throws(Failure) -> [PublishedPort] {
     if request.transport == .sctp {
       throw Failure(
         .usage, "port \(request.containerPort)/sctp: an ordinary user publishes tcp and udp alone", hint: "leave it out"
       )
     }
-    if program == .slirp4netns, request.address?.v6 != nil {
+    // Its API has no other: "add_hostfwd: Expose a port (IPv4 only)" in slirp4netns(1), rootless-containers/slirp4netns#253.
+    if program == .slirp4netns, let address = request.address, address.v6 != nil {
       throw Failure(
-        .usage, "port \(request.containerPort): slirp4netns listens on IPv4 alone",
-        hint: "leave the address out, or install pasta: sudo apt-get install passt")
+        .usage, "port \(request.containerPort) on [\(address)]: slirp4netns listens on IPv4 alone",
+        hint: ForwarderProgram.pasta.path != nil
+          ? "--network pasta listens on IPv6 too; or leave the address out"
+          : "install pasta, which listens on IPv6 too: sudo apt-get install passt; or leave the address out")
     }
     // All addresses are those of both families, where the host has both.
     let hasIPv6 = program == .pasta && ((try? readText("/proc/net/if_inet6")) ?? "").isEmpty == false
     let addresses = request.address.map { [$0] } ?? [.anyIPv4] + (hasIPv6 ? [.anyIPv6] : [])
     var first: NetworkError?
-    for number in request.hostPorts.map(Array.init) ?? (0..<64).map({ _ in UInt16.random(in: 32_768...60_999) }) {
+    var range = request.hostPorts.map { $0.makeIterator() }
+    while let number = range == nil ? taken.candidate(request.transport) : range?.next() {
       let ports = addresses.map {
         PublishedPort(request.transport, address: $0, hostPort: number, containerPort: request.containerPort)
       }
-      if taken.contains(where: { $0.hostPort == number && $0.transport == request.transport && ports.contains($0) }) {
-        continue
-      }
+      guard !taken.have(anyOf: ports) else { continue }
       do throws(NetworkError) {
         let hold = try PortHold(of: ports, use: .tried)
         hold.release()
+        taken.take(ports)
         return ports
-      } catch { first = first ?? error }
+      } catch {
+        first = first ?? error
+        // What is not about that port would be so of all others.
+        if range == nil && error.fault != nil { break }
+      }
     }
     if first?.fault?.errno == .accessDenied, let port = request.hostPorts?.lowerBound {
       // The network namespace's own; the kernel's default where it cannot be read.
@@ -126,12 +134,13 @@ extension Engine {
 
   /// `ADDRESS/HOST:CONTAINER`; without an address it is all of both families.
   private func forwardedPorts(_ ports: [PublishedPort]) -> [String] {
-    ports.compactMap { port in
+    let all = Set(ports)
+    return ports.compactMap { port in
       let word = "\(port.hostPort):\(port.containerPort)"
       func has(_ address: IPAddress) -> Bool {
-        ports.contains {
-          $0.address == address && $0.hostPort == port.hostPort && $0.containerPort == port.containerPort
-        }
+        var other = port
+        other.address = address
+        return all.contains(other)
       }
       if port.address == .anyIPv4 || port.address == .anyIPv6, has(.anyIPv4), has(.anyIPv6) {
         return port.address == .anyIPv4 ? word : nil
@@ -144,5 +153,22 @@ extension Engine {
   func stopForwarder(of identifier: ContainerIdentifier) {
     let record = forwarderRecord(of: store.files(of: identifier))
     if exists(record) { _ = performUndo([.network(.stopForwarder(record: record))]) }
+  }
+}
+
+/// Host ports that are given to one container while it is thought through: nothing of them is claimed yet.
+struct TakenPorts {
+  private var ends: Set<PublishedPort> = []
+  private var candidates: [PortEntry.Transport: PortCandidates] = [:]
+
+  private func end(_ port: PublishedPort) -> PublishedPort {
+    PublishedPort(port.transport, address: port.address, hostPort: port.hostPort, containerPort: 0)
+  }
+
+  func have(anyOf ports: [PublishedPort]) -> Bool { ports.contains { ends.contains(end($0)) } }
+  mutating func take(_ ports: [PublishedPort]) { ends.formUnion(ports.map(end)) }
+
+  mutating func candidate(_ transport: PortEntry.Transport) -> UInt16? {
+    candidates[transport, default: PortCandidates()].next()
   }
 }

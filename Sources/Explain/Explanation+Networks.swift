@@ -114,6 +114,7 @@ extension Explanation {
     case .joinPlugins(let network):
       self.init(callingPluginsOf: network)
     case .startForwarder(let forwarder): self.init(starting: forwarder)
+    case .startRelay(let relay): self.init(starting: relay)
     case .stopForwarder(let record):
       self.init(
         name: "network.stopForwarder", sentence: "End the program that forwarded for the container.",

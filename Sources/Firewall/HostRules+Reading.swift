@@ -22,9 +22,11 @@ extension FirewallSocket {
     }
     let tables = Set(rules.chains.filter { $0.hook != nil }.map(\.table))
     rules.chains.removeAll { !tables.contains($0.table) }
-    if !tables.isEmpty {
-      try readRules(into: &rules, isOwn: isOwn)
-      try readSets(of: tables, into: &rules)
+    // Only those tables, whose rules are dumped by name: what translates for a thousand services is none of them.
+    for table in tables.sorted() {
+      guard let (family, name) = HostRules.parts(of: table) else { continue }
+      try readRules(of: table, family, name, into: &rules, isOwn: isOwn)
+      try readSets(of: table, family, name, into: &rules)
     }
     for family in [AddressSet.Family.v4, .v6] { rules.chains += (try? legacyChains(family)) ?? [] }
     return rules
@@ -54,29 +56,29 @@ extension FirewallSocket {
   }
 
   private mutating func readRules(
-    into rules: inout HostRules, isOwn: (String) -> Bool
+    of table: String, _ family: UInt8, _ name: String, into rules: inout HostRules, isOwn: (String) -> Bool
   ) throws(Fault) {
     var index: [String: Int] = [:]
-    for (place, chain) in rules.chains.enumerated() { index["\(chain.table) \(chain.name)"] = place }
-    for family in hostFamilies {
-      for message in try dump("NFT_MSG_GETRULE", TableType.getRule, family: family, { _ in }) {
-        guard let table = tableName(message, except: { _ in false }) else { continue }
-        let data = Attributes(message.payload.dropFirst(4))
-        guard let place = index["\(table) \(data.text(2))"], let expressions = data.bytes(4) else { continue }
-        var handle: UInt64 = 0
-        if let bytes = data.bytes(3), let high = bytes.word(at: 0), let low = bytes.word(at: 4) {
-          handle = UInt64(high.byteSwapped) << 32 | UInt64(low.byteSwapped)
-        }
-        if let comment = comment(data), isOwn(comment) {
-          rules.own.append(OwnRule(table: table, chain: data.text(2), handle: handle, comment: comment))
-          continue
-        }
-        var reader = RuleReader()
-        try reader.read(expressions)
-        var rule = reader.rule
-        rule.handle = handle
-        rules.chains[place].rules.append(rule)
+    for (place, chain) in rules.chains.enumerated() where chain.table == table { index[chain.name] = place }
+    let messages = try dump("NFT_MSG_GETRULE", TableType.getRule, family: family) { $0.attribute(1, text: name) }
+    for message in messages {
+      let data = Attributes(message.payload.dropFirst(4))
+      // Kernels that know no filter answer with all tables.
+      guard data.text(1) == name else { continue }
+      guard let place = index[data.text(2)], let expressions = data.bytes(4) else { continue }
+      var handle: UInt64 = 0
+      if let bytes = data.bytes(3), let high = bytes.word(at: 0), let low = bytes.word(at: 4) {
+        handle = UInt64(high.byteSwapped) << 32 | UInt64(low.byteSwapped)
       }
+      if let comment = comment(data), isOwn(comment) {
+        rules.own.append(OwnRule(table: table, chain: data.text(2), handle: handle, comment: comment))
+        continue
+      }
+      var reader = RuleReader()
+      try reader.read(expressions)
+      var rule = reader.rule
+      rule.handle = handle
+      rules.chains[place].rules.append(rule)
     }
   }
 
@@ -86,14 +88,23 @@ extension FirewallSocket {
     return bytes.dropFirst(2).prefix(Int(count)).text
   }
 
-  private mutating func readSets(of tables: Set<String>, into rules: inout HostRules) throws(Fault) {
-    for family in hostFamilies {
-      for message in try dump("NFT_MSG_GETSET", TableType.getSet, family: family, { _ in }) {
-        guard let table = tableName(message, except: { _ in false }), tables.contains(table) else { continue }
+  /// The sets that a rule looks into.
+  private mutating func readSets(
+    of table: String, _ family: UInt8, _ name: String, into rules: inout HostRules
+  ) throws(Fault) {
+    let wanted = rules.setNames(of: table)
+    guard !wanted.isEmpty else { return }
+    do throws(Fault) {
+      let messages = try dump("NFT_MSG_GETSET", TableType.getSet, family: family) { $0.attribute(1, text: name) }
+      for message in messages {
         let data = Attributes(message.payload.dropFirst(4))
+        guard data.text(1) == name, wanted.contains(data.text(2)) else { continue }
         rules.sets["\(table) \(data.text(2))"] = try elements(
-          of: data.text(2), table: String(table.split(separator: " ")[1]), family, flags: data.number(3) ?? 0)
+          of: data.text(2), table: name, family, flags: data.number(3) ?? 0)
       }
+    } catch {
+      // Somebody deletes the table in this moment; what is unknown of it counts as closed.
+      if error.errno != .noSuchFile { throw error }
     }
   }
 

@@ -74,6 +74,21 @@ package struct HostRules: Sendable {
 
   package init() {}
 
+  /// The number of a table's family and its name, of `inet firewalld`.
+  static func parts(of table: String) -> (family: UInt8, name: String)? {
+    let words = table.split(separator: " ", maxSplits: 1)
+    guard words.count == 2 else { return nil }
+    // NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6.
+    let family: UInt8? =
+      switch words[0] {
+      case "inet": inetFamily
+      case "ip": 2
+      case "ip6": 10
+      default: nil
+      }
+    return family.map { ($0, String(words[1])) }
+  }
+
   /// Whether anything of others' filters here at all.
   package var isEmpty: Bool { !chains.contains { $0.hook != nil } }
 }

@@ -6,14 +6,27 @@ package import Steps
 /// Starts it and waits until the container can be reached. Unless it is shared it dies with this process.
 package func start(_ forwarder: UserForwarder, for network: BorrowedDescriptor) throws(Fault) {
   do throws(Fault) { try startOnce(forwarder, for: network) } catch {
+    var other = forwarder
     // Built without it, or under a kernel that has not what its filter names.
     let filter = "--enable-seccomp"
-    guard forwarder.arguments.contains(filter), error.arguments.contains("seccomp") else { throw error }
-    var plain = forwarder
-    plain.arguments.removeAll { $0 == filter }
-    try startOnce(plain, for: network)
+    if forwarder.arguments.contains(filter), error.arguments.contains("seccomp") {
+      other.arguments.removeAll { $0 == filter }
+    } else if forwarder.kind == .pasta, error.arguments.contains("External interface not usable") {
+      other.arguments += withoutNetwork
+    } else {
+      throw error
+    }
+    try startOnce(other, for: network)
   }
 }
+
+/// On a host without any network pasta before 2024_11_27 has no link to take addresses from, and ends. From then on it does by itself
+/// what this says: link-local addresses, which lead to the ports that are published on the host, and nowhere else.
+private let withoutNetwork = [
+  "--ipv4-only", "--interface", "lo", "--address", "169.254.2.1", "--netmask", "16", "--gateway", "169.254.2.2",
+  "--mac-addr",
+  "9a:55:9a:55:9a:55", "--ns-ifname", "eth0",
+]
 
 private func startOnce(_ forwarder: UserForwarder, for network: BorrowedDescriptor) throws(Fault) {
   // Of one that was killed: it would not be made anew.
@@ -122,26 +135,27 @@ private func tunnelHint() -> String? {
 
 /// Ends the one that the record names, if it still runs.
 package func stopForwarder(recordedIn record: Path) throws(Fault) {
-  let text: String
-  do throws(Fault) { text = try readText(record, limit: 256) } catch {
+  do throws(Fault) { _ = try status(of: record) } catch {
     if error.errno == .noSuchFile { return }
     throw error
   }
-  let numbers = text.split(separator: " ").compactMap { UInt64($0) }
-  if numbers.count == 2, let number = ProcessIdentifier(exactly: numbers[0]),
-    let process = ProcessIdentity(process: number, startTicks: numbers[1]).open()
-  {
+  if let identity = forwarderIdentity(recordedIn: record), let process = identity.open() {
     try? sendSignal(Signal.kill, to: process.borrowed)
     // Its ports are free when it is gone. A child of this process is reaped too.
     _ = try? poll(process.borrowed, .readable, milliseconds: 5000)
-    _ = try? wait(for: .process(number), block: false)
+    _ = try? wait(for: .process(identity.process), block: false)
   }
   try removeFile(record)
 }
 
+/// The process that the record names, whether it still runs or not.
+package func forwarderIdentity(recordedIn record: Path) -> ProcessIdentity? {
+  let numbers = ((try? readText(record, limit: 256)) ?? "").split(separator: " ").compactMap { UInt64($0) }
+  guard numbers.count == 2, let number = ProcessIdentifier(exactly: numbers[0]) else { return nil }
+  return ProcessIdentity(process: number, startTicks: numbers[1])
+}
+
 /// Whether the one that the record names still runs.
 package func forwarderRuns(recordedIn record: Path) -> Bool {
-  let numbers = ((try? readText(record, limit: 256)) ?? "").split(separator: " ").compactMap { UInt64($0) }
-  guard numbers.count == 2, let number = ProcessIdentifier(exactly: numbers[0]) else { return false }
-  return ProcessIdentity(process: number, startTicks: numbers[1]).isAlive
+  forwarderIdentity(recordedIn: record)?.isRunning ?? false
 }

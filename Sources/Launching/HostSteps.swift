@@ -38,6 +38,8 @@ func performOnHost(_ step: Step, container: Container?) throws(Fault) -> Bool {
   case .network(.startForwarder(let forwarder)):
     guard let container else { throw misplaced(step) }
     try start(forwarder, for: container.network)
+  // By the supervisor, which has its sockets.
+  case .network(.startRelay): throw misplaced(step)
   case .network(.stopForwarder(let record)): try stopForwarder(recordedIn: record)
   case .network(let step): try Netlink.perform(step, container: container?.network)
   case .process(.mapIdentifiers(let users, let groups, let writer)):

@@ -48,6 +48,7 @@ package struct Supervisor: ~Copyable {
   /// Its share in watching over bridges and firewall rules.
   private var post: WatchPost?
   private var health: HealthWatch?
+  private var companion: CompanionWatch?
   /// What answers the container's questions for names.
   var names: Responder?
   /// When its time is over.
@@ -148,10 +149,13 @@ package struct Supervisor: ~Copyable {
   /// - Parameter renewal: how this process becomes a smaller one, once it has had nothing to do for a second.
   /// - Parameter watch: what to watch over beside the container.
   /// - Parameter schedule: of its health checks.
+  /// - Parameter wanted: what is to run as long as the container does.
   package mutating func run(
-    renewal: Renewal? = nil, watch: SharedWatch? = nil, health schedule: HealthSchedule? = nil
+    renewal: Renewal? = nil, watch: SharedWatch? = nil, health schedule: HealthSchedule? = nil,
+    companion wanted: Companion? = nil
   ) throws(Fault) -> ExitStatus {
     var renewal = renewal
+    if let wanted { companion = try CompanionWatch(wanted, poller: poller) }
     if let schedule { health = try HealthWatch(schedule, poller: poller) }
     // Before the renewal it would be given up again at once.
     if let watch { post = try? WatchPost(watch, after: renewal == nil ? 0 : 3_000_000_000, poller: poller) }
@@ -193,6 +197,7 @@ package struct Supervisor: ~Copyable {
         case Token.log: container.log?.sendWaiting()
         case let token where WatchPost.owns(token): post?.serve(report, poller: poller)
         case let token where HealthWatch.owns(token): health?.serve(report, poller: poller)
+        case let token where CompanionWatch.owns(token): companion?.serve(report, poller: poller)
         default: serve(report)
         }
       }

@@ -117,23 +117,49 @@ package struct NetlinkSocket: ~Copyable {
     } catch { throw Fault(operation: name.description, error.errno, arguments: arguments(), hint: error.hint) }
   }
 
+  /// The first object of a list that `choose` takes, and the rest of it is not read. The socket is of no use after that: the
+  /// kernel means to go on with the list, and begins no other (EBUSY) until it is closed.
+  package mutating func first<Found>(
+    _ name: StaticString, _ type: UInt16, _ body: (inout MessageWriter) -> Void,
+    choose: (Message) throws(Fault) -> Found?
+  ) throws(Fault) -> Found? {
+    if buffer.count < 32_768 { buffer = [UInt8](repeating: 0, count: 32_768) }
+    do throws(Fault) {
+      for _ in 0..<NetlinkSocket.dumpAttempts {
+        var reader = try ask(type, body)
+        var isOver = false
+        while !isOver {
+          isOver = try reader.take(receive())
+          for message in reader.removeObjects() { if let found = try choose(message) { return found } }
+        }
+        // What is in no whole list is nowhere; in one that changed meanwhile it may have been passed over.
+        if !reader.isInterrupted { return nil }
+      }
+      throw Fault("netlink", .interrupted, hint: "the list changed while it was read: try again")
+    } catch { throw Fault(operation: name.description, error.errno, hint: error.hint) }
+  }
+
   /// Nil when the list changed meanwhile.
   ///
   /// - Parameter after: called after each datagram.
   private mutating func dumpOnce(
     _ type: UInt16, _ body: (inout MessageWriter) -> Void, after: (inout ReplyReader) throws(Fault) -> Void
   ) throws(Fault) -> [Message]? {
-    sequence &+= 1
-    var writer = MessageWriter()
-    writer.message(type, [.request, .dump], sequence: sequence, body)
-    try send(writer.bytes)
-    var reader = ReplyReader(.dump, sequence)
+    var reader = try ask(type, body)
     var isOver = false
     while !isOver {
       isOver = try reader.take(receive())
       try after(&reader)
     }
     return reader.isInterrupted ? nil : reader.objects
+  }
+
+  private mutating func ask(_ type: UInt16, _ body: (inout MessageWriter) -> Void) throws(Fault) -> ReplyReader {
+    sequence &+= 1
+    var writer = MessageWriter()
+    writer.message(type, [.request, .dump], sequence: sequence, body)
+    try send(writer.bytes)
+    return ReplyReader(.dump, sequence)
   }
 
   // MARK: - Datagrams

@@ -102,16 +102,6 @@ package struct RouteSocket: ~Copyable {
     return routes
   }
 
-  /// The same without keeping them: each is shown as it comes, and again where the list changed meanwhile.
-  package mutating func eachLink(_ visit: (Link) -> Void) throws(Fault) {
-    try socket.scan("RTM_GETLINK", RouteType.getLink) {
-      $0.linkHeader()
-      $0.attribute(LinkAttribute.extensionMask, word: 8)
-    } visit: { (message) throws(Fault) in
-      visit(try Link(message))
-    }
-  }
-
   // MARK: - Changing
 
   /// Performs a step in the namespace of the socket. `container` is the namespace that the far end of a cable goes to.
@@ -228,7 +218,7 @@ package struct RouteSocket: ~Copyable {
       throw Fault("plan", .invalid, arguments: "sockets for names, where only links, addresses and routes change")
     case .joinPlugins:
       throw Fault("plan", .invalid, arguments: "plugins, where only links, addresses and routes change")
-    case .startForwarder, .stopForwarder:
+    case .startForwarder, .startRelay, .stopForwarder:
       throw Fault("plan", .invalid, arguments: "a program that forwards, where only links, addresses and routes change")
     case .applyFirewall:
       throw Fault("plan", .invalid, arguments: "firewall rules, where only links, addresses and routes change")

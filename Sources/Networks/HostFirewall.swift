@@ -7,8 +7,9 @@ internal import Steps
 /// containers send out passes it by rules of ours, where all that stops them is that it knows no containers.
 struct HostFirewall {
   var rules: HostRules
-  /// Neither the loopback nor ours.
-  var links: [Link]
+  var hostLinks: HostLinks
+  /// Neither the loopback nor ours, as far as rules tell them apart.
+  var links: [Link] { hostLinks.asked }
   /// Where br_netfilter is on, what a bridge passes from one container to another meets the rules about forwarding.
   var filtersBridges = (try? readText("/proc/sys/net/bridge/bridge-nf-call-iptables")) == "1"
 
@@ -83,6 +84,7 @@ struct HostFirewall {
         accepted[key, default: [:]][link] = before.intersection(sources)
       }
     }
+    var others: [String]?
     for (key, byLink) in accepted.sorted(by: { $0.key < $1.key }) {
       let family: AddressSet.Family = key.isIPv6 ? .v6 : .v4
       let common = byLink.values.reduce(AddressSet.all(family)) { $0.intersection($1) }
@@ -90,7 +92,17 @@ struct HostFirewall {
         callers += sources.bounds.map { Caller(link: link, $0.first, $0.last, key.transport, port: key.port) }
       }
       add(common, nil)
-      for name in names.sorted() { add((byLink[name] ?? .none(family)).subtracting(common), name) }
+      for name in names.sorted() {
+        let more = (byLink[name] ?? .none(family)).subtracting(common)
+        guard !more.isEmpty, name == hostLinks.example?.name else {
+          add(more, name)
+          continue
+        }
+        // What the one is let stands for all: now their names are needed.
+        let all = others ?? hostLinks.others().sorted()
+        others = all
+        for other in all { add(more, other) }
+      }
     }
     return (callers, isClosing)
   }

@@ -66,16 +66,12 @@ extension NetworkStore {
   }
 
   /// What others filter on this host, and by which links it is reached.
-  func readHost(_ socket: inout FirewallSocket) throws(Fault) -> HostFirewall {
+  ///
+  /// - Parameter allLinks: also those that no rule tells from each other.
+  func readHost(_ socket: inout FirewallSocket, allLinks: Bool = false) throws(Fault) -> HostFirewall {
     let rules = try socket.hostRules(except: isTableOfSkiff, isOwn: { [table] in $0.hasPrefix(table + ": ") })
     // Where nothing is filtered no link matters, and each container has one.
-    guard !rules.isEmpty else { return HostFirewall(rules: rules, links: []) }
-    var links = try RouteSocket()
-    return HostFirewall(
-      rules: rules,
-      links: try links.links().filter {
-        $0.name != "lo" && !isLinkOfSkiff($0.name) && $0.name.utf8.allSatisfy { $0 > 32 }
-      })
+    return HostFirewall(rules: rules, hostLinks: rules.isEmpty ? HostLinks() : try HostLinks(for: rules, all: allLinks))
   }
 
   private func note(_ host: HostFirewall, in state: inout FirewallState) {

@@ -102,25 +102,22 @@ extension NetworkStore {
       by: other)
   }
 
-  /// Any that is free; the kernel knows.
+  /// Any that is free on each of the addresses.
   private func anyPort(
     _ request: PortRequest, _ addresses: [IPAddress], among book: inout PortBook
   ) throws(NetworkError) -> UInt16 {
-    for attempt in 0..<200 {
-      // sctp has no sockets here that could be asked: the range that the kernel takes such ports from, from its start.
-      let asked: UInt16 = request.transport == .sctp ? 32_768 + UInt16(attempt) : 0
-      let port = try describing("cannot find a free port") { () throws(Fault) in
-        guard let port = try freeHostPort(request.transport, addresses[0], asked) else { return nil as UInt16? }
-        for address in addresses.dropFirst() where try freeHostPort(request.transport, address, port) == nil {
-          return nil
-        }
-        return port
-      }
-      guard let port else { continue }
+    while let port = book.candidate(request.transport) {
       let claims = book.claims(on: request.transport, port)
-      let isTaken = addresses.contains { address in claims.contains { $0.excludes(request.transport, address, port) } }
-      if !isTaken { return port }
+      guard !addresses.contains(where: { address in claims.contains { $0.excludes(request.transport, address, port) } })
+      else { continue }
+      let isFree = try describing("cannot find a free port") { () throws(Fault) in
+        for address in addresses where try freeHostPort(request.transport, address, port) == nil { return false }
+        return true
+      }
+      if isFree { return port }
     }
-    throw NetworkError(.conflict, "no free port was found for \(request.containerPort)/\(request.transport)")
+    throw NetworkError(
+      .conflict, "no free port is left for \(request.containerPort)/\(request.transport)",
+      hint: "name the host's ports with -p, or have more: sudo sysctl -w net.ipv4.ip_local_port_range=\"16384 60999\"")
   }
 }

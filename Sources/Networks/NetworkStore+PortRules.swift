@@ -12,7 +12,7 @@ extension NetworkStore {
   func perform(
     _ change: PortChange, _ steps: [Step] = [], observe: (Step) -> Void = { _ in }
   ) throws(NetworkError) -> HostFirewall {
-    var host = HostFirewall(rules: HostRules(), links: [])
+    var host = HostFirewall(rules: HostRules(), hostLinks: HostLinks())
     let update: FirewallUpdate?
     do throws(Fault) { update = try elementUpdate(change, asking: &host) } catch {
       throw NetworkError("cannot look at the firewall", error)

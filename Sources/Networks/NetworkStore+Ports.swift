@@ -87,7 +87,7 @@ extension NetworkStore {
     var steps = loopbackSteps(for: wanted, attachment.bridge)
     let others = try all().filter { $0.name != network.name }
     do throws(Fault) {
-      var host = HostFirewall(rules: HostRules(), links: [])
+      var host = HostFirewall(rules: HostRules(), hostLinks: HostLinks())
       let isMember = try readFirewallState()?.frame.members.contains(.init(network)) ?? false
       var update = isMember ? try elementUpdate(change, asking: &host) : nil
       if update == nil {
@@ -134,7 +134,7 @@ extension NetworkStore {
     let steps = bridge.map { loopbackSteps(for: claims, $0) } ?? []
     let networks = try all()
     return try describing("cannot look at the firewall") { () throws(Fault) in
-      var host = HostFirewall(rules: HostRules(), links: [])
+      var host = HostFirewall(rules: HostRules(), hostLinks: HostLinks())
       var update = try elementUpdate(change, asking: &host)
       if update == nil { update = try firewallUpdate(for: networks, claims: change.applied(to: readClaims())) }
       return steps + (update?.steps ?? []).map(Step.network)

@@ -46,11 +46,12 @@ extension NetworkStore {
   }
 
   /// The quick look, which keeps nothing: whether there is a cable with an address as ours have it under another name. Who has
-  /// it by chance is told apart by the leases.
-  func mayHaveRenamedCables(_ socket: inout RouteSocket) throws(Fault) -> Bool {
+  /// it by chance is told apart by the leases. Looked at are the bridge's own ports, however many other links the host has: a
+  /// cable that somebody took out of it leads nowhere under any name.
+  func mayHaveRenamedCables(on bridge: Int32, _ socket: inout RouteSocket) throws(Fault) -> Bool {
     let own = UInt64(mark.suffix(2), radix: 16)
     var isAny = false
-    try socket.eachLink {
+    try socket.eachPort(of: bridge) {
       guard !isAny, $0.kind == "veth", let mac = $0.mac, mac.value >> 32 & 255 == own, mac.value >> 40 & 3 == 2,
         (1...Self.mostInterfaces).contains(Int(mac.value >> 42))
       else { return }

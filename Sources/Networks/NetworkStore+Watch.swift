@@ -20,10 +20,11 @@ extension NetworkStore {
       var links = try RouteSocket()
       for name in used {
         guard let network = try? read(name), network.driver == .bridge else { continue }
-        guard try links.link(network.bridge)?.isUp == true else { return false }
+        guard let bridge = try links.link(network.bridge), bridge.isUp else { return false }
+        guard try mayHaveRenamedCables(on: bridge.index, &links) else { continue }
+        guard try renamedCables(cables(on: used)).isEmpty else { return false }
       }
-      guard try mayHaveRenamedCables(&links) else { return true }
-      return try renamedCables(cables(on: used)).isEmpty
+      return true
     } catch { return false }
   }
 

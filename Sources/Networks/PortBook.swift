@@ -7,7 +7,8 @@ struct PortBook {
   private let store: NetworkStore
   private let isHeld: (PortClaim) -> Bool
   private var names: [PublishedPort.Number: [Path]] = [:]
-  private var entered: [PortClaim] = []
+  private var entered: [PublishedPort.Number: [PortClaim]] = [:]
+  private var candidates: [PortEntry.Transport: PortCandidates] = [:]
   /// Whose holder is gone, of those that somebody asked for.
   private(set) var dead: [PortClaim] = []
 
@@ -38,11 +39,16 @@ struct PortBook {
       }
     }
     names[key] = held
-    return found + entered.filter { $0.port.transport == transport && $0.port.hostPort == port }
+    return found + (entered[key] ?? [])
+  }
+
+  /// One that was not given out by this book before; whether it is free is another matter. Nil when there is no more.
+  mutating func candidate(_ transport: PortEntry.Transport) -> UInt16? {
+    candidates[transport, default: PortCandidates()].next()
   }
 
   /// Another, which is not on disk yet.
-  mutating func enter(_ claim: PortClaim) { entered.append(claim) }
+  mutating func enter(_ claim: PortClaim) { entered[claim.port.number, default: []].append(claim) }
 }
 
 /// Claims that go and claims that come; one that leads elsewhere by then does both.

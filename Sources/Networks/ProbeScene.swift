@@ -246,7 +246,7 @@ extension NetworkStore {
     return try describing("cannot try network \(network.name)") { () throws(Fault) in
       var trials: [Trial] = []
       var socket = try FirewallSocket()
-      let host = try readHost(&socket)
+      let host = try readHost(&socket, allLinks: true)
       let addresses = [IPAddress.v4(address)] + [address6.map { .v6($0) }].compactMap { $0 }
       for port in ports {
         guard let inner = addresses.first(where: { ($0.v6 == nil) == (port.address.v6 == nil) }) else { continue }

@@ -159,7 +159,7 @@ extension NetworkStore {
   private func firewallOfHost() throws(NetworkError) -> HostFirewall {
     try describing("cannot look at the firewall") { () throws(Fault) in
       var socket = try FirewallSocket()
-      return try readHost(&socket)
+      return try readHost(&socket, allLinks: true)
     }
   }
 

@@ -227,10 +227,12 @@ struct PublishedElements {
 
   /// What makes one of the other, and nothing where they are the same.
   static func changes(from old: PublishedElements, to new: PublishedElements) -> [FirewallOperation] {
-    let gone = maps(old.ports.filter { !new.ports.contains($0) }).filter { !$0.entries.isEmpty }
-    let come = maps(new.ports.filter { !old.ports.contains($0) }).filter { !$0.entries.isEmpty }
-    let closed = callerSets(old.callers.filter { !new.callers.contains($0) }).filter { !$0.isEmpty }
-    let opened = callerSets(new.callers.filter { !old.callers.contains($0) }).filter { !$0.isEmpty }
+    let (oldPorts, newPorts) = (Set(old.ports), Set(new.ports))
+    let (oldCallers, newCallers) = (Set(old.callers), Set(new.callers))
+    let gone = maps(old.ports.filter { !newPorts.contains($0) }).filter { !$0.entries.isEmpty }
+    let come = maps(new.ports.filter { !oldPorts.contains($0) }).filter { !$0.entries.isEmpty }
+    let closed = callerSets(old.callers.filter { !newCallers.contains($0) }).filter { !$0.isEmpty }
+    let opened = callerSets(new.callers.filter { !oldCallers.contains($0) }).filter { !$0.isEmpty }
     // An entry that leads elsewhere goes before its key comes back.
     return gone.map { .deleteEntries($0) } + closed.map { .deleteElements($0) } + come.map { .addEntries($0) }
       + opened.map { .addElements($0) }

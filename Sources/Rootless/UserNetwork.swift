@@ -49,7 +49,7 @@ package struct UserNetwork: Sendable {
       try joinNamespace(namespace.borrowed, .network)
     }
     let own = try ProcessIdentity(of: processIdentifier())
-    let text = "\(try status(of: "/proc/self/ns/net").inode) \(own.process) \(own.startTicks)"
+    let text = "\(try status(of: "/proc/self/ns/net").inode) \(own.process) \(own.startTicks) \(try networkCookie())"
     try replaceFile(record, with: Array(text.utf8), durable: false)
   }
 
@@ -74,16 +74,20 @@ package struct UserNetwork: Sendable {
     return number == own
   }
 
-  private var numbers: (inode: UInt64, holder: ProcessIdentity)? {
+  /// As it was written down by the process that entered last. The cookie is 0 in what an older Skiff wrote.
+  private var numbers: (inode: UInt64, holder: ProcessIdentity, cookie: UInt64)? {
     let numbers = ((try? readText(record, limit: 256)) ?? "").split(separator: " ").compactMap { UInt64($0) }
-    guard numbers.count == 3, let process = ProcessIdentifier(exactly: numbers[1]) else { return nil }
-    return (numbers[0], ProcessIdentity(process: process, startTicks: numbers[2]))
+    guard numbers.count >= 3, let process = ProcessIdentifier(exactly: numbers[1]) else { return nil }
+    return (
+      numbers[0], ProcessIdentity(process: process, startTicks: numbers[2]), numbers.count > 3 ? numbers[3] : 0
+    )
   }
 
-  /// By the process that entered last, or by another one. The number of a namespace is given out again once it is gone: only
-  /// while a process that was in it lives, or pasta holds it, does it mean this one. The caller does not count.
+  /// By the process that entered last, or by another one. The number of a namespace is given out again once it is gone: while a
+  /// process that was in it lives, or pasta holds it, it means this one. Where neither does, somebody may have ended that pasta
+  /// while containers run: then the kernel's cookie tells, which is never given out again. The caller does not count.
   private func find() -> Descriptor? {
-    guard let (inode, holder) = numbers else { return nil }
+    guard let (inode, holder, cookie) = numbers else { return nil }
     let own = processIdentifier()
     func namespace(of process: ProcessIdentifier) -> Descriptor? {
       let path = Path("/proc/\(process)/ns/net")
@@ -93,9 +97,13 @@ package struct UserNetwork: Sendable {
       return file
     }
     if holder.isAlive, let found = namespace(of: holder.process) { return found }
-    guard forwarderRuns(recordedIn: forwarderRecord) else { return nil }
+    let isHeld = forwarderRuns(recordedIn: forwarderRecord)
+    guard isHeld || cookie != 0 else { return nil }
     for entry in (try? entries(of: "/proc")) ?? [] {
-      if let process = ProcessIdentifier(entry.name.string), let found = namespace(of: process) { return found }
+      guard let process = ProcessIdentifier(entry.name.string), let found = namespace(of: process) else { continue }
+      // All with that number are in one and the same.
+      if isHeld || networkCookie(of: found.borrowed) == cookie { return found }
+      return nil
     }
     return nil
   }
@@ -108,4 +116,32 @@ package struct UserNetwork: Sendable {
 
   /// Named in a `defer`, so that the lock is let go at the end of the scope and not after its last use.
   private func hold(_ lock: borrowing Descriptor) {}
+}
+
+/// Of the network namespace that this process is in: a number that no other ever has, until the next boot (SO_NETNS_COOKIE, Linux
+/// 5.14).
+private func networkCookie() throws(Fault) -> UInt64 {
+  let socket = try makeSocket(.ipv4, .datagram)
+  var bytes = [UInt8](repeating: 0, count: 8)
+  _ = try socket.borrowed.socketOption(level: 1, 71, structure: &bytes)  // SOL_SOCKET
+  return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+}
+
+/// Of another one. It is asked by a child: who has entered it cannot go back to the host's. Nil for one that is nobody's of this
+/// user.
+private func networkCookie(of namespace: BorrowedDescriptor) -> UInt64? {
+  do throws(Fault) {
+    let answer = try makePipe()
+    guard let process = try fork() else {
+      do throws(Fault) {
+        try joinNamespace(namespace, .network)
+        try answer.writing.borrowed.write("\(try networkCookie())")
+      } catch { exitNow(1) }
+      exitNow(0)
+    }
+    try answer.writing.close()
+    let word = String(decoding: try answer.reading.borrowed.readAll(limit: 32), as: UTF8.self)
+    _ = try wait(for: .process(process))
+    return UInt64(word)
+  } catch { return nil }
 }

@@ -6,18 +6,22 @@ internal import Networks
 /// `skiff net explain CONTAINER|PORT`
 enum NetExplain {
   static let perform: Perform = { arguments in
-    let engine = try arguments.networkEngine
+    let engine = try arguments.engine
     let word = arguments.positionals[0]
+    // Of the host, which an ordinary user's process leaves for the networks.
+    let program = UInt16(word).flatMap { engine.networks.listener(onPort: $0) }
+    try engine.enterNetworks()
     return try printing { out in
       if let port = UInt16(word), port > 0, (try? engine.reach(of: word)) == nil {
-        try explain(port, engine, &out)
+        try explain(port, program, engine, &out)
       } else {
         for reach in try engine.reach(of: word) { out.print(text(reach, columns: out.columns, out.colours)) }
       }
     }
   }
 
-  private static func explain(_ port: UInt16, _ engine: Engine, _ out: inout Output) throws {
+  /// - Parameter program: who listens there.
+  private static func explain(_ port: UInt16, _ program: String?, _ engine: Engine, _ out: inout Output) throws {
     let owners = try engine.owners(ofPort: port)
     for owner in owners {
       for reach in try engine.reach(of: owner.name, port: owner.port) {
@@ -25,7 +29,7 @@ enum NetExplain {
       }
     }
     guard owners.isEmpty else { return }
-    if let program = engine.networks.listener(onPort: port) {
+    if let program {
       out.line("port \(port) of this host is no container's: \(program), listens there")
     } else {
       out.line("port \(port) of this host is nobody's: no container publishes it and no program listens there")

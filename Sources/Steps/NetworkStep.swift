@@ -50,6 +50,8 @@ package enum NetworkStep: Hashable, Sendable {
   case joinPlugins(PluginNetwork)
   /// A program of an ordinary user's stands between the container's network and the host's sockets.
   case startForwarder(UserForwarder)
+  /// A process of Skiff's takes calls to an ordinary user's published ports. Ended as a forwarder is.
+  case startRelay(PortRelayStart)
   /// And ends; found again by its record, after a crash too.
   case stopForwarder(record: Path)
   /// One transaction of nf_tables, with the one that takes it back.
@@ -70,6 +72,7 @@ package enum NetworkStep: Hashable, Sendable {
     case .openNameSockets: nil
     case .joinPlugins, .stopForwarder: nil
     case .startForwarder(let forwarder): .stopForwarder(record: forwarder.record)
+    case .startRelay(let relay): .stopForwarder(record: relay.record)
     // What a link carries goes with the link.
     case .replaceDefaultRoute, .setMtu, .isolate, .addLoopbackRoute6: nil
     case .attach, .reflect, .setUp, .addAddress, .addAddress6, .addDefaultRoute,

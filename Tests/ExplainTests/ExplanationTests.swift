@@ -102,6 +102,11 @@ import Testing
     .network(
       .startForwarder(
         UserForwarder(program: "/usr/bin/pasta", arguments: ["--tcp-ports", "8080:80"], record: "/run/x/forwarder"))),
+    .network(
+      .startRelay(
+        PortRelayStart(
+          arguments: ["skiff-monitor", "--relay", hostile],
+          listeners: [.init(.tcp, .v4(IPv4Address(127, 0, 0, 1)), port: 8080)], record: "/run/x/forwarder"))),
     .network(.stopForwarder(record: "/run/x/forwarder")),
     .network(.moveLink(LinkMove("eth1", to: "lan"))), .network(.moveLink(LinkMove("eth1", to: "eth%d"))),
     .network(.returnLink(LinkReturn(index: 7, name: "eth1", wasUp: true))),

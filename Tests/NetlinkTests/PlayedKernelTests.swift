@@ -59,7 +59,7 @@ import Testing
     var names: [String] = []
     _ = try PlayedKernel.play([Self.interrupted, Self.whole]) {
       var socket = RouteSocket(answeredOver: $0)
-      try socket.eachLink { names.append($0.name) }
+      try socket.eachPort(of: 1) { names.append($0.name) }
     }
     #expect(names == ["old", "new", "one"])
   }

@@ -189,6 +189,85 @@ struct RootlessNetworkTests {
     }
   }
 
+  /// Who killed it, and how often, is of no interest: the supervisor has the sockets.
+  @Test func aRelayThatIsKilledIsStartedAgain() throws {
+    try withUserOnLan { user in
+      let shown = try user.shell(
+        """
+        skiff network create back >/dev/null
+        skiff run --dry-run --explain --network back -p 8080:7000 owners true
+        skiff run --dry-run --explain=json --network back -p 8080:7000 owners true | grep -c network.startRelay
+        skiff run -d --name web --network back -p 8080:7000 owners sh -c '\(answering)' >/dev/null
+        """)
+      #expect(
+        shown.output.contains("takes what comes to 0.0.0.0:8080/tcp of the host"), "\(shown.output) \(shown.errors)")
+      #expect(shown.output.hasSuffix("\n1\n"), "\(shown.output.suffix(300))")
+      let relay = "cut -d' ' -f1 $(find $XDG_RUNTIME_DIR/skiff -mindepth 2 -name forwarder)"
+      // Before the supervisor executes itself again, and after it.
+      for pause in ["0", "4"] {
+        let killed = try user.shell(
+          """
+          sleep \(pause); old=$(\(relay)); kill -9 $old
+          for i in $(seq 100); do new=$(\(relay)); [ "$new" != "$old" ] && break; sleep 0.1; done
+          echo $old $new; tr '\\0' ' ' </proc/$new/cmdline | cut -d' ' -f1,2
+          """)
+        let words = killed.output.split(whereSeparator: \.isWhitespace)
+        #expect(words.count == 4 && words[0] != words[1] && words[3] == "--relay", "\(killed.output) \(killed.errors)")
+        let call = "for i in $(seq 50); do echo | nc -w 2 10.9.0.1 8080 | grep here && break; sleep 0.1; done"
+        #expect(try user.host("nsenter --net=\(user.neighbour) bash -c '\(call)'").output == "here I am\n")
+        let named = try user.shell("skiff net explain 8080")
+        #expect(
+          words.count == 4 && named.output.contains("relay (skiff-monitor, process \(words[1]))"), "\(named.output)")
+        #expect(named.output.contains("port 7000/tcp, published on 0.0.0.0:8080"), "\(named.output) \(named.errors)")
+      }
+      let gone = try user.shell("pid=$(\(relay)); skiff rm -f web; kill -0 $pid 2>/dev/null || echo gone")
+      #expect(gone.output == "web\ngone\n", "\(gone.output) \(gone.errors)")
+    }
+  }
+
+  /// A pasta that somebody killed, and nobody left who entered last: the containers are still there, and their networks.
+  @Test func networksOutliveTheirPasta() throws {
+    try withUserOnLan { user in
+      let run = try user.shell(
+        """
+        skiff network create back >/dev/null
+        skiff run -d --name server --network back owners sh -c '\(answering)' >/dev/null
+        skiff run -d --name last --network back owners sleep 100 >/dev/null; skiff rm -f last
+        """)
+      #expect(run.output == "last\n", "\(run.errors)")
+      let pasta = "cut -d' ' -f1 $XDG_RUNTIME_DIR/skiff/forwarder"
+      let killed = try user.shell("pid=$(\(pasta)); kill -9 $pid; sleep 0.2; kill -0 $pid 2>/dev/null || echo dead")
+      #expect(killed.output == "dead\n", "\(killed.output) \(killed.errors)")
+      let call = "for i in $(seq 50); do nc -w 2 server 7000 && break; sleep 0.1; done"
+      let near = try user.shell("skiff network ls -q | wc -l; skiff run --rm --network back owners sh -c '\(call)'")
+      #expect(near.output.hasSuffix("here I am\n"), "\(near.output) \(near.errors)")
+      // With a way out again, for those that were there before too.
+      let out = try user.shell(
+        "skiff exec server sh -c 'echo called | nc -w 2 10.9.0.2 9000'",
+        besides: "nc -lnv -p 9000 > \(user.folder.path)/heard 2>&1")
+      #expect(try user.host("cat \(user.folder.path)/heard").output.contains("called"), "\(out.errors)")
+      let gone = try user.shell("pid=$(\(pasta)); skiff rm -f server; kill -0 $pid 2>/dev/null || echo gone")
+      #expect(gone.output == "server\ngone\n", "\(gone.output) \(gone.errors)")
+    }
+  }
+
+  /// A machine that is plugged in nowhere: containers run, their ports are the loopback's, and so it is on networks of the user's.
+  @Test func aHostWithoutANetworkHasContainersAllTheSame() throws {
+    try withUserOnLan { user in
+      #expect(try user.host("nsenter --net=\(user.folder.path)/here ip link delete lan").code == 0)
+      let run = try user.shell(
+        """
+        skiff run -d --name web -p 8080:7000 owners sh -c '\(answering)' >/dev/null
+        for i in $(seq 50); do echo | nc -w 2 127.0.0.1 8080 | grep here && break; sleep 0.1; done
+        skiff exec web ip -o -4 addr show eth0; skiff rm -f web
+        skiff network create back >/dev/null; skiff run --rm --network back owners echo on a network
+        """)
+      #expect(
+        run.output.hasPrefix("here I am\n") && run.output.contains(" 169.254.2.1/16"), "\(run.output) \(run.errors)")
+      #expect(run.output.hasSuffix("web\non a network\n"), "\(run.output) \(run.errors)")
+    }
+  }
+
   @Test func aUsersNetworkCanBeJoinedAndLeft() throws {
     try withUserOnLan { user in
       let run = try user.shell(
