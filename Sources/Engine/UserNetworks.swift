@@ -65,7 +65,7 @@ extension Engine {
       throw Failure(
         .usage, "port \(request.containerPort) on [\(address)]: slirp4netns listens on IPv4 alone",
         hint: ForwarderProgram.pasta.path != nil
-          ? "--network pasta listens on IPv6 too; or leave the address out"
+          ? "--network pasta listens on IPv6 too, where the host has a route of it; or leave the address out"
           : "install pasta, which listens on IPv6 too: sudo apt-get install passt; or leave the address out")
     }
     // All addresses are those of both families, where the host has both.

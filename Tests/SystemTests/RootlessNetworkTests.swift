@@ -235,8 +235,10 @@ struct RootlessNetworkTests {
         skiff run -d --name last --network back owners sleep 100 >/dev/null; skiff rm -f last
         """)
       #expect(run.output == "last\n", "\(run.errors)")
-      let pasta = "cut -d' ' -f1 $XDG_RUNTIME_DIR/skiff/forwarder"
-      let killed = try user.shell("pid=$(\(pasta)); kill -9 $pid; sleep 0.2; kill -0 $pid 2>/dev/null || echo dead")
+      let pasta = "pid=$(cut -d' ' -f1 $XDG_RUNTIME_DIR/skiff/forwarder)"
+      // One that nobody has waited for is there, and dead.
+      let isDead = "sleep 0.2; { [ ! -e /proc/$pid ] || grep -q ') Z ' /proc/$pid/stat; } && echo dead"
+      let killed = try user.shell("\(pasta); kill -9 $pid; \(isDead)")
       #expect(killed.output == "dead\n", "\(killed.output) \(killed.errors)")
       let call = "for i in $(seq 50); do nc -w 2 server 7000 && break; sleep 0.1; done"
       let near = try user.shell("skiff network ls -q | wc -l; skiff run --rm --network back owners sh -c '\(call)'")
@@ -246,8 +248,8 @@ struct RootlessNetworkTests {
         "skiff exec server sh -c 'echo called | nc -w 2 10.9.0.2 9000'",
         besides: "nc -lnv -p 9000 > \(user.folder.path)/heard 2>&1")
       #expect(try user.host("cat \(user.folder.path)/heard").output.contains("called"), "\(out.errors)")
-      let gone = try user.shell("pid=$(\(pasta)); skiff rm -f server; kill -0 $pid 2>/dev/null || echo gone")
-      #expect(gone.output == "server\ngone\n", "\(gone.output) \(gone.errors)")
+      let gone = try user.shell("\(pasta); skiff rm -f server; \(isDead)")
+      #expect(gone.output == "server\ndead\n", "\(gone.output) \(gone.errors)")
     }
   }
 
