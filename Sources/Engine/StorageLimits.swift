@@ -11,6 +11,17 @@ package enum QuotaSupport: Hashable, Sendable {
   /// The reason, and what mends it.
   case off(String, cure: String)
 
+  /// For who is not root.
+  static let ordinary = QuotaSupport.off("quotas are root's", cure: "run it with sudo")
+
+  /// In one line.
+  package var words: String {
+    switch self {
+    case .on: "on: --storage-opt size= bounds what a container writes"
+    case .off(let reason, _): "off, so --storage-opt size= is refused: \(reason)"
+    }
+  }
+
   init(below path: Path) {
     var type: FileSystemType?
     do throws(Fault) {
@@ -46,6 +57,9 @@ package enum QuotaSupport: Hashable, Sendable {
 }
 
 extension Engine {
+  /// Whether a container's layer can be limited here.
+  package var layerQuotas: QuotaSupport { isRootOfHost() ? QuotaSupport(below: state.containers) : .ordinary }
+
   /// What cannot be limited is refused by name, before anything is made.
   func checkStorage(of request: RunRequest) throws(Failure) {
     guard let limit = request.storage else { return }

@@ -28,6 +28,7 @@ private struct HostInfo {
   private let system: String
   private let name: String
   private var seccomp: Bool
+  private let quotas: String
   private var warnings: [String] = []
 
   init(_ arguments: ParsedArguments) throws {
@@ -41,6 +42,7 @@ private struct HostInfo {
       }
     }
     images = exists(engine.state.images) ? (try? engine.images().summaries().count) ?? 0 : 0
+    quotas = engine.layerQuotas.words
     layout = try? engine.cgroupLayout()
     cgroups = layout?.kind ?? .none
     memory = engine.hostMemory() ?? 0
@@ -70,7 +72,8 @@ private struct HostInfo {
     [
       "ID": "", "Containers": .number(.integer(Int64(containers))), "ContainersRunning": count("running"),
       "ContainersPaused": count("paused"), "ContainersStopped": count("stopped"),
-      "Images": .number(.integer(Int64(images))), "Driver": "overlay", "DriverStatus": [],
+      "Images": .number(.integer(Int64(images))), "Driver": "overlay",
+      "DriverStatus": [["Layer Quotas", .string(quotas)]],
       "Plugins": [
         "Volume": ["local"], "Network": ["bridge", "host", "macvlan", "null"], "Authorization": nil,
         "Log": .array(LogSettings.Driver.allCases.map { .string($0.rawValue) }),
@@ -102,6 +105,7 @@ private struct HostInfo {
     out.line("Images: \(images)")
     out.line("Server Version: none (skiff \(version) needs no daemon)")
     out.line("Storage Driver: overlay")
+    out.line(" Layer Quotas: \(quotas)")
     out.line("Logging Driver: json-file")
     out.line("Cgroup Driver: \(cgroupDriver)")
     out.line(

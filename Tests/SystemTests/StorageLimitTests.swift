@@ -19,12 +19,16 @@ struct StorageLimitTests {
         "$0" run --rm --network none --storage-opt size=5g --storage-opt size=0 hand:made true && echo fine
         "$0" create --name box --storage-opt size=10g hand:made true; echo $?
         "$0" run --name box --storage-opt size=10g hand:made true; echo $?; "$0" ps -aq | wc -l; ls "$SKIFF_ROOT/containers" | wc -l
+        "$0" info | grep Quotas; "$0" info -f '{{json .DriverStatus}}'
         """
       _ = try sandbox.skiff(["ps"])
       let refused = try sandbox.start(
         ["-m", "--propagation", "private", "/bin/bash", "-c", script, Sandbox.skiff], program: "/usr/bin/unshare"
       ).finish()
-      #expect(refused.output == "fine\n1\n125\n0\n0\n", "\(refused)")
+      let told = "off, so --storage-opt size= is refused: it is neither xfs nor ext4"
+      #expect(
+        refused.output == "fine\n1\n125\n0\n0\n Layer Quotas: \(told)\n[[\"Layer Quotas\",\"\(told)\"]]\n", "\(refused)"
+      )
       let reason =
         "skiff: --storage-opt size=10g needs project quotas on the file system of \(sandbox.run)/lib/containers: "
         + "it is neither xfs nor ext4\nhint: keep containers on an xfs that is mounted with -o pquota: "
@@ -58,6 +62,7 @@ struct StorageLimitTests {
     #expect(status == .exited(0))
     let expected = """
       xfs
+      Layer Quotas: on
       size: 20480
       full: No space left on device, 20480 KiB
       attack: refused refused refused 20480
@@ -98,7 +103,7 @@ struct StorageLimitTests {
     fill() { echo "dd if=/dev/zero of=/big bs=1M count=$1 2>&1 | grep -o 'No space.*\|Disk quota.*'; echo \$(set -- \$(du -k /big); echo \$1) KiB"; }
     # All that lets the owner of a file take it out of its project: by a file, for what is made from now on, and for good.
     attack='for a in "-p 0 /big" "-P /" "-p 7 /"; do chattr $a 2>&1 | grep -q "not supported" && echo refused; done; set -- $(df -k / | tail -n 1); echo $2'
-    echo xfs; store /one "$1"
+    echo xfs; store /one "$1"; echo $(skiff info | grep -o 'Layer Quotas: o[a-z]*')
     echo size: $(run --rm --storage-opt size=20m box sh -c 'set -- $(df -k / | tail -n 1); echo $2')
     run -d --name small --storage-opt size=20m box sleep 1000 >/dev/null
     echo full: $(skiff exec small busybox sh -c "$(fill 30)" | tr '\n' ',' | sed 's/,$//; s/,/, /')

@@ -43,7 +43,7 @@ package struct CheckedHost: Sendable {
       guard let directory = try? open(place(), [.path, .directory]) else { return nil }
       return try? fileSystemStatus(of: directory.borrowed)
     }
-    quotas = { QuotaSupport(below: place()) }
+    quotas = { Caller.current.isOrdinary ? .ordinary : QuotaSupport(below: place()) }
     time = { now() }
     // Who called: in the user's namespace everybody is root.
     let user = Caller.current.user

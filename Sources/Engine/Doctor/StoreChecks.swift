@@ -7,12 +7,7 @@ extension HostCheck {
   ]
 
   /// Few ask for it, so a host without is well.
-  private static func quotas(_ facts: CheckedHost) -> HostFinding {
-    switch facts.quotas() {
-    case .on: .fine("on: --storage-opt size= bounds what a container writes")
-    case .off(let reason, _): .fine("off, so --storage-opt size= is refused: \(reason)")
-    }
-  }
+  private static func quotas(_ facts: CheckedHost) -> HostFinding { .fine(facts.quotas().words) }
 
   private static let prune = "skiff system prune -a"
 
