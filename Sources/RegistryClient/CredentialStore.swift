@@ -41,7 +41,12 @@ struct CredentialStore: Sendable {
   }
 
   private func read(_ path: Path) throws -> CredentialFile? {
-    do { return try CredentialFile(parsing: try readFile(path, limit: 1 << 20)) } catch let error as Fault {
+    do {
+      let bytes = try readHomeFile(
+        path, "choose the credentials, nor programs that keep them, of another user",
+        cure: "HOME, DOCKER_CONFIG or REGISTRY_AUTH_FILE to what is yours")
+      return try CredentialFile(parsing: bytes)
+    } catch let error as Fault {
       if error.errno == .noSuchFile || error.errno == .notDirectory { return nil }
       throw RegistryFailure("cannot read \(path): \(error)")
     } catch let error as JSONError {

@@ -141,6 +141,36 @@ struct HostileFilesTests {
     }
   }
 
+  /// The program that another user's config.json names for the passwords is not for root to run, whoever asks for them.
+  @Test(arguments: [#""credsStore": "spy""#, #""credHelpers": {"localhost:1": "spy"}"#])
+  func aCredentialHelperOfAnotherUsersIsNotRun(setting: String) throws {
+    try Sandbox.underAttack { place in
+      let folder = place.folder.path
+      let file = folder + "/docker/config.json"
+      try makeDirectories(Path(file).parent, mode: 0o755)
+      try Data("{\(setting)}".utf8).write(to: URL(filePath: file))
+      let helper = folder + "/bin/docker-credential-spy"
+      try makeDirectories(Path(helper).parent, mode: 0o755)
+      let script = "#!/bin/sh\n: >\(folder)/ran\necho 'credentials not found in native keychain'\nexit 1\n"
+      try Data(script.utf8).write(to: URL(filePath: helper))
+      chmod(helper, 0o755)
+      func ask() throws -> Sandbox.Result {
+        try place.skiff(
+          ["logout", "localhost:1"],
+          environment: ["DOCKER_CONFIG": folder + "/docker", "PATH": "\(folder)/bin:/usr/sbin:/usr/bin:/sbin:/bin"])
+      }
+      chown(file, 12_345, 12_345)
+      let refused = try ask()
+      #expect(refused.code == 1 && refused.errors.contains("\(file) belongs to user 12345"), "\(refused)")
+      #expect(refused.errors.contains("hint: leave sudo's -E out"), "\(refused)")
+      #expect(!FileManager.default.fileExists(atPath: folder + "/ran"))
+      // The caller's own is.
+      chown(file, 0, 0)
+      let own = try ask()
+      #expect(!own.errors.contains("belongs to") && FileManager.default.fileExists(atPath: folder + "/ran"), "\(own)")
+    }
+  }
+
   /// One bit on the file, and everybody would be root.
   @Test(arguments: ["4755", "2755"]) func theProgramIsNotSetUserID(mode: String) throws {
     try Sandbox.underAttack { place in
