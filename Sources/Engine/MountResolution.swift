@@ -28,6 +28,9 @@ final class MountHold: Sendable {
   func add(_ volume: VolumeHold) { held.update { $0.volumes.append(volume) } }
   func add(_ image: ImageHold) { held.update { $0.images.append(image) } }
 
+  /// Whether a volume is held already, which then needs no other lock: a command that waited for its own would wait for ever.
+  func holds(_ directory: Path) -> Bool { held.update { $0.volumes.contains { $0.directory == directory } } }
+
   func end() {
     held.update {
       for volume in $0.volumes { volume.end() }
@@ -153,6 +156,9 @@ extension Engine {
     if !mount.driverOptions.isEmpty || !mount.labels.isEmpty {
       _ = try createVolume(name, labels: mount.labels, options: mount.driverOptions)
     }
+    // A second place of one volume: what was copied into it came from the first.
+    let directory = volumes.mountpoint(of: name)
+    if hold.holds(directory) { return directory }
     let isNew = !exists(state.volumes.appending(name))
     do throws(Fault) {
       let copies = !mount.options.contains("nocopy") && mount.subpath.isEmpty

@@ -14,6 +14,8 @@ package struct PortHold: ~Copyable {
     case served
   }
   private let numbers: [Int32]
+  /// How many files the process can open beside its sockets, where it may have no more.
+  private static let spared = 256
 
   /// - Throws: who has one of them.
   package init(of ports: [PublishedPort], use: Use = .held) throws(NetworkError) {
@@ -23,7 +25,12 @@ package struct PortHold: ~Copyable {
       do throws(Fault) {
         if let socket = try listen(at: port, use) { held.append(socket.release()) }
       } catch {
-        if error.errno == .tooManyOpenFiles, use == .held { break }
+        // The rest are published without a socket of ours; and whoever holds these opens files of its own.
+        if error.errno == .tooManyOpenFiles, use == .held {
+          for number in held.suffix(Self.spared) { _ = Descriptor(owning: number) }
+          held.removeLast(min(Self.spared, held.count))
+          break
+        }
         failure =
           error.errno == .addressInUse
           ? portIsTaken(port, by: holder(of: port.transport, port: port.hostPort) ?? "a program of this host")

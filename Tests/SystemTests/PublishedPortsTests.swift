@@ -145,6 +145,22 @@ struct PublishedPortsTests {
       ])
   }
 
+  @Test("more ports than the supervisor may have files: it holds what it can, and all are published")
+  func moreThanFiles() throws {
+    let lines = try run(
+      #"""
+      ulimit -n 400
+      "$skiff" run -d --name web -p 20000-20999:1-1000 --rootfs "$rootfs" sh -c \
+        'while :; do echo last | nc -l -p 1000 2>/dev/null; done' </dev/null >/dev/null
+      settle
+      echo "port $("$skiff" port web 1000/tcp | head -n 1)"
+      echo "lan $(from_lan 192.0.2.1 20999)"
+      echo "exec $("$skiff" exec web echo fine </dev/null)"
+      "$skiff" rm -f web >/dev/null
+      """#)
+    #expect(lines == ["port 0.0.0.0:20999", "lan last", "exec fine"])
+  }
+
   @Test func theSettingMakesItThisMachineAlone() throws {
     let lines = try run(
       #"""

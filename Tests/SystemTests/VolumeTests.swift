@@ -56,6 +56,16 @@ import Testing
     }
   }
 
+  @Test("one volume at two places is one volume", .timeLimit(.minutes(1))) func oneVolumeTwice() throws {
+    try withSandbox { (place) throws in
+      let flags = ["-v", "data:/a", "-v", "data:/b:ro"]
+      let kept = try place.run("sh", "-c", "echo kept > /a/note; read x < /b/note; echo $x", flags: flags)
+      #expect(kept.output == "kept\n", "\(kept)")
+      let refused = try place.run("sh", "-c", "echo x > /b/note", flags: flags)
+      #expect(refused.code != 0 && refused.errors.contains("Read-only file system"))
+    }
+  }
+
   @Test func whatInspectSaysOfEachKind() throws {
     try withSandbox { (place) throws in
       let flags = [
