@@ -5,7 +5,7 @@ internal import Networks
 
 // `rename`: the record and the link that is the name. Who is killed on the way leaves two links to one container, of which
 // the next command takes away the one that the record does not have. That it may have to is said by a file `<id>.renaming`
-// beside the container's lock.
+// beside the container's lock, which whoever renames holds locked: until then more links may come.
 
 extension Engine {
   package func rename(_ word: String, to name: String) throws(Failure) {
@@ -22,9 +22,13 @@ extension Engine {
     guard old != name else {
       throw Failure(.conflict, "container \(word) has the name \(name) already")
     }
-    do throws(Fault) {
-      _ = try open(renamingTrace(identifier), [.writeOnly, .create, .noFollow], mode: 0o600)
-    } catch { throw Failure("cannot rename container \(word)", error) }
+    let trace = try leaveTrace(of: identifier, word)
+    defer { hold(trace) }
+    // Whoever heals takes the trace of a container that is gone away: it may have been this one, before it was locked.
+    guard !isLeaving(files) else {
+      try? removeFile(renamingTrace(identifier))
+      throw Failure(.notFound, "no such container: \(word)")
+    }
     // Of one that is being removed meanwhile, the new name may be left: the next command looks at all names then.
     defer { if !isLeaving(files) { try? removeFile(renamingTrace(identifier)) } }
     try take(name, for: identifier)
@@ -76,6 +80,12 @@ extension Engine {
     state.locks.appending(identifier.description + Self.renamingSuffix)
   }
 
+  private func leaveTrace(of identifier: ContainerIdentifier, _ word: String) throws(Failure) -> Descriptor {
+    do throws(Fault) { return try openLock(renamingTrace(identifier)) } catch {
+      throw Failure("cannot rename container \(word)", error)
+    }
+  }
+
   /// Names that a killed `rename` left: of two links to one container the record knows the right one.
   func healNames(_ given: [ContainerNames.Entry], _ traces: Set<String>) {
     var found: [ContainerIdentifier: [String]] = [:]
@@ -90,12 +100,24 @@ extension Engine {
       for name in list where name != record.name { try? names.release(name, of: identifier) }
       try? removeFile(renamingTrace(identifier))
     }
-    // Of containers that are no more.
     for trace in traces where trace.hasSuffix(Self.renamingSuffix) {
-      guard let identifier = ContainerIdentifier(String(trace.dropLast(Self.renamingSuffix.utf8.count))),
-        !exists(store.files(of: identifier).directory)
-      else { continue }
-      try? removeFile(renamingTrace(identifier))
+      if let identifier = ContainerIdentifier(String(trace.dropLast(Self.renamingSuffix.utf8.count))) {
+        forgetRenaming(of: identifier)
+      }
     }
+  }
+
+  /// Of a container that is no more.
+  private func forgetRenaming(of identifier: ContainerIdentifier) {
+    guard !exists(store.files(of: identifier).directory),
+      let trace = try? open(renamingTrace(identifier), [.readOnly, .noFollow]),
+      (try? trace.borrowed.tryLock(.exclusive)) == true
+    else { return }
+    defer { hold(trace) }
+    // Nobody gives it another name from here on, and all that it has can be seen.
+    for entry in (try? names.all()) ?? [] where entry.identifier == identifier {
+      try? names.release(entry.name, of: identifier)
+    }
+    try? removeFile(renamingTrace(identifier))
   }
 }

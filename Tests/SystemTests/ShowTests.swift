@@ -187,6 +187,24 @@ import Testing
     }
   }
 
+  @Test("a name that comes late to a container that is gone is looked for when who renames has ended")
+  func aLateNameIsFound() throws {
+    try Sandbox.with { sandbox in
+      #expect(try sandbox.skiff(["ps"]).code == 0)
+      let identifier = String(repeating: "ab", count: 32)
+      let (trace, name) = ("\(sandbox.run)/locks/\(identifier).renaming", "\(sandbox.state)/names/late")
+      do {
+        let lock = try openLock(Path(trace))
+        defer { hold(lock) }
+        #expect(try sandbox.skiff(["ps"]).code == 0)
+        #expect(exists(Path(trace)))
+        try makeSymbolicLink(Path(name), to: Path(identifier))
+      }
+      #expect(try sandbox.skiff(["ps"]).code == 0)
+      #expect(!exists(Path(trace)) && !exists(Path(name), followLinks: false))
+    }
+  }
+
   @Test func theGroupHasDockersVerbs() throws {
     try Sandbox.with { sandbox in
       let image = ["--network", "none", "--rootfs", sandbox.rootfs]
