@@ -86,36 +86,36 @@ extension Engine {
     }
   }
 
-  /// Names that a killed `rename` left: of two links to one container the record knows the right one.
+  /// Names that a killed `rename` left.
   func healNames(_ given: [ContainerNames.Entry], _ traces: Set<String>) {
-    var found: [ContainerIdentifier: [String]] = [:]
-    for entry in given { found[entry.identifier, default: []].append(entry.name) }
-    for (identifier, list) in found {
-      let trace = identifier.description + Self.renamingSuffix
-      guard list.count > 1 || traces.contains(trace), !isLeaving(store.files(of: identifier)) else { continue }
-      // A rename that is under way holds this lock.
-      guard let directory = try? open(store.files(of: identifier).directory, [.readOnly, .directory]),
-        (try? directory.borrowed.tryLock(.exclusive)) == true, let record = try? store.record(of: identifier)
-      else { continue }
-      for name in list where name != record.name { try? names.release(name, of: identifier) }
-      try? removeFile(renamingTrace(identifier))
-    }
+    var counts: [ContainerIdentifier: Int] = [:]
+    for entry in given { counts[entry.identifier, default: 0] += 1 }
+    var doubtful = Set(counts.lazy.filter { $0.value > 1 }.map(\.key))
     for trace in traces where trace.hasSuffix(Self.renamingSuffix) {
       if let identifier = ContainerIdentifier(String(trace.dropLast(Self.renamingSuffix.utf8.count))) {
-        forgetRenaming(of: identifier)
+        doubtful.insert(identifier)
       }
     }
+    for identifier in doubtful { healNames(of: identifier) }
   }
 
-  /// Of a container that is no more.
-  private func forgetRenaming(of identifier: ContainerIdentifier) {
-    guard !exists(store.files(of: identifier).directory),
-      let trace = try? open(renamingTrace(identifier), [.readOnly, .noFollow]),
-      (try? trace.borrowed.tryLock(.exclusive)) == true
+  /// Of two links to one container the record knows the right one; of one that is no more, none is.
+  private func healNames(of identifier: ContainerIdentifier) {
+    let files = store.files(of: identifier)
+    let isThere = exists(files.directory)
+    // Whoever renames holds both, the directory and the trace.
+    guard !isThere || !isLeaving(files),
+      let held = try? open(isThere ? files.directory : renamingTrace(identifier), [.readOnly, .noFollow]),
+      (try? held.borrowed.tryLock(.exclusive)) == true
     else { return }
-    defer { hold(trace) }
-    // Nobody gives it another name from here on, and all that it has can be seen.
-    for entry in (try? names.all()) ?? [] where entry.identifier == identifier {
+    defer { hold(held) }
+    var right: String?
+    if isThere {
+      guard let record = try? store.record(of: identifier) else { return }
+      right = record.name
+    }
+    // As they are now: until the lock was ours, one more may have come.
+    for entry in (try? names.all()) ?? [] where entry.identifier == identifier && entry.name != right {
       try? names.release(entry.name, of: identifier)
     }
     try? removeFile(renamingTrace(identifier))
