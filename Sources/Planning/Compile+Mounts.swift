@@ -192,9 +192,10 @@ extension PlanCompiler {
   private func hierarchies(_ groups: [Path]) -> [CgroupMount.Hierarchy] {
     func own(_ mount: Path) -> Path? {
       let group = groups.first { $0.isInside(mount) }
-      // Without a namespace of its own the container would see the host's groups from their top.
+      // Without a namespace of its own the container would see the host's groups from their top. Of one that it joins, its
+      // groups need not be the top.
       guard has(.cgroup) else { return group ?? mount }
-      return created.contains(.cgroup) && !mayRemount ? group : nil
+      return created.contains(.cgroup) && !lacksHost ? group : nil
     }
     var found = request.layout.hierarchies.map {
       CgroupMount.Hierarchy(name: Path($0.mount.name), isV2: false, options: Path($0.options), source: own($0.mount))
@@ -204,8 +205,4 @@ extension PlanCompiler {
     }
     return found
   }
-
-  /// Whether the container's root may change the options of a file system, which those of all mounts of it are: read-only
-  /// for one would be so for the host.
-  private var mayRemount: Bool { spec.process?.capabilities?.bounding.contains("CAP_SYS_ADMIN") ?? true || lacksHost }
 }

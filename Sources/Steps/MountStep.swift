@@ -218,8 +218,9 @@ package struct CgroupMount: Hashable, Sendable {
     package var isV2: Bool
     /// The data of mount(2): `memory`, `cpu,cpuacct`, `name=systemd`; empty on v2.
     package var options: Path
-    /// The container's group on the host, bound here: of a mount that is there the kernel copies a pointer, while a new one
-    /// makes and unmakes a file system and looks at every group of the hierarchy (cgroup1_get_tree). nil: a new one.
+    /// The container's group on the host, bound here: that costs the same however many groups there are, while a new mount of a
+    /// v1 hierarchy looks at all of them (cgroup_lock_and_drain_offline). Both show one file system of the kernel's, whose
+    /// options are those of all its mounts. nil: a new mount.
     package var source: Path?
     package init(name: Path, isV2: Bool, options: Path, source: Path? = nil) {
       self.source = source

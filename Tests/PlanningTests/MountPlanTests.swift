@@ -155,7 +155,8 @@ import Testing
       return []
     }
     #expect(try sources([]) == ["/sys/fs/cgroup/pids/box", "/sys/fs/cgroup/unified/box"])
-    #expect(try sources([.init(.cgroup)]) == [nil, nil])
+    #expect(try sources([.init(.cgroup)]) == ["/sys/fs/cgroup/pids/box", "/sys/fs/cgroup/unified/box"])
+    #expect(try sources([.init(.cgroup, path: "/proc/1/ns/cgroup")]) == [nil, nil])
   }
 
   @Test func propagation() throws {
