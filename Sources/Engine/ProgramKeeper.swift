@@ -19,14 +19,6 @@ struct ProgramKeeper {
   private(set) var channel: BorrowedDescriptor
   private(set) var toolbox: Toolbox?
 
-  init(engine: Engine, execution: String, isDetached: Bool, channel: BorrowedDescriptor, toolbox: Toolbox?) {
-    self.engine = engine
-    self.execution = execution
-    self.isDetached = isDetached
-    self.channel = channel
-    self.toolbox = toolbox
-  }
-
   mutating func run(_ plan: ExecPlan, in word: String, isTimed: Bool) -> Never {
     do {
       // Neither the terminal's keys nor its hangup mean this process, and what the command has open, pipes above all, must

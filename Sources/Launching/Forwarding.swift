@@ -24,8 +24,7 @@ package func start(_ forwarder: UserForwarder, for network: BorrowedDescriptor) 
 /// what this says: link-local addresses, which lead to the ports that are published on the host, and nowhere else.
 private let withoutNetwork = [
   "--ipv4-only", "--interface", "lo", "--address", "169.254.2.1", "--netmask", "16", "--gateway", "169.254.2.2",
-  "--mac-addr",
-  "9a:55:9a:55:9a:55", "--ns-ifname", "eth0",
+  "--mac-addr", "9a:55:9a:55:9a:55", "--ns-ifname", "eth0",
 ]
 
 private func startOnce(_ forwarder: UserForwarder, for network: BorrowedDescriptor) throws(Fault) {

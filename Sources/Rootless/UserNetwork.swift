@@ -108,14 +108,7 @@ package struct UserNetwork: Sendable {
     return nil
   }
 
-  private func takeLock() throws(Fault) -> Descriptor {
-    let lock = try open(run.appending("network.lock"), [.readWrite, .create, .noFollow], mode: 0o600)
-    try lock.borrowed.lock(.exclusive)
-    return lock
-  }
-
-  /// Named in a `defer`, so that the lock is let go at the end of the scope and not after its last use.
-  private func hold(_ lock: borrowing Descriptor) {}
+  private func takeLock() throws(Fault) -> Descriptor { try openLock(run.appending("network.lock")) }
 }
 
 /// Of the network namespace that this process is in: a number that no other ever has, until the next boot (SO_NETNS_COOKIE, Linux

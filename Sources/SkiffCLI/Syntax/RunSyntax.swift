@@ -124,9 +124,8 @@ enum RunCommand {
       Option("volume-driver", .value, help: "Optional volume driver for the container: local"),
       Option(
         "secret", .repeated, value: "secret",
-        help:
-          "Show a file of the host, as it is at each start, in /run/secrets: src=FILE[,target=NAME][,mode=0400][,uid=0][,gid=0], "
-          + "or type=env"),
+        help: "Show a file of the host, as it is at each start, in /run/secrets: src=FILE[,target=NAME][,mode=0400]"
+          + "[,uid=0][,gid=0], or type=env"),
       Option("read-only", help: "Mount the container's root filesystem as read only"),
       Option("shm-size", .value, value: "bytes", help: "Size of /dev/shm"),
       Option(
