@@ -14,12 +14,18 @@ extension Engine {
     if isEnding, try endWaiting(identifier, cause: .kill, named: word) { return }
     let running = try runningProcess(of: identifier, named: word)
     if isEnding { announceEnd(.kill, of: identifier) }
-    do throws(Fault) { try sendSignal(signal, to: running.pidfd.borrowed) } catch {
+    do throws(Fault) { try send(signal, to: running.pidfd.borrowed, of: record) } catch {
       try checkRuns(identifier, named: word)
       throw Failure("cannot signal container \(word)", error)
     }
-    if let record { note(.kill, record, ["signal": "\(signal)"]) }
     thawPaused(identifier)
+  }
+
+  /// Notes the signal, then sends it: its supervisor notes the end at once, and who reads is to see the reason first.
+  private func send(_ signal: Int32, to pidfd: BorrowedDescriptor, of record: ContainerRecord?) throws(Fault) {
+    try sendSignal(0, to: pidfd)
+    if let record { note(.kill, record, ["signal": "\(signal)"]) }
+    try sendSignal(signal, to: pidfd)
   }
 
   /// The stop signal, then, after the timeout, SIGKILL; returns when its supervisor has tidied up. A container that does
@@ -64,15 +70,13 @@ extension Engine {
     let signal = signal ?? record.stopSignal
     var note: String?
     do throws(Fault) {
-      try sendSignal(signal, to: pidfd)
-      self.note(.kill, record, ["signal": "\(signal)"])
+      try send(signal, to: pidfd, of: record)
       // A process that stands still takes no signal.
       thawPaused(identifier)
       let milliseconds = timeout < 0 ? nil : min(timeout, Int(Int32.max) / 1000) * 1000
       if try poll(pidfd, .readable, milliseconds: milliseconds).isEmpty {
         note = deafness(of: process, to: signal, record, timeout)
-        try sendSignal(Signal.kill, to: pidfd)
-        self.note(.kill, record, ["signal": "\(Signal.kill)"])
+        try send(Signal.kill, to: pidfd, of: record)
       }
       try waitForRest(of: store.files(of: identifier), after: process)
       self.note(.stop, record)
@@ -156,8 +160,7 @@ extension Engine {
     announceEnd(.removal, of: identifier)
     // By its group where its state is damaged, so that nobody knows its first process.
     guard let running = try? runningProcess(of: identifier, named: word) else { return killAll(of: identifier) }
-    try? sendSignal(Signal.kill, to: running.pidfd.borrowed)
-    if let record = try? record(of: identifier) { note(.kill, record, ["signal": "\(Signal.kill)"]) }
+    try? send(Signal.kill, to: running.pidfd.borrowed, of: try? record(of: identifier))
     thawPaused(identifier)
     _ = try? poll(running.pidfd.borrowed, .readable, milliseconds: 5000)
   }

@@ -130,8 +130,10 @@ import Testing
         """
         "$0" run -dit --name box --network none --rootfs \(sandbox.rootfs) sh >/dev/null
         printf '\\020\\021' >"$SKIFF_STATE/keys"
-        (sleep 1; cat "$SKIFF_STATE/keys"; sleep 1) | script -qec "stty rows 20 cols 70; $0 attach box" /dev/null >/dev/null
-        (sleep 1; cat "$SKIFF_STATE/keys"; sleep 1) | script -qec "$0 exec -it box sh" /dev/null >/dev/null
+        # Keys that come before the terminal is made raw are the line discipline's: they are pressed until they work.
+        press() { while sleep 0.5; do cat "$SKIFF_STATE/keys" || break; done; }
+        press | script -qec "stty rows 20 cols 70; $0 attach box" /dev/null >/dev/null
+        press | script -qec "$0 exec -it box sh" /dev/null >/dev/null
         "$0" rm -f box >/dev/null
         """)
       #expect(said.code == 0, "\(said)")
