@@ -16,7 +16,7 @@ extension Engine {
     guard !record.networks.isEmpty else { return nil }
     let networks = networks
     return SharedWatch(
-      post: networks.watchPost, isWell: { networks.isAsLeft() },
+      post: networks.watchPost, isWell: { networks.isAsLeft(atEveryCable: $0) }, isGrave: { networks.mayBeRenamed($0) },
       healer: ["skiff-monitor", Path(Engine.repairOption), state.root, state.run])
   }
 

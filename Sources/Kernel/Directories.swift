@@ -14,32 +14,53 @@ package func entries(of directory: BorrowedDescriptor) throws(Fault) -> [Directo
   try directory.seek(to: 0)
   var found: [DirectoryEntry] = []
   var buffer = [UInt8](repeating: 0, count: 32_768)
-  while true {
-    let bufferCount = buffer.count
-    let count = try buffer.withMutableAddress { (base) throws(Fault) in
-      try systemCall(
-        "getdents64", Int(SYS_getdents64), directory.argument, base, bufferCount, arguments: directory.description)
-    }
-    if count == 0 { return found }
-    var offset = 0
-    // struct linux_dirent64: u64 inode, s64 offset, u16 record length, u8 type, name up to a NUL.
-    while offset + 19 <= count {
-      let length = Int(buffer[offset + 16]) | Int(buffer[offset + 17]) << 8
-      guard length > 19, offset + length <= count else { break }
-      let name = buffer[(offset + 19)..<(offset + length)].prefix { $0 != 0 }
-      if !name.elementsEqual([46]), !name.elementsEqual([46, 46]), let path = Path(bytes: name) {
-        let inode = (0..<8).reduce(0) { $0 | UInt64(buffer[offset + $1]) << (8 * $1) }
-        let kind = FileKind(rawValue: UInt32(buffer[offset + 18]) << 12)
-        found.append(DirectoryEntry(name: path, kind: kind, inode: inode))
-      }
-      offset += length
-    }
+  while try readEntries(directory, &buffer, into: &found) {}
+  return found
+}
+
+/// - Returns: whether there may be more.
+private func readEntries(
+  _ directory: BorrowedDescriptor, _ buffer: inout [UInt8], into found: inout [DirectoryEntry]
+) throws(Fault) -> Bool {
+  let bufferCount = buffer.count
+  let count = try buffer.withMutableAddress { (base) throws(Fault) in
+    try systemCall(
+      "getdents64", Int(SYS_getdents64), directory.argument, base, bufferCount, arguments: directory.description)
   }
+  var offset = 0
+  // struct linux_dirent64: u64 inode, s64 offset, u16 record length, u8 type, name up to a NUL.
+  while offset + 19 <= count {
+    let length = Int(buffer[offset + 16]) | Int(buffer[offset + 17]) << 8
+    guard length > 19, offset + length <= count else { break }
+    let name = buffer[(offset + 19)..<(offset + length)].prefix { $0 != 0 }
+    if !name.elementsEqual([46]), !name.elementsEqual([46, 46]), let path = Path(bytes: name) {
+      let inode = (0..<8).reduce(0) { $0 | UInt64(buffer[offset + $1]) << (8 * $1) }
+      let kind = FileKind(rawValue: UInt32(buffer[offset + 18]) << 12)
+      found.append(DirectoryEntry(name: path, kind: kind, inode: inode))
+    }
+    offset += length
+  }
+  return count > 0
 }
 
 package func entries(of path: Path) throws(Fault) -> [DirectoryEntry] {
   let directory = try open(path, [.readOnly, .directory])
   return try entries(of: directory.borrowed)
+}
+
+/// Whether there is anything in the directory, however much that is; false where there is no directory.
+package func hasEntries(_ path: Path) throws(Fault) -> Bool {
+  do throws(Fault) {
+    let directory = try open(path, [.readOnly, .directory])
+    var found: [DirectoryEntry] = []
+    // Room for the dots and the longest of names.
+    var buffer = [UInt8](repeating: 0, count: 512)
+    while found.isEmpty, try readEntries(directory.borrowed, &buffer, into: &found) {}
+    return !found.isEmpty
+  } catch {
+    if error.errno == .noSuchFile { return false }
+    throw error
+  }
 }
 
 /// Makes the directory and those above it that are missing, on trusted host paths only.

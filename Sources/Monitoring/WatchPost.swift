@@ -1,12 +1,14 @@
 package import Kernel
-internal import Netlink
+package import Netlink
 
 /// What the containers of a host share and somebody may break while they run: bridges and firewall rules.
 package struct SharedWatch: Sendable {
   /// A FIFO. Whoever holds its writing end, locked, is the one supervisor that watches.
   package var post: Path
-  /// A short look: whether all is as it was left.
-  package var isWell: @Sendable () -> Bool
+  /// A short look: whether all is as it was left. It is told whether to look at every cable, of which there may be hundreds.
+  package var isWell: @Sendable (_ atEveryCable: Bool) -> Bool
+  /// Whether a link that has changed is a reason for that.
+  package var isGrave: @Sendable (Link) -> Bool
   /// The command line of this program that looks closely and repairs, in a process of its own: what it needs of memory, and
   /// what may go wrong in it, is no affair of a container's supervisor. It exits with `repaired` when it had to.
   package var healer: [Path]
@@ -14,9 +16,13 @@ package struct SharedWatch: Sendable {
   /// What the healer exits with when it had something to repair.
   package static let repaired: Int32 = 10
 
-  package init(post: Path, isWell: @escaping @Sendable () -> Bool, healer: [Path]) {
+  package init(
+    post: Path, isWell: @escaping @Sendable (_ atEveryCable: Bool) -> Bool, isGrave: @escaping @Sendable (Link) -> Bool,
+    healer: [Path]
+  ) {
     self.post = post
     self.isWell = isWell
+    self.isGrave = isGrave
     self.healer = healer
   }
 }
@@ -34,6 +40,8 @@ struct WatchPost: ~Copyable {
   private var rules: ChangeSocket?
   private var healer: Descriptor?
   private var isArmed = false
+  /// Whether the next look is at every cable: what happened before, nobody has heard.
+  private var isGrave = true
   /// Repairs that followed each other closely: somebody else wants it another way, and a fight would take a processor.
   private var repairs: UInt64 = 0
   private var lastRepair: UInt64 = 0
@@ -62,8 +70,8 @@ struct WatchPost: ~Copyable {
   mutating func serve(_ report: PollReport, poller: borrowing Poller) {
     switch report.token {
     case Token.post where report.events.contains(.hungUp): takeOver(poller)
-    case Token.links: if links?.drain() == true { lookSoon() }
-    case Token.rules: if rules?.drain() == true { lookSoon() }
+    case Token.links: hear(links?.drain(watch.isGrave))
+    case Token.rules: hear(rules?.drain())
     case Token.timer:
       _ = try? timer.take()
       isArmed = false
@@ -111,6 +119,12 @@ struct WatchPost: ~Copyable {
     lookSoon()
   }
 
+  private mutating func hear(_ news: ChangeSocket.News?) {
+    guard let news, news != .none else { return }
+    if news == .grave { isGrave = true }
+    lookSoon()
+  }
+
   /// A burst of changes is one: a reload of a firewall takes the rules away and puts others in their place.
   private mutating func lookSoon() {
     guard !isArmed else { return }
@@ -120,7 +134,10 @@ struct WatchPost: ~Copyable {
 
   private mutating func look(_ poller: borrowing Poller) {
     // What the healer changes is heard, and looked at when it has ended.
-    guard healer == nil, !watch.isWell() else { return }
+    guard healer == nil else { return }
+    let isWell = watch.isWell(isGrave)
+    isGrave = false
+    if isWell { return }
     do throws(Fault) {
       let pidfd = try openProcess(try startThisProgram(arguments: watch.healer))
       try poller.add(pidfd.borrowed, .readable, token: Token.healer)
@@ -138,6 +155,7 @@ struct WatchPost: ~Copyable {
       lastRepair = now
     }
     // It may have looked before the last change.
+    isGrave = true
     lookSoon()
   }
 }

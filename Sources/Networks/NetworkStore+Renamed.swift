@@ -1,5 +1,5 @@
 internal import Kernel
-internal import Netlink
+package import Netlink
 internal import Steps
 
 // A link's name is anybody's to change: an administrator, a rule of udev. Its hardware address stays, so ours are found by that:
@@ -45,19 +45,20 @@ extension NetworkStore {
     return found.filter { !taken.contains($0.name) }
   }
 
-  /// The quick look, which keeps nothing: whether there is a cable with an address as ours have it under another name. Who has
-  /// it by chance is told apart by the leases. Looked at are the bridge's own ports, however many other links the host has: a
-  /// cable that somebody took out of it leads nowhere under any name.
+  /// The quick look, which keeps nothing. Looked at are the bridge's own ports, however many other links the host has: a cable
+  /// that somebody took out of it leads nowhere under any name.
   func mayHaveRenamedCables(on bridge: Int32, _ socket: inout RouteSocket) throws(Fault) -> Bool {
-    let own = UInt64(mark.suffix(2), radix: 16)
     var isAny = false
-    try socket.eachPort(of: bridge) {
-      guard !isAny, $0.kind == "veth", let mac = $0.mac, mac.value >> 32 & 255 == own, mac.value >> 40 & 3 == 2,
-        (1...Self.mostInterfaces).contains(Int(mac.value >> 42))
-      else { return }
-      if MacAddress(ofCable: $0.name) != mac { isAny = true }
-    }
+    try socket.eachPort(of: bridge) { if !isAny, mayBeRenamed($0) { isAny = true } }
     return isAny
+  }
+
+  /// Whether it is a cable with an address as ours have it under another name. Who has it by chance is told apart by the leases.
+  package func mayBeRenamed(_ link: Link) -> Bool {
+    guard link.kind == "veth", let mac = link.mac, mac.value >> 32 & 255 == UInt64(mark.suffix(2), radix: 16),
+      mac.value >> 40 & 3 == 2, (1...Self.mostInterfaces).contains(Int(mac.value >> 42))
+    else { return false }
+    return MacAddress(ofCable: link.name) != mac
   }
 
   /// Of all leases on these networks.

@@ -10,7 +10,10 @@ extension NetworkStore {
   package var watchPost: Path { run.appending(".watch") }
 
   /// Whether nobody has changed a rule since we last looked, and the bridges of running containers are up.
-  package func isAsLeft() -> Bool {
+  ///
+  /// - Parameter atEveryCable: whether to look for one that was renamed as well. Who listens to the kernel need not: a change
+  ///   that makes it worth while is one that `mayBeRenamed` knows.
+  package func isAsLeft(atEveryCable: Bool) -> Bool {
     do throws(Fault) {
       let used = try usedNetworks()
       guard !used.isEmpty else { return true }
@@ -21,7 +24,7 @@ extension NetworkStore {
       for name in used {
         guard let network = try? read(name), network.driver == .bridge else { continue }
         guard let bridge = try links.link(network.bridge), bridge.isUp else { return false }
-        guard try mayHaveRenamedCables(on: bridge.index, &links) else { continue }
+        guard atEveryCable, try mayHaveRenamedCables(on: bridge.index, &links) else { continue }
         guard try renamedCables(cables(on: used)).isEmpty else { return false }
       }
       return true
@@ -49,7 +52,7 @@ extension NetworkStore {
   /// Networks on which an address is leased.
   private func usedNetworks() throws(Fault) -> [String] {
     var used: [String] = []
-    for name in try runningNames() where try !readNames(leases(name)).isEmpty { used.append(name) }
+    for name in try runningNames() where try hasEntries(leases(name)) { used.append(name) }
     return used
   }
 }

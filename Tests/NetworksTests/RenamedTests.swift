@@ -22,7 +22,7 @@ struct RenamedTests {
       let network = try store.perform(store.prepareCreation(of: options))
       let attachment = try store.attach(identifier(1), to: "back", isAlive: everybody)
       try store.perform(attachment.wiring, inside: attachment.joining, of: attachment, in: view)
-      #expect(store.isAsLeft())
+      #expect(store.isAsLeft(atEveryCable: true))
       if let cable { try run("ip", "link", "set", attachment.hostLink, "name", cable) }
       if let bridge { try run("ip", "link", "set", network.bridge, "name", bridge) }
       try body(store, network, attachment, view)
@@ -50,13 +50,13 @@ struct RenamedTests {
     var options = NetworkOptions(name: "back")
     options.hasIPv6 = true
     try withRenamed(options, cable: "stolen0", bridge: "stolen1") { store, network, attachment, container in
-      #expect(!store.isAsLeft())
+      #expect(!store.isAsLeft(atEveryCable: true))
       #expect(try store.repair())
       #expect(try Self.names() == [network.bridge, attachment.hostLink])
       #expect(
         try run("ip", "-6", "address", "show", network.bridge).contains("\(network.gatewayPrefix6?.description ?? "") ")
       )
-      #expect(store.isAsLeft())
+      #expect(store.isAsLeft(atEveryCable: true))
       #expect(try !store.repair())
       #expect(try Self.reaches(network, from: container))
       // The next use finds nothing left to do.
@@ -99,7 +99,7 @@ struct RenamedTests {
   @Test func aTakenNameIsLeftAlone() throws {
     try withRenamed(cable: "stolen0", bridge: nil) { store, network, attachment, container in
       try run("ip", "link", "add", attachment.hostLink, "type", "bridge")
-      #expect(store.isAsLeft())
+      #expect(store.isAsLeft(atEveryCable: true))
       #expect(try !store.repair())
       #expect(try Self.names() == [network.bridge, attachment.hostLink, "stolen0"])
     }
@@ -110,7 +110,7 @@ struct RenamedTests {
     try withRenamed(cable: nil, bridge: nil) { store, network, attachment, _ in
       let other = try #require(MacAddress(ofCable: store.hostLink(container: identifier(2))))
       try run("ip", "link", "add", "theirs0", "address", other.description, "type", "veth", "peer", "name", "theirs1")
-      #expect(store.isAsLeft())
+      #expect(store.isAsLeft(atEveryCable: true))
       #expect(try !store.repair())
       #expect(try Self.names() == [network.bridge, attachment.hostLink, "theirs0", "theirs1"])
     }

@@ -125,6 +125,10 @@ struct PublishedPortsTests {
       echo "flushed $(from_lan 192.0.2.1 8080)"
       ip link delete "$(bridge)"; wait_for bridge; wait_for led
       echo "unbridged $(from_lan 192.0.2.1 8080) $(ask 127.0.0.1 8080) $(from web 192.0.2.1 8080)"
+      cable() { ip -br link show master "$(bridge)" | sed -n 's/^\(sk[^@ ]*\).*/\1/p' | sort | head -n 1; }
+      before=$(cable); ip link set "$before" name stolen0
+      wait_for bash -c "ip link show $before"
+      echo "renamed $(cable | sed "s/^$before\$/back/") $(ip link show stolen0 2>/dev/null | wc -l)"
       # Who watched is gone: another takes over.
       first=$(watched); kill -9 $first
       wait_for watched
@@ -140,7 +144,8 @@ struct PublishedPortsTests {
         "port taken taken free",
         "skiff: port 0.0.0.0:7777/tcp is in use by python3 (process PID)",
         "skiff: port 0.0.0.0:8080/tcp is in use by container web",
-        "watchers 1", "flushed web", "unbridged web web web", "taken over by another: yes", "port free free",
+        "watchers 1", "flushed web", "unbridged web web web", "renamed back 0", "taken over by another: yes",
+        "port free free",
         "80/tcp -> 0.0.0.0:8080",
       ])
   }
