@@ -125,69 +125,6 @@ extension Explanation {
     }
   }
 
-  private init(starting forwarder: UserForwarder) {
-    let words = forwarder.arguments + forwarder.ends
-    let name = forwarder.program.name
-    self.init(
-      name: "network.startForwarder",
-      sentence:
-        "Start \(Trace.clean(name)), an ordinary user's program, which carries what the container sends to sockets of "
-        + "the host, and what comes to the published ports to the container.",
-      calls: [
-        "clone(SIGCHLD), prctl(PR_SET_PDEATHSIG, SIGKILL)",
-        "execve(\(Trace.path(forwarder.program)), [\(Trace.string(name)), "
-          + words.map { Trace.string($0) }.joined(separator: ", ") + "])",
-      ]
-        + (forwarder.socket.map { socket in
-          forwarder.requests.map {
-            "connect(<unix>, {\(Trace.path(socket))}), sendmsg(<unix>, {\(Trace.string($0))}, 0)"
-          }
-        } ?? []),
-      shell: Self.shell(starting: forwarder, name, words))
-  }
-
-  private static func shell(starting forwarder: UserForwarder, _ name: String, _ words: [String]) -> [String] {
-    let program = ([name] + words).map { ShellWord($0).description }.joined(separator: " ")
-    switch forwarder.kind {
-    case .pasta: return [command(program, "< /proc/$pid/ns/net | head -n 1 > \(ShellWord(forwarder.record))")]
-    case .slirp4netns:
-      let asked = forwarder.socket.map { socket in
-        forwarder.requests.map {
-          command("printf %s", ShellWord($0).description, "| nc -NU", ShellWord(socket).description)
-        }
-      }
-      return [
-        command(program, "< /proc/$pid/ns/net 3>/dev/null & echo $! > \(ShellWord(forwarder.record)); sleep 1")
-      ] + (asked ?? [])
-    }
-  }
-
-  private init(callingPluginsOf network: PluginNetwork) {
-    let types = network.plugins.map { Trace.clean($0.type) }.joined(separator: ", then ")
-    let directories = network.directories.map(\.string).joined(separator: ":")
-    self.init(
-      name: "network.joinPlugins",
-      sentence: "Have \(types) put the container on \(Trace.clean(network.name)), a network of CNI plugins, as "
-        + "\(Trace.clean(network.interface)).",
-      calls: network.plugins.map {
-        "execve(\(Trace.string($0.type)), CNI_COMMAND=ADD, CNI_NETNS=/proc/PID/ns/net, "
-          + "CNI_IFNAME=\(Trace.clean(network.interface)))"
-      },
-      // Each has the answer of the one before it as one member more.
-      shell: network.plugins.enumerated().map { (index, plugin) in
-        let whole = String(decoding: plugin.configuration, as: UTF8.self)
-        let input =
-          index == 0
-          ? ShellWord(whole).description
-          : ShellWord(whole.dropLast() + ",\"prevResult\":").description + "\"$answer\"'}'"
-        return command(
-          "answer=$(printf %s", input, "| env CNI_COMMAND=ADD", "CNI_CONTAINERID=\(ShellWord(network.container))",
-          "CNI_NETNS=\"/proc/$pid/ns/net\"", "CNI_IFNAME=\(ShellWord(network.interface))",
-          "CNI_PATH=\(ShellWord(directories))", "PATH=\(ShellWord(directories)):\"$PATH\"",
-          "\(ShellWord(plugin.type)))")
-      })
-  }
-
   private init(making pair: VethPair) {
     self.init(
       name: "network.makeVeth",
@@ -250,43 +187,6 @@ extension Explanation {
       shell: ["sysctl -q -w \(ShellWord(key + "=" + value))"])
   }
 
-  private init(applying change: FirewallChange) {
-    let comments = change.operations.compactMap { operation in
-      switch operation {
-      case .addRule(_, let rule), .insertRule(_, _, let rule): rule.comment.isEmpty ? nil : Trace.clean(rule.comment)
-      case .addEntries(let map):
-        map.entries.map { "\($0.hostWords) leads to \($0.containerWords)" }.joined(separator: "; ")
-      case .deleteEntries(let map):
-        map.entries.map { "\($0.hostWords) leads nowhere any more" }.joined(separator: "; ")
-      case .addElements(let set), .deleteElements(let set):
-        "who may call it, as the host's own firewall has it, is in the set \(Trace.clean(set.name))"
-      default: nil
-      }
-    }
-    let table = Trace.clean(change.table)
-    let isElements = change.operations.contains {
-      switch $0 {
-      case .addEntries, .deleteEntries, .addElements, .deleteElements: true
-      default: false
-      }
-    }
-    // Ours begins with a table; somebody else's is only added to.
-    let isOwn = change.operations.first == .addTable || change.operations.first == .deleteTable
-    self.init(
-      name: "network.applyFirewall",
-      sentence: (isElements
-        ? "Change the maps of Skiff's own firewall table \(table), and no rule, in one transaction"
-        : isOwn
-          ? "Replace Skiff's own firewall table \(table) in one transaction, all or nothing"
-          : "Change Skiff's rules in the host's own firewall table \(table)")
-        + (comments.isEmpty ? "." : ": " + comments.joined(separator: "; ") + "."),
-      calls: [
-        "sendmsg(<netlink:netfilter>, {NFNL_MSG_BATCH_BEGIN, \(change.operations.count) messages of nf_tables for table "
-          + "\(Trace.string(change.table)), NFNL_MSG_BATCH_END}, 0)"
-      ],
-      shell: ["nft \(ShellWord(change.script.trimmed))"])
-  }
-
   static func netlink(_ type: String, _ attributes: String) -> String {
     "sendto(<netlink:route>, {nlmsg_type=\(type), \(attributes)}, …, 0, NULL, 0)"
   }
@@ -295,9 +195,4 @@ extension Explanation {
     link.index.map(String.init) ?? "<\(Trace.clean(link.name))>"
   }
   static func index(_ link: LinkName) -> String { "ifi_index=\(number(link))" }
-}
-
-extension PortEntry {
-  fileprivate var hostWords: String { "\(transport) port \(port)" + (address.map { " of \($0)" } ?? "") }
-  fileprivate var containerWords: String { "port \(containerPort) of \(container)" }
 }

@@ -73,12 +73,12 @@ struct StorageLimitTests {
       inspect: map[size:20m]
       projects: 2
       projects: 0
-      killed at preparation:4: 0
-      killed at limiting:1: 0
-      killed at limiting:2: 0
-      killed at preparation:5: 0
-      killed at erasing:0: 0
-      killed at erasing:1: 0
+      killed at preparation:4, 137: 0
+      killed at limiting:1, 137: 0
+      killed at limiting:2, 137: 0
+      killed at preparation:5, 137: 0
+      killed at erasing:0, 137: 0
+      killed at erasing:1, 137: 0
       at once: 3
       projects: 0
       another's: 1 5000
@@ -116,12 +116,12 @@ struct StorageLimitTests {
     echo inspect: $(skiff inspect -f '{{.HostConfig.StorageOpt}}' small)
     echo projects: $(projects); skiff rm -f small large >/dev/null; echo projects: $(projects)
     for place in preparation:4 limiting:1 limiting:2 preparation:5; do
-      SKIFF_KILL_AT=$place "$DEBUG" create --name killed --storage-opt size=20m box true >/dev/null 2>&1 || true
-      echo killed at $place: $(left)
+      code=0; SKIFF_KILL_AT=$place "$DEBUG" create --name killed --storage-opt size=20m box true >/dev/null 2>&1 || code=$?
+      echo killed at $place, $code: $(left)
     done
     for place in erasing:0 erasing:1; do
       skiff create --name killed --storage-opt size=20m box true >/dev/null
-      SKIFF_KILL_AT=$place "$DEBUG" rm killed >/dev/null 2>&1 || true; echo killed at $place: $(left)
+      code=0; SKIFF_KILL_AT=$place "$DEBUG" rm killed >/dev/null 2>&1 || code=$?; echo killed at $place, $code: $(left)
     done
     for name in a1 b1 c1; do skiff create --name $name --storage-opt size=20m box true >/dev/null & done; wait
     echo at once: $(projects); skiff rm a1 b1 c1 >/dev/null; echo projects: $(projects)
