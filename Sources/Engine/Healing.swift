@@ -39,7 +39,12 @@ extension Engine {
   package func healContainers() {
     guard effectiveUser() == 0 else { return }
     tidyNetworks()
-    let locks = LockTraces(in: state)
+    heal(LockTraces(in: state))
+  }
+
+  /// - Returns: whether nothing had to be healed.
+  @discardableResult
+  func heal(_ locks: LockTraces) -> Bool {
     // Each lock is held by somebody who lives, and a command of this boot has looked at all the rest: whatever would have to
     // be healed has a lock that was made before it.
     let isQuiet = locks.areHeld(butFor: Self.frozenSuffix) && exists(state.healed)
@@ -48,6 +53,7 @@ extension Engine {
     } else {
       healAll(locks)
     }
+    return isQuiet
   }
 
   /// Looks at every container, name and lease.
@@ -218,8 +224,11 @@ extension Engine {
   /// Below the cgroup that Skiff itself may use, or the one of `--cgroup-parent`, one group a container. That is a file of
   /// its own, so that it is known of a container whose record is damaged too.
   func cgroupName(of identifier: ContainerIdentifier) -> String {
-    let parent = try? readText(store.files(of: identifier).cgroupParent, limit: 4096)
-    return "\(parent ?? Self.usualGroup)/\(identifier.description)"
+    "\(cgroupParent(of: identifier))/\(identifier.description)"
+  }
+
+  func cgroupParent(of identifier: ContainerIdentifier) -> String {
+    (try? readText(store.files(of: identifier).cgroupParent, limit: 4096)) ?? Self.usualGroup
   }
 
   /// The same of one that is not on disk yet.

@@ -10,7 +10,7 @@ struct ListCache {
   /// With fewer containers their own files are as fast.
   static let smallest = 32
   /// Of the first word: another form gets another number.
-  private static let form = "skiff list 1"
+  private static let form = "skiff list 2"
   private static let limit = 64 << 20
   private static let settled: Int64 = 50_000_000
 
@@ -29,10 +29,13 @@ struct ListCache {
   }
 
   private var bytes: [UInt8] = []
-  private var known: [UInt64: (modified: Timestamp, place: Range<Int>)] = [:]
-  /// What was found, by its place, and what was not.
-  private var kept: [(stamp: Stamp, place: Range<Int>)] = []
-  private var added: [(stamp: Stamp, container: ListedContainer)] = []
+  /// In the order of the directory, as long as nothing comes or goes: each is most often found where the last one was left.
+  private var known: [(stamp: Stamp, place: Range<Int>)] = []
+  private var next = 0
+  private var places: [UInt64: Int] = [:]
+  /// What was found, by its place, and what was not, in the order of the directory.
+  private var present: [(stamp: Stamp, place: Range<Int>, added: ListedContainer?)] = []
+  private var addedCount = 0
 
   init(reading path: Path) {
     guard let bytes = try? readRegularFile(path, limit: Self.limit) else { return }
@@ -43,39 +46,52 @@ struct ListCache {
       let inode = UInt64(bitPattern: Int64(rest.integer()))
       let modified = rest.timestamp()
       let place = rest.range()
-      if !place.isEmpty { known[inode] = (modified, place) }
+      if !place.isEmpty { known.append((Stamp(inode: inode, modified: modified), place)) }
     }
   }
 
   /// The container that stood there, if nothing has changed since.
   mutating func find(_ stamp: Stamp) -> ListedContainer? {
-    guard let (modified, place) = known[stamp.inode], modified == stamp.modified else { return nil }
+    guard let index = index(of: stamp.inode), known[index].stamp.modified == stamp.modified else { return nil }
+    next = index + 1
+    let place = known[index].place
     var rest = Unpacking(bytes, place)
     guard let container = ListedContainer(from: &rest) else { return nil }
-    kept.append((stamp, place))
+    present.append((stamp, place, nil))
     return container
   }
 
+  private mutating func index(of inode: UInt64) -> Int? {
+    if next < known.count, known[next].stamp.inode == inode { return next }
+    if places.isEmpty {
+      places.reserveCapacity(known.count)
+      for (index, one) in known.enumerated() { places[one.stamp.inode] = index }
+    }
+    return places[inode]
+  }
+
   mutating func add(_ container: ListedContainer, _ stamp: Stamp) {
-    if stamp.isSettled { added.append((stamp, container)) }
+    guard stamp.isSettled else { return }
+    present.append((stamp, 0..<0, container))
+    addedCount += 1
   }
 
   /// For the next one, if there is enough that it would not find. Of two at once either is as good; who cannot write it goes
   /// without.
   func write(to path: Path) {
-    guard added.count >= Self.smallest / 2 else { return }
+    guard addedCount >= Self.smallest / 2 else { return }
     var packed = Packing()
     packed.add(Self.form)
-    func add(_ stamp: Stamp, _ container: ArraySlice<UInt8>) {
+    for (stamp, place, added) in present {
       packed.add(Int(Int64(bitPattern: stamp.inode)))
       packed.add(stamp.modified)
-      packed.add(container)
-    }
-    for (stamp, place) in kept { add(stamp, bytes[place]) }
-    for (stamp, container) in added {
-      var one = Packing()
-      container.pack(into: &one)
-      add(stamp, one.bytes[...])
+      if let added {
+        var one = Packing()
+        added.pack(into: &one)
+        packed.add(one.bytes[...])
+      } else {
+        packed.add(bytes[place])
+      }
     }
     try? replaceFile(path, with: packed.bytes, durable: false)
   }

@@ -20,6 +20,10 @@ package struct ListedContainer: Hashable, Sendable {
   package var exitCode: Int32
   package var started: Timestamp?
   package var finished: Timestamp?
+  /// The first process, while it runs.
+  package var process: ProcessIdentity?
+  /// The control group that its own is in.
+  var cgroupParent: String
 
   // What no file says.
   package var isPaused = false
@@ -46,6 +50,8 @@ package struct ListedContainer: Hashable, Sendable {
     exitCode = state.exitCode
     started = state.started
     finished = state.finished
+    process = state.process
+    cgroupParent = record.options.cgroupParent ?? Engine.usualGroup
   }
 }
 
@@ -100,6 +106,9 @@ extension ListedContainer {
       bytes.add(time == nil ? 0 : 1)
       if let time { bytes.add(time) }
     }
+    bytes.add(Int(process?.process ?? 0))
+    bytes.add(Int(truncatingIfNeeded: process?.startTicks ?? 0))
+    bytes.add(cgroupParent)
   }
 
   /// Nil when it is damaged.
@@ -135,6 +144,10 @@ extension ListedContainer {
     exitCode = Int32(truncatingIfNeeded: bytes.integer())
     started = bytes.integer() == 1 ? bytes.timestamp() : nil
     finished = bytes.integer() == 1 ? bytes.timestamp() : nil
+    let number = ProcessIdentifier(truncatingIfNeeded: bytes.integer())
+    let ticks = UInt64(truncatingIfNeeded: bytes.integer())
+    if number > 0 { process = ProcessIdentity(process: number, startTicks: ticks) }
+    cgroupParent = bytes.string()
     guard bytes.isWhole else { return nil }
   }
 }

@@ -42,7 +42,82 @@ extension Engine {
   }
 
   /// The same for a person to read, from what the last list has kept where nothing has changed since.
-  package func list(includingEnded: Bool) throws(Failure) -> [ListedContainer] {
+  ///
+  /// - Parameter withHealth: also what no file of the last list says: whether they are paused, and how they are.
+  package func list(includingEnded: Bool, withHealth: Bool = true) throws(Failure) -> [ListedContainer] {
+    try list(includingEnded: includingEnded, hints: withHealth ? pauseHints() : nil, isHealing: true) ?? []
+  }
+
+  /// Heals, and lists then. Where there are many, they are read while a second thread asks who holds their locks; where that
+  /// finds something to heal, they are read again.
+  package func healedList(includingEnded: Bool, withHealth: Bool = true) throws(Failure) -> [ListedContainer] {
+    func listAgain() throws(Failure) -> [ListedContainer] {
+      try list(includingEnded: includingEnded, withHealth: withHealth)
+    }
+    guard effectiveUser() == 0, usableProcessorCount() > 1,
+      let directory = try? open(state.locks, [.readOnly, .directory]),
+      let files = try? entries(of: directory.borrowed), files.count >= Self.worthASecondThread
+    else {
+      heal()
+      return try listAgain()
+    }
+    tidyNetworks()
+    let work = Monitor(LockWork(count: files.count))
+    let locksDirectory = directory.borrowed
+    @Sendable func look() {
+      let isFirst = work.update { $0.begin() }
+      if isFirst {
+        let hints = withHealth ? pauseHints(among: files) : nil
+        let found = try? list(includingEnded: includingEnded, hints: hints, isHealing: false)
+        work.update { $0.listed = found }
+      }
+      // Whoever is done first with its own goes on with the locks.
+      while let range = work.update({ $0.take() }) {
+        let isHeld = range.map { LockTraces.isHeld(files[$0].name, in: locksDirectory) }
+        work.update { $0.isHeld.replaceSubrange(range, with: isHeld) }
+      }
+    }
+    do throws(Fault) { try performConcurrently(2, "skiff-locks", look) } catch { look() }
+    let done = work.update { $0 }
+    let isQuiet = heal(LockTraces(files, isHeld: done.isHeld))
+    healStores()
+    guard isQuiet, let listed = done.listed else { return try listAgain() }
+    return listed
+  }
+
+  /// What two threads do together: one of them makes the list, and both try the locks.
+  private struct LockWork {
+    private var hasBegun = false
+    private var next = 0
+    var isHeld: [Bool]
+    /// Nil too where something has to be healed first.
+    var listed: [ListedContainer]?
+
+    init(count: Int) { isHeld = [Bool](repeating: false, count: count) }
+
+    /// True for the first who asks.
+    mutating func begin() -> Bool {
+      defer { hasBegun = true }
+      return !hasBegun
+    }
+
+    /// The next locks that nobody has tried.
+    mutating func take() -> Range<Int>? {
+      guard next < isHeld.count else { return nil }
+      defer { next += 32 }
+      return next..<min(next + 32, isHeld.count)
+    }
+  }
+
+  private static let worthASecondThread = 64
+
+  /// - Parameters:
+  ///   - hints: which may stand still; nil where nobody asks for that and for their health.
+  ///   - isHealing: whether one whose files are damaged is healed, which one thread alone may do.
+  /// - Returns: nil where one would have to be, and is not.
+  private func list(
+    includingEnded: Bool, hints: Set<ContainerIdentifier>?, isHealing: Bool
+  ) throws(Failure) -> [ListedContainer]? {
     let all: Descriptor
     do throws(Fault) { all = try open(state.containers, [.readOnly, .directory]) } catch {
       throw Failure("cannot list the containers", error)
@@ -52,14 +127,21 @@ extension Engine {
       throw Failure("cannot list the containers", error)
     }
     if directories.isEmpty { return [] }
-    let hints = pauseHints()
     var cache = directories.count < ListCache.smallest ? nil : ListCache(reading: state.list)
     var found: [ListedContainer] = []
+    found.reserveCapacity(directories.count)
     for entry in directories {
-      guard var container = listed(entry, in: all.borrowed, &cache), includingEnded || container.status.isLive else {
-        continue
+      var container: ListedContainer
+      switch listed(entry, in: all.borrowed, &cache) {
+      case .sound(let known): container = known
+      case .none: continue
+      case .damaged(let identifier):
+        guard isHealing else { return nil }
+        guard let healed = readable(identifier, in: all.borrowed) else { continue }
+        container = healed
       }
-      if container.status == .running {
+      guard includingEnded || container.status.isLive else { continue }
+      if let hints, container.status == .running {
         let identifier = container.identifier
         container.isPaused = hints.contains(identifier) && isPaused(identifier)
         if container.isChecked { container.health = health(of: identifier)?.status }
@@ -70,9 +152,15 @@ extension Engine {
     return found.indices.sorted { found[$0].created > found[$1].created }.map { found[$0] }
   }
 
+  private enum Listed {
+    case sound(ListedContainer)
+    case damaged(ContainerIdentifier)
+    case none
+  }
+
   private func listed(
     _ entry: DirectoryEntry, in containers: BorrowedDescriptor, _ cache: inout ListCache?
-  ) -> ListedContainer? {
+  ) -> Listed {
     // Before its files are read: what changes while they are is newer than this.
     let stamp =
       cache == nil
@@ -81,19 +169,24 @@ extension Engine {
         ListCache.Stamp(inode: $0.inode, modified: $0.modified)
       }
     if let stamp, let known = cache?.find(stamp), known.identifier.description.utf8.elementsEqual(entry.name.bytes) {
-      return known
+      return .sound(known)
     }
-    guard let identifier = ContainerIdentifier(entry.name.string) else { return nil }
+    guard let identifier = ContainerIdentifier(entry.name.string) else { return .none }
     guard let sound = try? store.state(of: identifier, in: containers),
       let record = try? store.record(of: identifier, in: containers)
-    else {
-      guard let state = readableState(of: identifier, in: containers),
-        let record = readableRecord(of: identifier, in: containers)
-      else { return nil }
-      return ListedContainer(identifier, record, state)
-    }
+    else { return .damaged(identifier) }
     let container = ListedContainer(identifier, record, sound)
     if let stamp { cache?.add(container, stamp) }
+    return .sound(container)
+  }
+
+  /// What can be told of one whose files are damaged, or not there yet.
+  private func readable(_ identifier: ContainerIdentifier, in containers: BorrowedDescriptor) -> ListedContainer? {
+    guard let state = readableState(of: identifier, in: containers),
+      let record = readableRecord(of: identifier, in: containers)
+    else { return nil }
+    var container = ListedContainer(identifier, record, state)
+    container.cgroupParent = cgroupParent(of: identifier)
     return container
   }
 

@@ -5,11 +5,7 @@ struct Packing {
   private(set) var bytes: [UInt8] = []
 
   mutating func add(_ value: Int) {
-    var rest = UInt64(bitPattern: Int64(value))
-    for _ in 0..<8 {
-      bytes.append(UInt8(truncatingIfNeeded: rest))
-      rest >>= 8
-    }
+    unsafe withUnsafeBytes(of: Int64(value).littleEndian) { unsafe bytes.append(contentsOf: $0) }
   }
 
   mutating func add(_ text: String) {
@@ -50,10 +46,10 @@ struct Unpacking {
       isDamaged = true
       return 0
     }
-    var value: UInt64 = 0
-    for index in 0..<8 { value |= UInt64(bytes[offset + index]) << UInt64(8 * index) }
+    // Both machines that this is built for have the low byte first.
+    let value = unsafe bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: Int64.self)
     offset += 8
-    return Int(Int64(bitPattern: value))
+    return Int(Int64(littleEndian: value))
   }
 
   /// How many things follow, each of eight bytes or more.

@@ -123,11 +123,14 @@ extension Engine {
   }
 
   /// The containers that have one.
-  func pauseHints() -> Set<ContainerIdentifier> {
+  func pauseHints() -> Set<ContainerIdentifier> { pauseHints(among: (try? entries(of: state.locks)) ?? []) }
+
+  func pauseHints(among files: [DirectoryEntry]) -> Set<ContainerIdentifier> {
     let suffix = Self.frozenSuffix.utf8
     var found: Set<ContainerIdentifier> = []
-    for entry in (try? entries(of: state.locks)) ?? [] where entry.name.bytes.suffix(suffix.count).elementsEqual(suffix)
-    {
+    // By the length first: of hundreds of files few are any.
+    for entry in files
+    where entry.name.bytes.count > 64 && entry.name.bytes.suffix(suffix.count).elementsEqual(suffix) {
       if let identifier = ContainerIdentifier(String(entry.name.string.dropLast(suffix.count))) {
         found.insert(identifier)
       }

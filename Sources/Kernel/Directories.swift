@@ -32,9 +32,12 @@ private func readEntries(
   while offset + 19 <= count {
     let length = Int(buffer[offset + 16]) | Int(buffer[offset + 17]) << 8
     guard length > 19, offset + length <= count else { break }
-    let name = buffer[(offset + 19)..<(offset + length)].prefix { $0 != 0 }
-    if !name.elementsEqual([46]), !name.elementsEqual([46, 46]), let path = Path(bytes: name) {
-      let inode = (0..<8).reduce(0) { $0 | UInt64(buffer[offset + $1]) << (8 * $1) }
+    var end = offset + 19
+    while end < offset + length, buffer[end] != 0 { end += 1 }
+    let name = buffer[(offset + 19)..<end]
+    if !name.equals("."), !name.equals(".."), let path = Path(bytes: name) {
+      var inode: UInt64 = 0
+      for index in 0..<8 { inode |= UInt64(buffer[offset + index]) << UInt64(8 * index) }
       let kind = FileKind(rawValue: UInt32(buffer[offset + 18]) << 12)
       found.append(DirectoryEntry(name: path, kind: kind, inode: inode))
     }

@@ -7,16 +7,17 @@ internal import Templates
 
 extension PsCommand {
   static let perform: Perform = { arguments in
-    let engine = try arguments.engine
+    let engine = try arguments.unhealedEngine
     let latest = arguments.flag("latest") ? 1 : try arguments.integer("last", in: 0...Int.max)
     let all =
       arguments.flag("all") || latest != nil
       || arguments.strings("filter").contains { filter in
         ["status=", "exited="].contains { filter.hasPrefix($0) }
       }
-    var rows = try engine.list(includingEnded: all)
+    var rows = try engine.healedList(includingEnded: all)
     let filter = try PsFilter(arguments, engine)
-    rows = rows.filter { filter.takes($0) }
+    // A row is many fields, all of which a filter that takes every one would copy.
+    if !filter.isEmpty { rows = rows.filter { filter.takes($0) } }
     if let latest { rows = Array(rows.prefix(latest)) }
     return try printing { out in
       if arguments.flag("quiet") {
@@ -24,7 +25,9 @@ extension PsCommand {
       } else {
         var format = arguments.string("format") ?? "table"
         if format == "table" {
-          guard arguments.flag("size") else { return out.print(table(rows, truncated: !arguments.flag("no-trunc"))) }
+          guard arguments.flag("size") else {
+            return out.print(bytes: table(rows, truncated: !arguments.flag("no-trunc")))
+          }
           format = usual + "\t{{.Size}}"
         }
         // The files of each are counted only for whoever wants to know.
@@ -45,7 +48,7 @@ extension PsCommand {
   }
 
   /// `usual` without a template: a list of five hundred is called for too often for that.
-  private static func table(_ rows: [ListedContainer], truncated: Bool) -> String {
+  private static func table(_ rows: [ListedContainer], truncated: Bool) -> [UInt8] {
     var table = Table("CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES")
     let present = now()
     for row in rows {
@@ -54,7 +57,7 @@ extension PsCommand {
         command(of: row, truncated: truncated), humanAge(of: row.created, at: present), row.statusText(at: present),
         ports(of: row), row.name)
     }
-    return table.text
+    return table.bytes
   }
 
   private static let usual =

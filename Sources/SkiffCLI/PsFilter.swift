@@ -45,6 +45,8 @@ struct PsFilter {
     }
   }
 
+  var isEmpty: Bool { tests.isEmpty }
+
   func takes(_ row: ListedContainer) -> Bool { tests.allSatisfy { $0(row) } }
 
   private static func test(

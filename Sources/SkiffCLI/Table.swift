@@ -37,19 +37,29 @@ struct Table {
 
   mutating func add(_ cells: [String]) { rows.append(cells.map { Cell($0) }) }
 
-  var text: String {
-    let count = rows.map(\.count).max() ?? 0
-    let widths = (0..<count).map { column in
-      max(minimum, (rows.map { column < $0.count ? $0[column].width : 0 }.max() ?? 0) + 3)
-    }
-    var text = ""
+  var text: String { String(decoding: bytes, as: UTF8.self) }
+
+  /// The text as it is written out: a list of five hundred is made into bytes once.
+  var bytes: [UInt8] {
+    var widths: [Int] = []
+    var total = 0
     for row in rows {
       for (column, cell) in row.enumerated() {
-        text += cell.text
-        if column < row.count - 1 { text += String(repeating: " ", count: widths[column] - cell.width) }
+        if column == widths.count { widths.append(minimum) }
+        widths[column] = max(widths[column], cell.width + 3)
+        total += cell.text.utf8.count
       }
-      text += "\n"
     }
-    return text
+    let blanks = [UInt8](repeating: UInt8(ascii: " "), count: widths.max() ?? 0)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(total + rows.count * (widths.reduce(1, +)))
+    for row in rows {
+      for (column, cell) in row.enumerated() {
+        bytes.append(contentsOf: cell.text.utf8)
+        if column < row.count - 1 { bytes.append(contentsOf: blanks[..<(widths[column] - cell.width)]) }
+      }
+      bytes.append(UInt8(ascii: "\n"))
+    }
+    return bytes
   }
 }
