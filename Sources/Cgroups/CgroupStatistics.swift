@@ -64,7 +64,7 @@ extension Cgroup {
       guard let total = contents(accounting, "cpuacct.usage").flatMap(onlyNumber) else { return nil }
       // User and system come in ticks (USER_HZ, 100 a second), or, since Linux 4.7, in nanoseconds by files of their own.
       let ticks = contents(accounting, "cpuacct.stat") ?? []
-      func time(_ file: String, _ key: String) -> UInt64 {
+      func time(_ file: String, _ key: StaticString) -> UInt64 {
         contents(accounting, file).flatMap(onlyNumber) ?? (number(of: key, in: ticks) ?? 0) &* 10_000_000
       }
       let limits = directoryInV1(of: "cpu").flatMap { contents($0, "cpu.stat") } ?? []
@@ -78,7 +78,7 @@ extension Cgroup {
     guard let unified = unifiedDirectory, let times = contents(unified, "cpu.stat"),
       let total = number(of: "usage_usec", in: times)
     else { return nil }
-    func nanoseconds(_ key: String) -> UInt64 { (number(of: key, in: times) ?? 0) &* 1000 }
+    func nanoseconds(_ key: StaticString) -> UInt64 { (number(of: key, in: times) ?? 0) &* 1000 }
     return CgroupStatistics.Processor(
       total: total &* 1000, user: nanoseconds("user_usec"), system: nanoseconds("system_usec"),
       periods: number(of: "nr_periods", in: times) ?? 0, throttledPeriods: number(of: "nr_throttled", in: times) ?? 0,
@@ -128,25 +128,20 @@ extension Cgroup {
     }
     let operations =
       switch version {
-      case .v1: bothWays(ofLines: contents(directory, "blkio.throttle.io_serviced_recursive") ?? [])
+      case .v1: bothWays(ofLines: contents(directory, "blkio.throttle.io_serviced_recursive")?[...] ?? [])
       case .v2:
-        contents(directory, "io.stat").map { (sum(ofFields: "rios=", in: $0), sum(ofFields: "wios=", in: $0)) } ?? (
-          0, 0
-        )
+        bothWays(ofFields: ("rios=", "wios="), in: contents(directory, "io.stat")?[...] ?? [])
       }
     return CgroupStatistics.BlockIO(
       read: bytes.read, written: bytes.written, readOperations: operations.0, writeOperations: operations.1)
   }
 
-  func transferredBytes() -> (read: UInt64, written: UInt64)? {
+  private func transferredBytes() -> (read: UInt64, written: UInt64)? {
     guard let (directory, version) = directory(of: BlockIOController.self) else { return nil }
-    switch version {
-    case .v1:
-      let name = "blkio.throttle.io_service_bytes"
-      return (contents(directory, name + "_recursive") ?? contents(directory, name)).map { bothWays(ofLines: $0) }
-    case .v2:
-      return contents(directory, "io.stat").map { (sum(ofFields: "rbytes=", in: $0), sum(ofFields: "wbytes=", in: $0)) }
+    for file in transferFiles(version) {
+      if let lines = contents(directory, file) { return transferred(in: lines[...], version) }
     }
+    return nil
   }
 
   func contents(_ directory: Path, _ file: String) -> [UInt8]? {
@@ -163,40 +158,69 @@ func onlyNumber(_ bytes: [UInt8]) -> UInt64? { leadingNumber(bytes[...]) }
 func limitOfV1(_ value: UInt64) -> UInt64? { value >= 0x7fff_ffff_ffff_0000 ? nil : value }
 
 /// The number behind `key` in a file of `key number` lines.
-func number(of key: String, in bytes: [UInt8]) -> UInt64? {
-  let wanted = Array(key.utf8) + [UInt8(ascii: " ")]
-  var start = 0
-  while start + wanted.count < bytes.count {
-    if bytes[start..<start + wanted.count].elementsEqual(wanted) {
-      return leadingNumber(bytes[(start + wanted.count)...])
+func number(of key: StaticString, in bytes: ArraySlice<UInt8>) -> UInt64? {
+  let length = key.utf8CodeUnitCount
+  var start = bytes.startIndex
+  while start + length < bytes.endIndex {
+    if bytes[start + length] == UInt8(ascii: " "), bytes[start..<start + length].equals(key) {
+      return leadingNumber(bytes[(start + length + 1)...])
     }
-    guard let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) else { return nil }
-    start = end + 1
+    while start < bytes.endIndex, bytes[start] != UInt8(ascii: "\n") { start += 1 }
+    start += 1
   }
   return nil
 }
 
-/// v1 block statistics: `254:0 Read 4096`.
-private func bothWays(ofLines bytes: [UInt8]) -> (read: UInt64, written: UInt64) {
-  (sum(ofLines: "Read", in: bytes), sum(ofLines: "Write", in: bytes))
+func number(of key: StaticString, in bytes: [UInt8]) -> UInt64? { number(of: key, in: bytes[...]) }
+
+/// Where bytes are counted that went to block devices and came from them; the first that is there.
+func transferFiles(_ version: CgroupVersion) -> [String] {
+  switch version {
+  case .v1: ["blkio.throttle.io_service_bytes_recursive", "blkio.throttle.io_service_bytes"]
+  case .v2: ["io.stat"]
+  }
 }
 
-private func sum(ofLines kind: String, in bytes: [UInt8]) -> UInt64 {
-  bytes.split(separator: UInt8(ascii: "\n")).reduce(0) { total, line in
-    let fields = line.split(separator: UInt8(ascii: " "))
-    guard fields.count == 3, fields[1].elementsEqual(kind.utf8) else { return total }
-    return total &+ (leadingNumber(fields[2]) ?? 0)
+/// What such a file says.
+func transferred(in bytes: ArraySlice<UInt8>, _ version: CgroupVersion) -> (read: UInt64, written: UInt64) {
+  switch version {
+  case .v1: bothWays(ofLines: bytes)
+  case .v2: bothWays(ofFields: ("rbytes=", "wbytes="), in: bytes)
   }
+}
+
+/// v1 block statistics: `254:0 Read 4096`.
+private func bothWays(ofLines bytes: ArraySlice<UInt8>) -> (read: UInt64, written: UInt64) {
+  var (read, written): (UInt64, UInt64) = (0, 0)
+  var lines = ByteFields(bytes)
+  while let line = lines.next("\n") {
+    var fields = ByteFields(line)
+    // The last line is the sum of both and of what is neither: `Total 4096`.
+    guard fields.next(" ") != nil, let kind = fields.next(" "), let count = leadingNumber(fields.rest) else { continue }
+    if kind.equals("Read") { read &+= count } else if kind.equals("Write") { written &+= count }
+  }
+  return (read, written)
 }
 
 /// v2 block statistics: `254:0 rbytes=4096 wbytes=0 rios=1 …`.
-private func sum(ofFields key: String, in bytes: [UInt8]) -> UInt64 {
-  bytes.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }.reduce(0) { total, field in
-    field.starts(with: key.utf8) ? total &+ (leadingNumber(field.dropFirst(key.utf8.count)) ?? 0) : total
+private func bothWays(
+  ofFields keys: (read: StaticString, written: StaticString), in bytes: ArraySlice<UInt8>
+) -> (read: UInt64, written: UInt64) {
+  func number(_ key: StaticString, _ field: ArraySlice<UInt8>) -> UInt64 {
+    let length = key.utf8CodeUnitCount
+    guard field.count > length, field.prefix(length).equals(key) else { return 0 }
+    return leadingNumber(field.dropFirst(length)) ?? 0
   }
+  var (read, written): (UInt64, UInt64) = (0, 0)
+  var words = ByteFields(bytes)
+  while let word = words.nextWord() {
+    read &+= number(keys.read, word)
+    written &+= number(keys.written, word)
+  }
+  return (read, written)
 }
 
-private func leadingNumber(_ bytes: ArraySlice<UInt8>) -> UInt64? {
+func leadingNumber(_ bytes: ArraySlice<UInt8>) -> UInt64? {
   var value: UInt64 = 0
   var digits = 0
   for byte in bytes {

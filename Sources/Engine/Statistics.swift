@@ -1,11 +1,13 @@
 package import Cgroups
 package import Containers
-internal import Kernel
+package import Kernel
 
 /// What one container uses at one moment.
 package struct ContainerStatistics: Sendable {
   package var identifier: ContainerIdentifier
   package var name: String
+  /// The first process of one that runs.
+  package var process: ProcessIdentity?
   /// CLOCK_MONOTONIC, in nanoseconds: when it was read.
   package var time: UInt64
   /// Nil when it does not run.
@@ -36,30 +38,36 @@ package struct NetworkTraffic: Hashable, Sendable {
 }
 
 extension Engine {
-  /// Reads the counters of one container. One that ended meanwhile has none.
-  ///
-  /// - Parameter isFirst: of the processor's time alone, for the first of the two looks that a share of it is measured
-  ///   between.
-  package func statistics(
-    of summary: ContainerSummary, on layout: CgroupLayout, isFirst: Bool = false
-  ) -> ContainerStatistics {
-    let group = group(of: summary.identifier, in: layout)
-    var statistics = ContainerStatistics(
-      identifier: summary.identifier, name: summary.record.name, time: monotonicNanoseconds(), cgroup: nil, traffic: nil
-    )
-    guard summary.state.status == .running else { return statistics }
-    if isFirst {
-      statistics.cgroup = CgroupUsage(processorTime: group?.processorTime())
-      return statistics
+  /// Reads the counters of containers. One that ended meanwhile has none.
+  package func statistics(of containers: [ListedContainer], on layout: CgroupLayout) -> [ContainerStatistics] {
+    let isRoot = isRootOfHost()
+    /// Reads those that nobody has taken yet, a few at a time.
+    @Sendable func read(from work: Monitor<(next: Int, found: [Int: [ContainerStatistics]])>) {
+      var reader = StatisticsReader(self, layout, isRoot: isRoot)
+      while true {
+        let first = work.update { work in
+          defer { work.next += Self.taken }
+          return work.next
+        }
+        guard first < containers.count else { return }
+        var found: [ContainerStatistics] = []
+        for container in containers[first..<min(first + Self.taken, containers.count)] {
+          found.append(reader.statistics(of: container))
+        }
+        work.update { $0.found[first] = found }
+      }
     }
-    statistics.cgroup = group?.usage()
-    if summary.record.networkMode != "host", let process = summary.state.process, process.isAlive,
-      let table = try? readFile("/proc/\(process.process)/net/dev", limit: 1 << 20)
-    {
-      statistics.traffic = NetworkTraffic(table: table)
+    let work = Monitor((next: 0, found: [Int: [ContainerStatistics]]()))
+    // The kernel takes most of the time, and each processor has one of its own for that. Who gets no other thread reads alone.
+    let threads = min(containers.count / 16, usableProcessorCount(), 4)
+    if threads < 2 || (try? performConcurrently(threads, "skiff-stats", { read(from: work) })) == nil {
+      read(from: work)
     }
-    return statistics
+    let found = work.update { $0.found }
+    return stride(from: 0, to: containers.count, by: Self.taken).flatMap { found[$0] ?? [] }
   }
+
+  private static let taken = 4
 
   /// What limits memory where no group does: the memory of the machine, in bytes.
   package func hostMemory() -> UInt64? {
@@ -73,18 +81,66 @@ extension Engine {
   package func cgroupLayout() throws(Failure) -> CgroupLayout { try layout() }
 }
 
+/// What reads of one container after the other.
+private struct StatisticsReader: ~Copyable {
+  private let engine: Engine
+  private let layout: CgroupLayout
+  private let isRoot: Bool
+  /// Most containers have their groups in one place.
+  private var parent: String
+  private var groups: CgroupUsageReader
+  private var files = ControlFileReader()
+
+  init(_ engine: Engine, _ layout: CgroupLayout, isRoot: Bool) {
+    self.engine = engine
+    self.layout = layout
+    self.isRoot = isRoot
+    parent = Engine.usualGroup
+    groups = CgroupUsageReader(below: Cgroup(group: parent, layout: layout))
+  }
+
+  mutating func statistics(of container: ListedContainer) -> ContainerStatistics {
+    var statistics = ContainerStatistics(
+      identifier: container.identifier, name: container.name, time: monotonicNanoseconds(), cgroup: nil, traffic: nil)
+    guard container.status == .running else { return statistics }
+    statistics.process = container.process
+    if isRoot {
+      if container.cgroupParent != parent {
+        parent = container.cgroupParent
+        groups = CgroupUsageReader(below: Cgroup(group: parent, layout: layout))
+      }
+      statistics.cgroup = groups.usage(of: Path(container.identifier.description))
+    } else if let group = engine.group(of: container.identifier, in: layout) {
+      // An ordinary user's may each be in another place.
+      var reader = CgroupUsageReader(below: group)
+      statistics.cgroup = reader.usage(of: ".")
+    }
+    if container.networkMode != "host", let process = container.process,
+      let traffic = files.read("/proc/\(process.process)/net/dev").map(NetworkTraffic.init(table:)), process.isAlive
+    {
+      statistics.traffic = traffic
+    }
+    return statistics
+  }
+}
+
 extension NetworkTraffic {
   /// /proc/PID/net/dev: two lines of headings, then `eth0: bytes packets …`, eight fields received, eight sent.
-  init(table: [UInt8]) {
+  init(table: ArraySlice<UInt8>) {
     self.init()
-    for line in String(decoding: table, as: UTF8.self).split(separator: "\n").dropFirst(2) {
+    var lines = ByteFields(table)
+    _ = (lines.next("\n"), lines.next("\n"))
+    while let line = lines.next("\n") {
       // The last colon: an interface's name may hold one, a number never.
-      guard let colon = line.lastIndex(of: ":") else { continue }
-      let name = line[..<colon].drop { $0 == " " }
-      let fields = line[line.index(after: colon)...].split(separator: " ").map { UInt64($0) ?? 0 }
-      guard name != "lo", fields.count >= 9 else { continue }
-      received &+= fields[0]
-      sent &+= fields[8]
+      guard let colon = line.lastIndex(of: UInt8(ascii: ":")),
+        let name = line.firstIndex(where: { $0 != UInt8(ascii: " ") }), !line[name..<colon].equals("lo")
+      else { continue }
+      var fields = ByteFields(line[(colon + 1)...])
+      guard let received = fields.nextWord()?.decimal else { continue }
+      for _ in 1..<8 { _ = fields.nextWord() }
+      guard let sent = fields.nextWord()?.decimal else { continue }
+      self.received &+= received
+      self.sent &+= sent
     }
   }
 }

@@ -38,6 +38,12 @@ package func monotonicNanoseconds() -> UInt64 {
   return UInt64(time.seconds) * 1_000_000_000 + UInt64(time.nanoseconds)
 }
 
+/// Nanoseconds of CLOCK_BOOTTIME, which /proc/PID/stat counts the start of a process in: it goes on while the machine sleeps.
+package func bootNanoseconds() -> UInt64 {
+  let time = clock(CLOCK_BOOTTIME)
+  return UInt64(time.seconds) * 1_000_000_000 + UInt64(time.nanoseconds)
+}
+
 /// CLOCK_REALTIME.
 package func now() -> Timestamp { clock(CLOCK_REALTIME) }
 

@@ -38,6 +38,29 @@ package func readRegularFile(
   }
 }
 
+/// Reads many small files of the kernel's, one after the other into the same memory.
+package struct ControlFileReader: Sendable {
+  private static let usualSize = 8192
+  private static let limit = 1 << 20
+  private var buffer = [UInt8](repeating: 0, count: usualSize)
+
+  package init() {}
+
+  /// Nil when it cannot be read, or is longer than any of them.
+  package mutating func read(
+    _ path: Path, at directory: BorrowedDescriptor = .workingDirectory
+  ) -> ArraySlice<UInt8>? {
+    guard let file = try? open(path, [.readOnly], at: directory),
+      let count = try? file.borrowed.read(into: &buffer)
+    else { return nil }
+    // The kernel gives them out by pages, and of those that are tables no line that would not fit: what ends well before
+    // the end of a page is all, and needs no second look for its end.
+    if count < 2048 { return buffer[..<count] }
+    guard let rest = try? file.borrowed.readAll(limit: Self.limit) else { return nil }
+    return buffer[..<count] + rest
+  }
+}
+
 /// A small text file of the kernel or of ours, without the white space at its end.
 package func readText(
   _ path: Path, at directory: BorrowedDescriptor = .workingDirectory, limit: Int = 1 << 20

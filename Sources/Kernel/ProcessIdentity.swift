@@ -16,7 +16,9 @@ package struct ProcessIdentity: Hashable, Sendable {
 
   /// Field 3, a letter, and field 22 of /proc/PID/stat (proc_pid_stat(5)).
   private static func read(_ process: ProcessIdentifier) throws(Fault) -> (state: UInt8, startTicks: UInt64) {
-    let text = try readFile("/proc/\(process)/stat", limit: 4096)
+    // One read is all of it: fifty numbers at most, and a name.
+    let file = try Kernel.open("/proc/\(process)/stat", [.readOnly])
+    let text = try file.borrowed.readOnce(4096)
     // The name in parentheses may itself hold spaces and parentheses: fields count from the last one.
     var fields = ByteFields(text[(text.lastIndex(of: UInt8(ascii: ")")) ?? text.endIndex)...])
     _ = fields.nextWord()
@@ -27,6 +29,9 @@ package struct ProcessIdentity: Hashable, Sendable {
     }
     return (state, ticks)
   }
+
+  /// CLOCK_BOOTTIME at its start, in nanoseconds. The kernel tells it in hundredths of a second to everybody (USER_HZ).
+  package var startNanoseconds: UInt64 { startTicks &* 10_000_000 }
 
   /// A pidfd of exactly this process, or nil when it is gone. The start time is read after the open: a number that was
   /// given out again meanwhile does not pass.

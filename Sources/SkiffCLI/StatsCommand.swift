@@ -7,31 +7,34 @@ internal import Kernel
 
 extension StatsCommand {
   static let perform: Perform = { arguments in
-    let engine = try arguments.engine
+    let names = arguments.positionals
+    // Of all, the first list is healed first.
+    let engine = try names.isEmpty ? arguments.unhealedEngine : arguments.engine
+    var isHealed = !names.isEmpty
     let layout = try engine.cgroupLayout()
     let format = arguments.string("format").flatMap { $0 == "table" ? nil : $0 }
     // A format that cannot be read is an error before anything is shown.
     if let format { _ = try Template(format) }
-    let names = arguments.positionals
     // A name that is nobody's is an error before anything is shown.
     let chosen = try names.map { try engine.find($0) }
     let isLive = !arguments.flag("no-stream")
     var sampler = StatisticsSampler(engine: engine, layout: layout) {
-      try engine.summaries(includingEnded: arguments.flag("all") || !chosen.isEmpty).filter {
-        chosen.isEmpty || chosen.contains($0.identifier)
+      let includingEnded = arguments.flag("all") || !chosen.isEmpty
+      if !isHealed {
+        isHealed = true
+        return try engine.healedList(includingEnded: includingEnded, withHealth: false)
       }
+      let containers = try engine.list(includingEnded: includingEnded, withHealth: false)
+      return chosen.isEmpty ? containers : containers.filter { chosen.contains($0.identifier) }
     }
-    // A share of processor time is measured between two looks at a container. The look at all of them takes a part of that
-    // time, and the second look takes as long.
-    let begin = monotonicNanoseconds()
-    try sampler.begin()
-    let passed = Int((monotonicNanoseconds() - begin) / 1_000_000)
-    _ = try poll([], milliseconds: max(0, (isLive ? 1000 : 100) - passed))
+    if isLive { try sampler.take() } else { try sampler.measure() }
     while true {
-      try sampler.take()
+      if isLive {
+        _ = try poll([], milliseconds: 1000)
+        try sampler.take()
+      }
       try show(sampler.rows, format, isLive: isLive, truncated: !arguments.flag("no-trunc"))
       if !isLive { return 0 }
-      _ = try poll([], milliseconds: 1000)
     }
   }
 
@@ -84,26 +87,47 @@ func painted(_ text: String, on size: WindowSize?) -> String {
 struct StatisticsSampler {
   let engine: Engine
   let layout: CgroupLayout
-  let list: () throws -> [ContainerSummary]
+  let list: () throws -> [ListedContainer]
   private var previous: [ContainerIdentifier: ContainerStatistics] = [:]
   private var present: [ContainerStatistics] = []
   private let hostMemory: UInt64?
 
-  init(engine: Engine, layout: CgroupLayout, list: @escaping () throws -> [ContainerSummary]) {
+  init(engine: Engine, layout: CgroupLayout, list: @escaping () throws -> [ListedContainer]) {
     self.engine = engine
     self.layout = layout
     self.list = list
     hostMemory = engine.hostMemory()
   }
 
-  /// The first look.
-  mutating func begin() throws {
-    present = try list().map { engine.statistics(of: $0, on: layout, isFirst: true) }
-  }
-
+  /// One look more.
   mutating func take() throws {
     previous = Dictionary(present.map { ($0.identifier, $0) }) { $1 }
-    present = try list().map { engine.statistics(of: $0, on: layout) }
+    present = engine.statistics(of: try list(), on: layout)
+  }
+
+  /// The only look that is shown. A share of processor time is measured from the look of an earlier command, or else from the
+  /// start of the container; only where both are too long ago, or too short, this looks twice with a pause between.
+  mutating func measure() throws {
+    var looks = engine.processorLooks()
+    let begin = monotonicNanoseconds()
+    try take()
+    var earlier: [ContainerIdentifier: ContainerStatistics] = [:]
+    func know(_ statistics: ContainerStatistics) {
+      earlier[statistics.identifier] = looks.before(statistics) ?? statistics.sinceStart
+    }
+    for statistics in present { know(statistics) }
+    if present.contains(where: { $0.cgroup?.processorTime != nil && earlier[$0.identifier] == nil }) {
+      // Both are kept: who calls right after this one measures from the first.
+      for statistics in present { looks.add(statistics) }
+      let passed = monotonicNanoseconds() - begin
+      if passed < ProcessorLooks.shortest {
+        _ = try poll([], milliseconds: Int((ProcessorLooks.shortest - passed + 999_999) / 1_000_000))
+      }
+      try take()
+    }
+    for statistics in present { looks.add(statistics) }
+    looks.write()
+    previous.merge(earlier) { $1 }
   }
 
   var rows: [StatisticsRow] {

@@ -60,7 +60,7 @@ enum StatsCommand {
       options: [
         Option("all", short: "a", help: "Show all containers (default shows just running)"),
         FormatOption.templated,
-        Option("no-stream", help: "Disable streaming stats and only pull the first result"),
+        Option("no-stream", help: "Show one result: CPU % since the last call, up to a minute ago"),
         ProcessOptions.noTruncation,
       ], positionals: .atLeast(0, .containers))
   }
