@@ -1,4 +1,4 @@
-package import Kernel
+internal import Kernel
 
 /// What stands in the directory of locks, and which containers somebody holds: their supervisors, or commands that make or
 /// remove them.
@@ -6,25 +6,20 @@ package import Kernel
 /// Each lock is tried, which takes three system calls of a microsecond. /proc/locks tells of all at once and is not read: who
 /// opens that table waits for a grace period of RCU (locks_start takes file_rwsem for writing), 5 to 30 ms on a quiet host.
 package struct LockTraces: Sendable {
-  private var files: [(name: Path, isHeld: Bool)] = []
+  private var files: [(name: String, isHeld: Bool)] = []
 
   package init(in state: StateDirectories) {
     guard let directory = try? open(state.locks, [.readOnly, .directory]),
       let entries = try? entries(of: directory.borrowed)
     else { return }
-    files = entries.map { ($0.name, Self.isHeld($0.name, in: directory.borrowed)) }
-  }
-
-  /// Of files that were looked at one by one.
-  package init(_ entries: [DirectoryEntry], isHeld: [Bool]) {
-    files = zip(entries, isHeld).map { ($0.name, $1) }
+    files = entries.map { ($0.name.string, Self.isHeld($0.name, in: directory.borrowed)) }
   }
 
   /// The names in the directory, a container's identifier or more.
-  package var names: Set<String> { Set(files.lazy.map(\.name.string)) }
+  package var names: Set<String> { Set(files.lazy.map(\.name)) }
 
   /// Of these, what was held. Another's lock may be held by now.
-  package var held: Set<String> { Set(files.lazy.filter(\.isHeld).map(\.name.string)) }
+  package var held: Set<String> { Set(files.lazy.filter(\.isHeld).map(\.name)) }
 
   /// Whether each file is held, so that nobody was killed who had one; but for those that nobody needs to hold.
   ///
@@ -32,14 +27,13 @@ package struct LockTraces: Sendable {
   package func areHeld(butFor suffix: String) -> Bool {
     var others: [String] = []
     for file in files where !file.isHeld {
-      let name = file.name.string
-      guard name.hasSuffix(suffix) else { return false }
-      others.append(String(name.dropLast(suffix.utf8.count)))
+      guard file.name.hasSuffix(suffix) else { return false }
+      others.append(String(file.name.dropLast(suffix.utf8.count)))
     }
     return others.isEmpty || names.isSuperset(of: others)
   }
 
-  package static func isHeld(_ name: Path, in directory: BorrowedDescriptor) -> Bool {
+  private static func isHeld(_ name: Path, in directory: BorrowedDescriptor) -> Bool {
     guard let file = try? open(name, [.readOnly, .noFollow], at: directory) else { return false }
     return (try? file.borrowed.tryLock(.shared)) == false
   }

@@ -31,8 +31,6 @@ package struct StateDirectories: Hashable, Sendable {
 
   /// What the last `ps` read of the containers. It may be thrown away.
   package var list: Path { run.appending("list") }
-  /// What `stats` saw last of the containers' processor time. It may be thrown away.
-  package var looks: Path { run.appending("looks") }
 
   /// The directories that must be there before anything is recorded, parents first.
   package var all: [Path] {

@@ -62,51 +62,37 @@ extension Engine {
       return try listAgain()
     }
     tidyNetworks()
-    let work = Monitor(LockWork(count: files.count))
-    let locksDirectory = directory.borrowed
+    let work = Monitor(HealedListWork())
     @Sendable func look() {
-      let isFirst = work.update { $0.begin() }
-      if isFirst {
-        let hints = withHealth ? pauseHints(among: files) : nil
-        let found = try? list(includingEnded: includingEnded, hints: hints, isHealing: false)
-        work.update { $0.listed = found }
-      }
-      // Whoever is done first with its own goes on with the locks.
-      while let range = work.update({ $0.take() }) {
-        let isHeld = range.map { LockTraces.isHeld(files[$0].name, in: locksDirectory) }
-        work.update { $0.isHeld.replaceSubrange(range, with: isHeld) }
+      while let part = work.update({ $0.take() }) {
+        switch part {
+        case .list:
+          let hints = withHealth ? pauseHints(among: files) : nil
+          let found = try? list(includingEnded: includingEnded, hints: hints, isHealing: false)
+          work.update { $0.listed = found }
+        case .locks:
+          let locks = LockTraces(in: state)
+          work.update { $0.locks = locks }
+        }
       }
     }
     do throws(Fault) { try performConcurrently(2, "skiff-locks", look) } catch { look() }
     let done = work.update { $0 }
-    let isQuiet = heal(LockTraces(files, isHeld: done.isHeld))
+    let isQuiet = heal(done.locks ?? LockTraces(in: state))
     healStores()
     guard isQuiet, let listed = done.listed else { return try listAgain() }
     return listed
   }
 
-  /// What two threads do together: one of them makes the list, and both try the locks.
-  private struct LockWork {
-    private var hasBegun = false
-    private var next = 0
-    var isHeld: [Bool]
+  /// What two threads do at the same time, or one after the other where there is one.
+  private struct HealedListWork {
+    enum Part { case locks, list }
+    private var parts: [Part] = [.locks, .list]
+    var locks: LockTraces?
     /// Nil too where something has to be healed first.
     var listed: [ListedContainer]?
 
-    init(count: Int) { isHeld = [Bool](repeating: false, count: count) }
-
-    /// True for the first who asks.
-    mutating func begin() -> Bool {
-      defer { hasBegun = true }
-      return !hasBegun
-    }
-
-    /// The next locks that nobody has tried.
-    mutating func take() -> Range<Int>? {
-      guard next < isHeld.count else { return nil }
-      defer { next += 32 }
-      return next..<min(next + 32, isHeld.count)
-    }
+    mutating func take() -> Part? { parts.popLast() }
   }
 
   private static let worthASecondThread = 64

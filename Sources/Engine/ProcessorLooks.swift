@@ -135,5 +135,5 @@ extension ContainerStatistics {
 }
 
 extension Engine {
-  package func processorLooks() -> ProcessorLooks { ProcessorLooks(reading: state.looks) }
+  package func processorLooks() -> ProcessorLooks { ProcessorLooks(reading: state.run.appending("looks")) }
 }
