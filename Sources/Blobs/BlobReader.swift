@@ -29,7 +29,7 @@ package struct BlobReader: ~Copyable {
     guard bytes.count == size else {
       throw StoreError(.damaged, "blob \(digest) is damaged: it has not the \(size) bytes that it should have")
     }
-    var hash = SHA256(isForMuch: true)
+    var hash = SHA256()
     hash.update(bytes[...])
     guard hash.finish() == digest else {
       throw StoreError(.damaged, "blob \(digest) is damaged: its contents have another digest")

@@ -1,7 +1,7 @@
 // Before anything of the C library or of Swift has run: a runtime that will enter a container executes itself once more, from
 // a detached read-only clone of the mount that its file lies on. What is inside can never write to the program that made it
 // then (CVE-2019-5736). Swift does the same where this did not (Inside/SealedExecutable.swift); here it costs the kernel's
-// share of an exec only, half of the whole: the start of the C library alone executes some sixty CPUID instructions, each
+// share of an exec only, half of the whole: the start of the C library alone executes some forty CPUID instructions, each
 // of which is a trap in a virtual machine.
 //
 // A release names `ckernel_entry` as the program's entry point. No function of the C library may be called from here, and

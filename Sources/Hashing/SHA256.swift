@@ -1,6 +1,6 @@
 internal import CSHA256
 
-/// SHA-256 (FIPS 180-4), in plain Swift; by the processor's own instructions where it has them and there is much to hash.
+/// SHA-256 (FIPS 180-4), in plain Swift; by the processor's own instructions where it has them.
 ///
 /// Ours, and not swift-crypto's: linked statically that one adds 0.2–0.5 ms to every start of `skiff` (perf stat, on a
 /// base of 1.1 ms), 9.5 MB to the program and two minutes to a clean build. Plain, this one hashes 0.27 GB a second of
@@ -12,20 +12,11 @@ package struct SHA256: BlockHash, Sendable {
   ]
   package var pending = PendingBlock()
   private let usesInstructions: Bool
-  private let isForMuch: Bool
 
-  /// Looked up when the first hash of something large begins: CPUID costs a virtual machine a trap each time.
   private static let hasInstructions = csha256_is_supported() != 0
-  /// Bytes at once from which it is worth the look.
-  private static let large = 1 << 14
 
-  /// - Parameters:
-  ///   - usesInstructions: false for plain Swift whatever the processor has, which tests ask for.
-  ///   - isForMuch: this is one of many, so the look is worth it however little is hashed.
-  package init(usesInstructions: Bool = true, isForMuch: Bool = false) {
-    self.usesInstructions = usesInstructions
-    self.isForMuch = isForMuch
-  }
+  /// - Parameter usesInstructions: false for plain Swift whatever the processor has, which tests ask for.
+  package init(usesInstructions: Bool = true) { self.usesInstructions = usesInstructions }
 
   /// 32 bytes.
   package consuming func result() -> [UInt8] {
@@ -39,9 +30,7 @@ package struct SHA256: BlockHash, Sendable {
   /// - Parameter blocks: a multiple of 64 bytes.
   package mutating func compress(_ blocks: RawSpan) {
     precondition(blocks.byteCount % 64 == 0, "SHA-256 takes whole blocks")
-    guard usesInstructions, isForMuch || blocks.byteCount >= Self.large, Self.hasInstructions else {
-      return compressPlainly(blocks)
-    }
+    guard usesInstructions, Self.hasInstructions else { return compressPlainly(blocks) }
     unsafe withUnsafeMutableBytes(of: &state) { state in
       unsafe blocks.withUnsafeBytes { blocks in
         guard let words = state.baseAddress else { return }
