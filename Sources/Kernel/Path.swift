@@ -9,24 +9,16 @@ package struct Path: Hashable, Sendable {
   package init?(bytes: [UInt8]) { self.init(bytes: bytes[...]) }
 
   package init?(bytes: ArraySlice<UInt8>) {
-    var storage = [UInt8]()
-    storage.reserveCapacity(bytes.count + 1)
-    for byte in bytes {
-      if byte == 0 { return nil }
-      storage.append(byte)
-    }
-    storage.append(0)
-    self.storage = storage
+    if bytes.contains(0) { return nil }
+    self.init(component: bytes)
   }
 
   /// The path up to the first NUL: for names that came from the kernel or from our own code.
   package init(_ string: String) {
     var storage = [UInt8]()
     storage.reserveCapacity(string.utf8.count + 1)
-    for byte in string.utf8 {
-      if byte == 0 { break }
-      storage.append(byte)
-    }
+    storage.append(contentsOf: string.utf8)
+    if let end = storage.firstIndex(of: 0) { storage.removeSubrange(end...) }
     storage.append(0)
     self.storage = storage
   }
@@ -129,14 +121,14 @@ extension Path {
   /// `self/other`; an absolute `other` is appended all the same, so that nothing leaves `self`.
   package func appending(_ other: Path) -> Path {
     if isEmpty { return other }
-    let slash = UInt8(ascii: "/")
-    // Neither has a NUL inside, so that nothing is looked through again: every command joins paths by the hundred.
+    var length = storage.count - 1
+    while length > 0, storage[length - 1] == UInt8(ascii: "/") { length -= 1 }
+    let rest = other.storage.drop { $0 == UInt8(ascii: "/") }
     var joined = [UInt8]()
-    joined.reserveCapacity(storage.count + other.storage.count)
-    joined.append(contentsOf: storage.dropLast())
-    while joined.last == slash { joined.removeLast() }
-    joined.append(slash)
-    joined.append(contentsOf: other.storage[(other.storage.firstIndex { $0 != slash } ?? 0)...])
+    joined.reserveCapacity(length + 1 + rest.count)
+    joined.append(contentsOf: storage[..<length])
+    joined.append(UInt8(ascii: "/"))
+    joined.append(contentsOf: rest)
     return Path(terminated: joined)
   }
 
