@@ -75,7 +75,7 @@ extension BlobStore {
     // No text in JSON can hold these bytes: its quotes would be escaped.
     let beginning = Array("{\"mediaType\":".utf8)
     var start = place
-    while start >= 0, !bytes[start...].starts(with: beginning) { start -= 1 }
+    while start >= 0, bytes[start] != beginning[0] || !bytes[start...].starts(with: beginning) { start -= 1 }
     guard start >= 0 else { return nil }
     var depth = 0
     var isText = false

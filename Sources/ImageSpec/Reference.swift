@@ -16,15 +16,16 @@ package struct Reference: Hashable, Sendable {
     }
     var rest = Substring(text)
     var digest: Digest?
-    if let at = rest.firstIndex(of: "@") {
-      digest = try Digest(String(rest[rest.index(after: at)...]))
+    // By bytes, here and below: everything that is looked for is one, and every start pays for it.
+    if let at = rest.utf8.firstIndex(of: UInt8(ascii: "@")) {
+      digest = try Digest(String(rest[rest.utf8.index(after: at)...]))
       rest = rest[..<at]
     }
     // A colon before a slash belongs to the registry's port.
     var tag: String?
-    let lastSlash = rest.lastIndex(of: "/") ?? rest.startIndex
-    if let colon = rest[lastSlash...].lastIndex(of: ":") {
-      tag = String(rest[rest.index(after: colon)...])
+    let lastSlash = rest.utf8.lastIndex(of: UInt8(ascii: "/")) ?? rest.startIndex
+    if let colon = rest[lastSlash...].utf8.lastIndex(of: UInt8(ascii: ":")) {
+      tag = String(rest[rest.utf8.index(after: colon)...])
       rest = rest[..<colon]
     }
     if let tag, !Self.isTag(tag) { throw ImageSpecError("\(shown(tag)) in \(shown(text)) is not a tag") }
@@ -39,33 +40,33 @@ package struct Reference: Hashable, Sendable {
   private static func split(_ name: Substring) -> (domain: String, path: String) {
     var domain = "docker.io"
     var path = String(name)
-    if let slash = name.firstIndex(of: "/") {
+    if let slash = name.utf8.firstIndex(of: UInt8(ascii: "/")) {
       let first = name[..<slash]
       // Anything that could be a host's name is one: a dot, a port, localhost, or upper case, which no path may have.
       if first.contains(".") || first.contains(":") || first == "localhost" || first != first.lowercased() {
         domain = String(first)
-        path = String(name[name.index(after: slash)...])
+        path = String(name[name.utf8.index(after: slash)...])
       }
     }
     // The registry's name from before 2014.
     if domain == "index.docker.io" { domain = "docker.io" }
-    if domain == "docker.io" && !path.contains("/") { path = "library/\(path)" }
+    if domain == "docker.io" && !path.utf8.contains(UInt8(ascii: "/")) { path = "library/\(path)" }
     return (domain, path)
   }
 
   private static func check(domain: String, path: String, of text: String) throws(ImageSpecError) {
     guard isDomain(domain) else { throw ImageSpecError("\(shown(domain)) in \(shown(text)) is not a registry") }
     if path.utf8.count + domain.utf8.count + 1 > 255 { throw ImageSpecError("image name \(shown(text)) is too long") }
-    let components = path.split(separator: "/", omittingEmptySubsequences: false)
-    if path.contains(where: { $0.isUppercase }) {
-      throw ImageSpecError("image name \(shown(text)) must be lower case")
-    }
-    guard components.allSatisfy({ isPathComponent($0.utf8) }) else {
+    let components = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    guard components.allSatisfy({ isPathComponent($0) }) else {
+      if path.contains(where: { $0.isUppercase }) {
+        throw ImageSpecError("image name \(shown(text)) must be lower case")
+      }
       throw ImageSpecError("\(shown(text)) is not an image name")
     }
     // `docker run 64 digits` means an identifier.
-    if domain == "docker.io", components.count == 2, components[0] == "library",
-      Digest(hex: String(components[1])) != nil
+    if domain == "docker.io", components.count == 2, components[1].count == 64, path.hasPrefix("library/"),
+      Digest(hex: String(Substring(components[1]))) != nil
     {
       throw ImageSpecError("\(shown(text)) is an image's identifier, not its name")
     }
@@ -149,9 +150,9 @@ extension Reference {
   /// Host name components with dots between them, or an IPv6 address in brackets, and a port.
   static func isDomain(_ text: String) -> Bool {
     var host = Substring(text)
-    if let colon = host.lastIndex(of: ":"), !host[colon...].contains("]") {
-      let port = host[host.index(after: colon)...]
-      guard !port.isEmpty, port.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return false }
+    if let colon = host.utf8.lastIndex(of: UInt8(ascii: ":")), !host[colon...].utf8.contains(UInt8(ascii: "]")) {
+      let port = host[host.utf8.index(after: colon)...].utf8
+      guard !port.isEmpty, port.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return false }
       host = host[..<colon]
     }
     if host.hasPrefix("[") {
@@ -160,10 +161,10 @@ extension Reference {
         $0 == UInt8(ascii: ":") || $0 >= 0x30 && $0 <= 0x39 || ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x66
       }
     }
-    return host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { component in
-      guard let first = component.utf8.first, let last = component.utf8.last else { return false }
+    return host.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy { component in
+      guard let first = component.first, let last = component.last else { return false }
       return isAlphanumeric(first) && isAlphanumeric(last)
-        && component.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
+        && component.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
     }
   }
 }
