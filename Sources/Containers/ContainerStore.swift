@@ -18,6 +18,14 @@ package struct ContainerStore: Sendable {
     }
   }
 
+  /// Those that are gone but for their directory, which nobody has removed yet.
+  package func remains() -> [ContainerIdentifier] {
+    ((try? entries(of: state.containers)) ?? []).compactMap { entry in
+      guard entry.name.string.hasPrefix(ContainerFiles.remainsPrefix) else { return nil }
+      return ContainerIdentifier(String(entry.name.string.dropFirst(ContainerFiles.remainsPrefix.count)))
+    }
+  }
+
   /// EBADMSG for a record that a crash or a hand has damaged.
   ///
   /// - Parameter containers: the directory of all containers, for who reads many; nil looks it up.

@@ -42,11 +42,15 @@ package struct StateDirectories: Hashable, Sendable {
 package struct ContainerFiles: Hashable, Sendable {
   package let identifier: ContainerIdentifier
   package let directory: Path
+  /// The directory of one that is gone, for as long as it takes to remove it: no container has such a name.
+  package let remains: Path
+  static let remainsPrefix = "."
   package let runDirectory: Path
 
   package init(_ identifier: ContainerIdentifier, in state: StateDirectories) {
     self.identifier = identifier
     directory = state.containers.appending(identifier.description)
+    remains = state.containers.appending(Self.remainsPrefix + identifier.description)
     lock = state.locks.appending(identifier.description)
     runDirectory = state.runningContainers.appending(identifier.description)
     secrets = state.runningSecrets.appending(identifier.description)

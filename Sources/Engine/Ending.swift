@@ -33,9 +33,10 @@ extension Engine {
       // The kernel has no memory for it: then this was its last life.
     }
     ports.release()
-    tidyUp(record, files, end, undo: undo, lock: lock)
+    let held = tidyUp(record, files, end, undo: undo, lock: lock)
     leaveNetworks()
     supervisor.report(.exited(code: end.exitCode, message: end.message))
+    removeRemains(files, held)
     return end.exitCode
   }
 
@@ -109,10 +110,11 @@ extension Engine {
   /// The record of the end comes first: killed right after it, there is nothing left to heal but leftovers.
   ///
   /// - Parameter undo: of what the start made on the host; nil where that is not remembered and is found again by name.
+  /// - Returns: the lock of a container that is no more; the caller removes its remains once he has said that it has ended.
   func tidyUp(
     _ record: ContainerRecord, _ files: ContainerFiles, _ end: ContainerState, undo: [Step]?,
     lock: consuming ContainerLock
-  ) {
+  ) -> ContainerLock? {
     if !record.removesItself { try? store.write(end, of: files.identifier) }
     passKillSwitch("ending", 0)
     takeBack(undo, of: record, files)
@@ -126,11 +128,19 @@ extension Engine {
       passKillSwitch("ending", 3)
       // Without a lock or a directory in /run, nothing of it is left to look at.
       try? lock.remove()
-      return
+      return nil
     }
     removeAnonymousVolumes(record.anonymousVolumes, of: files.identifier)
-    try? erase(files, record: record, lock)
+    try? bury(files, record: record, lock)
     note(.destroy, record)
+    return lock
+  }
+
+  /// The lock goes last: killed before, the next command finds it, and goes on.
+  func removeRemains(_ files: ContainerFiles, _ lock: consuming ContainerLock?) {
+    guard let lock = consume lock else { return }
+    passKillSwitch("erasing", 5)
+    try? removeTree(files.remains)
     try? lock.remove()
   }
 

@@ -202,10 +202,11 @@ extension Engine {
     }
   }
 
-  /// Leftovers without a container: locks, run directories, names.
+  /// Leftovers without a container: locks, run directories, names, what was being removed.
   private func removeOrphans(_ traces: Set<String>, _ given: [ContainerNames.Entry], living: Set<String>) {
     var orphans = traces.subtracting(living)
     for entry in given { orphans.insert(entry.identifier.description) }
+    for identifier in store.remains() { orphans.insert(identifier.description) }
     for word in orphans.subtracting(living) {
       if let identifier = ContainerIdentifier(word) { removeOrphan(identifier, wasHeld: traces.contains(word)) }
     }

@@ -189,6 +189,33 @@ extension Engine {
     passKillSwitch("erasing", 1)
     try removeTree(files.directory)
     passKillSwitch("erasing", 2)
+    try removeTree(files.remains)
+    try releaseNames(of: files, record, renamed)
+    passKillSwitch("erasing", 3)
+  }
+
+  /// The same of a container that has just ended, and whose command waits: what it has written is removed, and the rest is
+  /// put out of sight, for the caller to remove when he has said how it ended. The five directories that overlayfs and this
+  /// engine made for it cost ext4 0.1 ms with a journal, 0.3 without.
+  func bury(_ files: ContainerFiles, record: ContainerRecord, _ lock: borrowing ContainerLock) throws(Fault) {
+    try? lock.markRemoval()
+    passKillSwitch("erasing", 0)
+    let renamed = (try? store.record(of: files.identifier))?.name
+    liftLimit(of: files, record)
+    try removeRun(files)
+    passKillSwitch("erasing", 1)
+    try removeContents(of: files.upper)
+    passKillSwitch("erasing", 2)
+    // A full disk may have no room for the other name.
+    do throws(Fault) { try Kernel.rename(files.directory, to: files.remains) } catch { try removeTree(files.directory) }
+    passKillSwitch("erasing", 3)
+    try releaseNames(of: files, record, renamed)
+    passKillSwitch("erasing", 4)
+  }
+
+  private func releaseNames(
+    of files: ContainerFiles, _ record: ContainerRecord?, _ renamed: String?
+  ) throws(Fault) {
     if let record {
       try names.release(record.name, of: files.identifier)
       if let renamed { try names.release(renamed, of: files.identifier) }
@@ -197,6 +224,5 @@ extension Engine {
         try names.release(entry.name, of: files.identifier)
       }
     }
-    passKillSwitch("erasing", 3)
   }
 }

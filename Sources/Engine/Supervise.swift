@@ -41,7 +41,7 @@ extension Engine {
       let record = try record(of: identifier)
       if let end = try waitBeforeRestart(files) {
         ports.release()
-        tidyUp(record, files, end, undo: nil, lock: lock)
+        removeRemains(files, tidyUp(record, files, end, undo: nil, lock: lock))
         return end.exitCode
       }
       renewSecrets(of: record, files)

@@ -92,15 +92,21 @@ package func removeTree(_ path: Path, at directory: BorrowedDescriptor = .workin
     if error.errno == .noSuchFile { return }
     if error.errno != .isDirectory && error.errno != .notPermitted { throw error }
   }
+  try removeContents(of: path, at: directory)
+  do throws(Fault) { try removeDirectory(path, at: directory) } catch {
+    if error.errno != .noSuchFile { throw error }
+  }
+}
+
+/// The same of all that is in a directory, which itself stays.
+package func removeContents(
+  of path: Path, at directory: BorrowedDescriptor = .workingDirectory
+) throws(Fault) {
   do throws(Fault) {
     let top = try open(path, [.readOnly, .directory, .noFollow], at: directory)
     // Once more whenever something was moved up from the depths.
     while try removeContents(of: top.borrowed, depth: 0, top: top.borrowed) {}
   } catch {
-    if error.errno == .noSuchFile { return }
-    throw error
-  }
-  do throws(Fault) { try removeDirectory(path, at: directory) } catch {
     if error.errno != .noSuchFile { throw error }
   }
 }

@@ -133,6 +133,22 @@ struct FaultWalkTests {
     _ = try sandbox.skiff(["network", "rm", "bridge"])
   }
 
+  /// The machine stops while the directory of a container that is gone is removed: no lock is left that tells of it.
+  @Test func whatABootInterruptedIsRemoved() throws {
+    let sandbox = try Sandbox()
+    defer { sandbox.remove() }
+    let run = ["run", "--rm", "--network", "none", "--rootfs", sandbox.rootfs, "true"]
+    #expect(try sandbox.skiff(run).code == 0)
+    sandbox.settle()
+    let files = FileManager.default
+    let remains = "\(sandbox.state)/containers/.\(String(repeating: "a", count: 64))"
+    try files.createDirectory(atPath: "\(remains)/work/work", withIntermediateDirectories: true)
+    try files.removeItem(atPath: "\(sandbox.run)/healed")
+    let next = try sandbox.skiff(["ps", "-aq"])
+    #expect(next.code == 0 && next.output.isEmpty, "\(next.output)\(next.errors)")
+    #expect(sandbox.leaks(of: []) == [])
+  }
+
   /// exec leaves no process in the container, and the container as it was.
   @Test(arguments: ["joining", "finishing"]) func execIsKilled(phase: String) throws {
     let sandbox = try Sandbox()
