@@ -26,6 +26,9 @@ package struct StateDirectories: Hashable, Sendable {
   /// One lock file a container, made before anything else of it.
   package var locks: Path { run.appending("locks") }
 
+  /// Which supervisors live. It may be thrown away.
+  package var roster: Path { run.appending("roster") }
+
   /// Made by the first command after a boot, when it has looked at all that the last one left.
   package var healed: Path { run.appending("healed") }
 

@@ -39,12 +39,7 @@ extension Engine {
   package func healContainers() {
     guard effectiveUser() == 0 else { return }
     tidyNetworks()
-    heal(LockTraces(in: state))
-  }
-
-  /// - Returns: whether nothing had to be healed.
-  @discardableResult
-  func heal(_ locks: LockTraces) -> Bool {
+    let locks = LockTraces(in: state)
     // Each lock is held by somebody who lives, and a command of this boot has looked at all the rest: whatever would have to
     // be healed has a lock that was made before it.
     let isQuiet = locks.areHeld(butFor: Self.frozenSuffix) && exists(state.healed)
@@ -53,7 +48,6 @@ extension Engine {
     } else {
       healAll(locks)
     }
-    return isQuiet
   }
 
   /// Looks at every container, name and lease.

@@ -45,65 +45,7 @@ extension Engine {
   ///
   /// - Parameter withHealth: also what no file of the last list says: whether they are paused, and how they are.
   package func list(includingEnded: Bool, withHealth: Bool = true) throws(Failure) -> [ListedContainer] {
-    try list(includingEnded: includingEnded, hints: withHealth ? pauseHints() : nil, isHealing: true) ?? []
-  }
-
-  /// Heals, and lists then. Where there are many, they are read while a second thread asks who holds their locks; where that
-  /// finds something to heal, they are read again.
-  package func healedList(includingEnded: Bool, withHealth: Bool = true) throws(Failure) -> [ListedContainer] {
-    func listAgain() throws(Failure) -> [ListedContainer] {
-      try list(includingEnded: includingEnded, withHealth: withHealth)
-    }
-    guard effectiveUser() == 0, usableProcessorCount() > 1,
-      let directory = try? open(state.locks, [.readOnly, .directory]),
-      let files = try? entries(of: directory.borrowed), files.count >= Self.worthASecondThread
-    else {
-      heal()
-      return try listAgain()
-    }
-    tidyNetworks()
-    let work = Monitor(HealedListWork())
-    @Sendable func look() {
-      while let part = work.update({ $0.take() }) {
-        switch part {
-        case .list:
-          let hints = withHealth ? pauseHints(among: files) : nil
-          let found = try? list(includingEnded: includingEnded, hints: hints, isHealing: false)
-          work.update { $0.listed = found }
-        case .locks:
-          let locks = LockTraces(in: state)
-          work.update { $0.locks = locks }
-        }
-      }
-    }
-    do throws(Fault) { try performConcurrently(2, "skiff-locks", look) } catch { look() }
-    let done = work.update { $0 }
-    let isQuiet = heal(done.locks ?? LockTraces(in: state))
-    healStores()
-    guard isQuiet, let listed = done.listed else { return try listAgain() }
-    return listed
-  }
-
-  /// What two threads do at the same time, or one after the other where there is one.
-  private struct HealedListWork {
-    enum Part { case locks, list }
-    private var parts: [Part] = [.locks, .list]
-    var locks: LockTraces?
-    /// Nil too where something has to be healed first.
-    var listed: [ListedContainer]?
-
-    mutating func take() -> Part? { parts.popLast() }
-  }
-
-  private static let worthASecondThread = 64
-
-  /// - Parameters:
-  ///   - hints: which may stand still; nil where nobody asks for that and for their health.
-  ///   - isHealing: whether one whose files are damaged is healed, which one thread alone may do.
-  /// - Returns: nil where one would have to be, and is not.
-  private func list(
-    includingEnded: Bool, hints: Set<ContainerIdentifier>?, isHealing: Bool
-  ) throws(Failure) -> [ListedContainer]? {
+    let hints = withHealth ? pauseHints() : nil
     let all: Descriptor
     do throws(Fault) { all = try open(state.containers, [.readOnly, .directory]) } catch {
       throw Failure("cannot list the containers", error)
@@ -122,7 +64,6 @@ extension Engine {
       case .sound(let known): container = known
       case .none: continue
       case .damaged(let identifier):
-        guard isHealing else { return nil }
         guard let healed = readable(identifier, in: all.borrowed) else { continue }
         container = healed
       }

@@ -123,13 +123,11 @@ extension Engine {
   }
 
   /// The containers that have one.
-  func pauseHints() -> Set<ContainerIdentifier> { pauseHints(among: (try? entries(of: state.locks)) ?? []) }
-
-  func pauseHints(among files: [DirectoryEntry]) -> Set<ContainerIdentifier> {
+  func pauseHints() -> Set<ContainerIdentifier> {
     let suffix = Self.frozenSuffix.utf8
     var found: Set<ContainerIdentifier> = []
     // By the length first: of hundreds of files few are any.
-    for entry in files
+    for entry in (try? entries(of: state.locks)) ?? []
     where entry.name.bytes.count > 64 && entry.name.bytes.suffix(suffix.count).elementsEqual(suffix) {
       if let identifier = ContainerIdentifier(String(entry.name.string.dropLast(suffix.count))) {
         found.insert(identifier)

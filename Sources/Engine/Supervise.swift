@@ -118,14 +118,21 @@ extension Engine {
       if let sockets = resumed.nameSockets.take() {
         try resumed.supervisor.answerNames(at: sockets, from: nameSource(for: identifier, record))
       }
+      let entry = enterRoster(identifier)
       let end = watch(
         &resumed.supervisor, state, record, files, in: nil, renewal: nil,
         companion: relay(of: record, ports.descriptors))
+      entry?.leave()
       return finish(&resumed.supervisor, record, files, end, undo: nil, ports: ports, lock: lock)
     } catch {
       // The lock and the streams end with this process; the next command finds the container without a supervisor.
       return 125
     }
+  }
+
+  /// Nil where it cannot be written: the lock says that it lives, as for everybody before this moment.
+  private func enterRoster(_ identifier: ContainerIdentifier) -> Roster.Entry? {
+    do throws(Fault) { return try Roster.enter(state.roster, identifier) } catch { return nil }
   }
 
   func report(_ failure: Failure, to client: BorrowedDescriptor) -> Int32 {

@@ -7,14 +7,14 @@ internal import Templates
 
 extension PsCommand {
   static let perform: Perform = { arguments in
-    let engine = try arguments.unhealedEngine
+    let engine = try arguments.engine
     let latest = arguments.flag("latest") ? 1 : try arguments.integer("last", in: 0...Int.max)
     let all =
       arguments.flag("all") || latest != nil
       || arguments.strings("filter").contains { filter in
         ["status=", "exited="].contains { filter.hasPrefix($0) }
       }
-    var rows = try engine.healedList(includingEnded: all)
+    var rows = try engine.list(includingEnded: all)
     let filter = try PsFilter(arguments, engine)
     // A row is many fields, all of which a filter that takes every one would copy.
     if !filter.isEmpty { rows = rows.filter { filter.takes($0) } }

@@ -8,9 +8,7 @@ internal import Kernel
 extension StatsCommand {
   static let perform: Perform = { arguments in
     let names = arguments.positionals
-    // Of all, the first list is healed first.
-    let engine = try names.isEmpty ? arguments.unhealedEngine : arguments.engine
-    var isHealed = !names.isEmpty
+    let engine = try arguments.engine
     let layout = try engine.cgroupLayout()
     let format = arguments.string("format").flatMap { $0 == "table" ? nil : $0 }
     // A format that cannot be read is an error before anything is shown.
@@ -19,12 +17,7 @@ extension StatsCommand {
     let chosen = try names.map { try engine.find($0) }
     let isLive = !arguments.flag("no-stream")
     var sampler = StatisticsSampler(engine: engine, layout: layout) {
-      let includingEnded = arguments.flag("all") || !chosen.isEmpty
-      if !isHealed {
-        isHealed = true
-        return try engine.healedList(includingEnded: includingEnded, withHealth: false)
-      }
-      let containers = try engine.list(includingEnded: includingEnded, withHealth: false)
+      let containers = try engine.list(includingEnded: arguments.flag("all") || !chosen.isEmpty, withHealth: false)
       return chosen.isEmpty ? containers : containers.filter { chosen.contains($0.identifier) }
     }
     if isLive { try sampler.take() } else { try sampler.measure() }

@@ -1,0 +1,118 @@
+package import Kernel
+
+/// The supervisors that live, in one file in /run. Each has an entry there that the kernel marks when it ends (`LifeMark`), so
+/// that a command beside five hundred containers reads one file of 32 KB instead of trying five hundred locks.
+///
+/// The locks are what counts: who is not in the roster is asked for by his lock, as all are where the file is missing or
+/// damaged. A supervisor enters once it has nothing to do (Supervisor+Renewal.swift), which no start waits for.
+package enum Roster {
+  /// With fewer containers their locks are as fast.
+  static let smallest = 24
+
+  /// Half of it the word, half of it the identifier.
+  private static let entrySize = 64
+  private static let wordSize = 32
+  private static let limit = 4 << 20
+
+  /// The identifier as a number.
+  struct Key: Hashable {
+    private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+
+    /// Nil for a name that is no identifier.
+    init?(_ digits: some Collection<UInt8>) {
+      guard digits.count == 64 else { return nil }
+      var isValid = true
+      var rest = digits[...]
+      func word() -> UInt64 {
+        defer { rest = rest.dropFirst(16) }
+        return rest.prefix(16).reduce(0) { sum, digit in
+          switch digit {
+          case 48...57: return sum << 4 | UInt64(digit - 48)
+          case 97...102: return sum << 4 | UInt64(digit - 87)
+          default:
+            isValid = false
+            return sum
+          }
+        }
+      }
+      words = (word(), word(), word(), word())
+      guard isValid else { return nil }
+    }
+
+    fileprivate init(_ bytes: ArraySlice<UInt8>) {
+      func word(_ index: Int) -> UInt64 { bytes.dropFirst(8 * index).prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
+      words = (word(0), word(1), word(2), word(3))
+    }
+
+    fileprivate var bytes: [UInt8] {
+      [words.0, words.1, words.2, words.3].flatMap { word in
+        (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) }
+      }
+    }
+
+    static func == (one: Key, two: Key) -> Bool { one.words == two.words }
+    // Identifiers are random numbers: a part of one is as good as a hash.
+    func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
+  }
+
+  /// A supervisor's entry, for as long as it watches over the container.
+  package struct Entry: ~Copyable {
+    private var mark: LifeMark
+
+    fileprivate init(_ mark: consuming LifeMark) { self.mark = mark }
+
+    /// Before the lock is let go.
+    package consuming func leave() { mark.remove() }
+  }
+
+  /// Enters the calling process, which holds the container's lock.
+  package static func enter(_ path: Path, _ identifier: ContainerIdentifier) throws(Fault) -> Entry {
+    guard let key = Key(identifier.description.utf8) else { throw Fault("roster", .invalid) }
+    let file = try open(path, [.readWrite, .create, .noFollow], mode: 0o600)
+    try file.borrowed.lock(.exclusive)
+    // A mapping keeps the open file, and with it the lock, beyond the descriptor.
+    defer { try? file.borrowed.unlock() }
+    let header = try self.header()
+    var bytes = try file.borrowed.readAll(limit: limit)
+    if !bytes.starts(with: header) {
+      // Another boot's, or nobody's: whoever was in it is asked for by the lock.
+      try file.borrowed.truncate(to: 0)
+      try file.borrowed.seek(to: 0)
+      try file.borrowed.write(header)
+      bytes = header
+    }
+    var offset = entrySize
+    while offset + entrySize <= bytes.count, LifeMark.lives(bytes[offset...].word(at: 0)) { offset += entrySize }
+    // The identifier first: the word makes it count.
+    try file.borrowed.seek(to: offset)
+    try file.borrowed.write([UInt8](repeating: 0, count: wordSize) + key.bytes)
+    return Entry(try LifeMark(in: file.borrowed, at: offset))
+  }
+
+  /// Of a moment ago.
+  static func living(_ path: Path) -> Set<Key> {
+    guard let bytes = try? readRegularFile(path, limit: limit), let header = try? header(), bytes.starts(with: header)
+    else { return [] }
+    var living: Set<Key> = []
+    living.reserveCapacity(bytes.count / entrySize)
+    for offset in stride(from: entrySize, through: bytes.count - entrySize, by: entrySize)
+    where LifeMark.lives(bytes[offset...].word(at: 0)) {
+      living.insert(Key(bytes[(offset + wordSize)..<(offset + entrySize)]))
+    }
+    return living
+  }
+
+  /// A word that nobody has cleared says nothing after a boot, where /run outlives one.
+  private static func header() throws(Fault) -> [UInt8] {
+    let text = "skiff roster 1\n" + (try readText("/proc/sys/kernel/random/boot_id", limit: 64))
+    var header = Array(text.utf8.prefix(entrySize))
+    header += [UInt8](repeating: 0, count: entrySize - header.count)
+    return header
+  }
+}
+
+extension ArraySlice<UInt8> {
+  fileprivate func word(at offset: Int) -> UInt32 {
+    (0..<4).reversed().reduce(0) { $0 << 8 | UInt32(self[startIndex + offset + $1]) }
+  }
+}
