@@ -73,20 +73,31 @@ package enum Roster {
     // A mapping keeps the open file, and with it the lock, beyond the descriptor.
     defer { try? file.borrowed.unlock() }
     let header = try self.header()
-    var bytes = try file.borrowed.readAll(limit: limit)
-    if !bytes.starts(with: header) {
+    if try file.borrowed.read(entrySize, at: 0) != header {
       // Another boot's, or nobody's: whoever was in it is asked for by the lock.
       try file.borrowed.truncate(to: 0)
-      try file.borrowed.seek(to: 0)
       try file.borrowed.write(header)
-      bytes = header
     }
-    var offset = entrySize
-    while offset + entrySize <= bytes.count, LifeMark.lives(bytes[offset...].word(at: 0)) { offset += entrySize }
+    let offset = try freePlace(file.borrowed)
     // The identifier first: the word makes it count.
     try file.borrowed.seek(to: offset)
     try file.borrowed.write([UInt8](repeating: 0, count: wordSize) + key.bytes)
     return Entry(try LifeMark(in: file.borrowed, at: offset))
+  }
+
+  /// The first entry whose supervisor has ended, else the end of the file. Read in pieces: what a supervisor once needed of
+  /// memory it keeps.
+  private static func freePlace(_ file: BorrowedDescriptor) throws(Fault) -> Int {
+    var piece = [UInt8](repeating: 0, count: 16 * entrySize)
+    var start = entrySize
+    while true {
+      let count = try file.read(into: &piece, at: start)
+      for offset in stride(from: 0, to: piece.count, by: entrySize)
+      where offset + entrySize > count || !LifeMark.lives(piece[offset...].word(at: 0)) {
+        return start + offset
+      }
+      start += piece.count
+    }
   }
 
   /// Of a moment ago.
