@@ -179,14 +179,7 @@ extension Engine {
   /// free while anything of the old one is left. Killed in the middle, it is finished by the next command, which the mark
   /// in the lock tells that the rest is no container any more.
   func erase(_ files: ContainerFiles, record: ContainerRecord?, _ lock: borrowing ContainerLock) throws(Fault) {
-    // On a full disk it is removed without: that is how the disk gets emptier.
-    try? lock.markRemoval()
-    passKillSwitch("erasing", 0)
-    // It may have been renamed since its record was read. A rename that comes later sees the mark.
-    let renamed = (try? store.record(of: files.identifier))?.name
-    liftLimit(of: files, record)
-    try removeRun(files)
-    passKillSwitch("erasing", 1)
+    let renamed = try beginErasing(files, record, lock)
     try removeTree(files.directory)
     passKillSwitch("erasing", 2)
     try removeTree(files.remains)
@@ -198,12 +191,7 @@ extension Engine {
   /// put out of sight, for the caller to remove when he has said how it ended. The five directories that overlayfs and this
   /// engine made for it cost ext4 0.1 ms with a journal, 0.3 without.
   func bury(_ files: ContainerFiles, record: ContainerRecord, _ lock: borrowing ContainerLock) throws(Fault) {
-    try? lock.markRemoval()
-    passKillSwitch("erasing", 0)
-    let renamed = (try? store.record(of: files.identifier))?.name
-    liftLimit(of: files, record)
-    try removeRun(files)
-    passKillSwitch("erasing", 1)
+    let renamed = try beginErasing(files, record, lock)
     try removeContents(of: files.upper)
     passKillSwitch("erasing", 2)
     // A full disk may have no room for the other name.
@@ -211,6 +199,23 @@ extension Engine {
     passKillSwitch("erasing", 3)
     try releaseNames(of: files, record, renamed)
     passKillSwitch("erasing", 4)
+  }
+
+  /// What comes first: from here on it is no container any more.
+  ///
+  /// - Returns: the name that it has by now.
+  private func beginErasing(
+    _ files: ContainerFiles, _ record: ContainerRecord?, _ lock: borrowing ContainerLock
+  ) throws(Fault) -> String? {
+    // On a full disk it is removed without: that is how the disk gets emptier.
+    try? lock.markRemoval()
+    passKillSwitch("erasing", 0)
+    // It may have been renamed since its record was read. A rename that comes later sees the mark.
+    let renamed = (try? store.record(of: files.identifier))?.name
+    liftLimit(of: files, record)
+    try removeRun(files)
+    passKillSwitch("erasing", 1)
+    return renamed
   }
 
   private func releaseNames(
