@@ -68,22 +68,31 @@ extension Engine {
     guard let identifier = ContainerIdentifier(record.identifier) else { return nil }
     let timeout = timeout ?? record.stopTimeout
     let signal = signal ?? record.stopSignal
-    var note: String?
     do throws(Fault) {
-      try send(signal, to: pidfd, of: record)
-      // A process that stands still takes no signal.
-      thawPaused(identifier)
-      let milliseconds = timeout < 0 ? nil : min(timeout, Int(Int32.max) / 1000) * 1000
-      if try poll(pidfd, .readable, milliseconds: milliseconds).isEmpty {
-        note = deafness(of: process, to: signal, record, timeout)
-        try send(Signal.kill, to: pidfd, of: record)
-      }
+      let note = try signalToEnd(process, pidfd, record, signal, timeout)
       try waitForRest(of: store.files(of: identifier), after: process)
       self.note(.stop, record)
       return note
+    } catch { throw Failure("cannot stop container \(word)", error) }
+  }
+
+  /// - Returns: why it had to be killed.
+  private func signalToEnd(
+    _ process: ProcessIdentity, _ pidfd: BorrowedDescriptor, _ record: ContainerRecord, _ signal: Int32, _ timeout: Int
+  ) throws(Fault) -> String? {
+    do throws(Fault) {
+      try send(signal, to: pidfd, of: record)
+      // A process that stands still takes no signal.
+      if let identifier = ContainerIdentifier(record.identifier) { thawPaused(identifier) }
+      let milliseconds = timeout < 0 ? nil : min(timeout, Int(Int32.max) / 1000) * 1000
+      guard try poll(pidfd, .readable, milliseconds: milliseconds).isEmpty else { return nil }
+      let note = deafness(of: process, to: signal, record, timeout)
+      try send(Signal.kill, to: pidfd, of: record)
+      return note
     } catch {
-      // It ended on its own between the look and the signal.
-      if error.errno != .noSuchProcess { throw Failure("cannot stop container \(word)", error) }
+      // It ended between the look and the signal. Its supervisor is not done with that yet: who went on now would find it
+      // running still, and `restart` would leave it stopped.
+      if error.errno != .noSuchProcess { throw error }
       return nil
     }
   }

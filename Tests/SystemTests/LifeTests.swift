@@ -84,6 +84,25 @@ import Testing
     }
   }
 
+  /// One that ends between the look at it and the signal is not yet ended for its supervisor, and started again all the same.
+  @Test(.enabled(if: mayExecute("/usr/bin/strace"), "strace is not installed"))
+  func aRestartWhoseContainerHasJustEndedIsOne() throws {
+    try Sandbox.with { sandbox in
+      let slow = "trap 'sleep 0.5; exit 7' TERM; while :; do sleep 0.05; done"
+      let words = ["run", "-d", "--name", "web", "--network", "none", "--rootfs", sandbox.rootfs, "sh", "-c", slow]
+      #expect(try sandbox.skiff(words).code == 0)
+      sleep(1)
+      // Asked whether it lives, sent SIGTERM; and then, before SIGKILL, asked again.
+      func identity() throws -> String { try sandbox.skiff(["inspect", "-f", "{{.State.Pid}}", "web"]).output }
+      let first = try identity()
+      let fault = "-e trace=pidfd_send_signal -e inject=pidfd_send_signal:error=ESRCH:when=3"
+      let restarted = try sandbox.shell("strace -o /dev/stderr \(fault) \"$0\" restart -t 0 web")
+      #expect(restarted.code == 0 && restarted.errors.contains("ESRCH"), "\(restarted)")
+      let second = try identity()
+      #expect(first != second && second != "0\n", "\(first) \(second)")
+    }
+  }
+
   /// After a boot: one that ran is started; one that was stopped only with `always`.
   @Test func whatRunsAfterABoot() throws {
     try Sandbox.with { sandbox in
