@@ -104,6 +104,8 @@ private struct StatisticsReader: ~Copyable {
       identifier: container.identifier, name: container.name, time: monotonicNanoseconds(), cgroup: nil, traffic: nil)
     guard container.status == .running else { return statistics }
     statistics.process = container.process
+    // Before its group: one that has tasks still has its first process too, whose number was nobody else's so far.
+    let traffic = traffic(of: container)
     if isRoot {
       if container.cgroupParent != parent {
         parent = container.cgroupParent
@@ -115,12 +117,20 @@ private struct StatisticsReader: ~Copyable {
       var reader = CgroupUsageReader(below: group)
       statistics.cgroup = reader.usage(of: ".")
     }
-    if container.networkMode != "host", let process = container.process,
-      let traffic = files.read("/proc/\(process.process)/net/dev").map(NetworkTraffic.init(table:)), process.isAlive
-    {
+    if let traffic, statistics.cgroup?.tasks ?? 0 > 0 || container.process?.isAlive == true {
       statistics.traffic = traffic
     }
     return statistics
+  }
+
+  private mutating func traffic(of container: ListedContainer) -> NetworkTraffic? {
+    switch container.networkMode {
+    case "host": return nil
+    // Nothing but lo, which does not count.
+    case "none" where container.networks.isEmpty: return NetworkTraffic()
+    default:
+      return container.process.flatMap { files.read("/proc/\($0.process)/net/dev") }.map(NetworkTraffic.init(table:))
+    }
   }
 }
 

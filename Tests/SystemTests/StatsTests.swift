@@ -66,6 +66,16 @@ struct StatsTests {
     }
   }
 
+  /// Of the links of its own namespace: one without a network has none, and the host's are not its own.
+  @Test func trafficIsOfItsOwnLinks() throws {
+    try withBusy { place in
+      let words = ["run", "-d", "--name", "open", "--network", "host", "--rootfs", place.rootfs, "sleep", "1000"]
+      #expect(try place.skiff(words).code == 0)
+      let shown = try place.skiff(["stats", "--no-stream", "--format", "{{.Name}} {{.NetIO}}", "busy", "open"])
+      #expect(Set(shown.output.split(separator: "\n")) == ["busy 0B / 0B", "open -- / --"], "\(shown)")
+    }
+  }
+
   @Test func whatIsKeptMayBeDamagedOrNotBeWritten() throws {
     try withBusy { place in
       let file = place.run + "/looks"
