@@ -2,17 +2,14 @@
 
 extern char **environ;
 
+static long negated(long result) { return result == -1 ? -(long)errno : result; }
+
 long ckernel_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
-    long result = syscall(number, a, b, c, d, e, f);
-    return result == -1 ? -(long)errno : result;
+    return negated(syscall(number, a, b, c, d, e, f));
 }
 
-long ckernel_clone3(const void *arguments, unsigned long size)
-{
-    long result = syscall(SYS_clone3, arguments, size);
-    return result == -1 ? -(long)errno : result;
-}
+long ckernel_clone3(const void *arguments, unsigned long size) { return negated(syscall(SYS_clone3, arguments, size)); }
 
 char **ckernel_environment(void) { return environ; }
 

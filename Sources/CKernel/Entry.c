@@ -101,10 +101,10 @@ NOT_INSTRUMENTED __attribute__((used)) void ckernel_seal(long *stack)
     call(SYS_close, file, 0, 0, 0, 0);
 }
 
-#if defined(__x86_64__)
 __asm__(".globl ckernel_entry\n"
-        ".type ckernel_entry, @function\n"
+        ".type ckernel_entry, %function\n"
         "ckernel_entry:\n"
+#if defined(__x86_64__)
         "  xor %ebp, %ebp\n"
         "  mov %rsp, %rdi\n"
         "  mov %rsp, %rbx\n"
@@ -115,9 +115,6 @@ __asm__(".globl ckernel_entry\n"
         "  mov %rbx, %rsp\n"
         "  jmp _start\n");
 #else
-__asm__(".globl ckernel_entry\n"
-        ".type ckernel_entry, %function\n"
-        "ckernel_entry:\n"
         "  mov x29, #0\n"
         "  mov x19, sp\n"
         "  mov x20, x0\n"

@@ -11,6 +11,10 @@
 #define IS_PRESENT (1ULL << 63)
 #define PIECE (1UL << 16)
 
+extern void free_exception_pool(void) __asm__("_ZN9__gnu_cxx9__freeresEv") __attribute__((weak));
+
+void ckernel_give_back_exception_pool(void) { if (free_exception_pool) free_exception_pool(); }
+
 // Unmaps the pages from `begin` to `end` that are still as the file has them: the next access finds them in the page cache.
 // One that was written to is nowhere else. In the text that is one with a debugger's breakpoint.
 static void drop_unwritten(int pagemap, unsigned long begin, unsigned long end, unsigned long size)

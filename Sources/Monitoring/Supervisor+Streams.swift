@@ -17,6 +17,7 @@ extension Supervisor {
   @discardableResult
   mutating func copyOutput(from token: UInt64) -> Bool {
     guard let source = source(of: token) else { return false }
+    if buffer.isEmpty { buffer = [UInt8](repeating: 0, count: 16_384) }
     let count: Int
     do throws(Fault) {
       count = try source.read(into: &buffer)
@@ -31,6 +32,7 @@ extension Supervisor {
     }
     let isError = token == Token.errors
     container.log?.append(buffer[..<count], stream: isError ? .errors : .output)
+    guard clients.contains(where: \.wantsOutput) else { return true }
     let bytes = Array(buffer[..<count])
     for index in clients.indices where clients[index].wantsOutput {
       clients[index].send(isError ? .errors(bytes) : .output(bytes))

@@ -43,7 +43,8 @@ package struct Supervisor: ~Copyable {
   private var outputIsPaused = false
   /// The log's receiver is behind: its socket is in the poller.
   private var logIsAwaited: BorrowedDescriptor?
-  var buffer = [UInt8](repeating: 0, count: 16_384)
+  /// For what the container writes; empty while it writes nothing.
+  var buffer: [UInt8] = []
   private let signals: SignalDescriptor
   /// Its share in watching over bridges and firewall rules.
   private var post: WatchPost?
@@ -173,6 +174,7 @@ package struct Supervisor: ~Copyable {
       }
       if reports.isEmpty {
         names?.rest()
+        buffer = []
         _ = try pollAtRest([(poller.borrowed, .readable)], after: 0)
         continue
       }

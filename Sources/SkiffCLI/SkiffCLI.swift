@@ -5,6 +5,7 @@ internal import RuntimeCLI
 
 /// The program: dispatches on its own name, then on the first word, and exits with the command's code.
 public func skiffMain() -> Never {
+  giveBackExceptionPool()
   fillStandardStreams()
   refuseRightsOfTheFile()
   let words = arguments()

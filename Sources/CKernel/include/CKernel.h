@@ -62,5 +62,8 @@ char **ckernel_environment(void);
 /// The level of the x86-64 psABI, 1 to 4, that this processor has (and the kernel lets programs use); 1 on other machines.
 int ckernel_processor_level(void);
 
+/// Before anything else: libstdc++ keeps 72 KiB in the middle of a smaller heap, for exceptions, which nothing here throws.
+void ckernel_give_back_exception_pool(void);
+
 /// ppoll(2) without an end, of `count` struct pollfd at an address. Before it, the process gives back what it can have again.
 long ckernel_poll_at_rest(long requests, long count);
