@@ -70,18 +70,17 @@ package enum Roster {
     guard let key = Key(identifier.description.utf8) else { throw Fault("roster", .invalid) }
     let file = try open(path, [.readWrite, .create, .noFollow], mode: 0o600)
     try file.borrowed.lock(.exclusive)
-    // A mapping keeps the open file, and with it the lock, beyond the descriptor.
+    // The mark keeps the open file, and with it the lock, beyond the descriptor.
     defer { try? file.borrowed.unlock() }
     let header = try self.header()
     if try file.borrowed.read(entrySize, at: 0) != header {
       // Another boot's, or nobody's: whoever was in it is asked for by the lock.
       try file.borrowed.truncate(to: 0)
-      try file.borrowed.write(header)
+      try file.borrowed.write(header, at: 0)
     }
     let offset = try freePlace(file.borrowed)
     // The identifier first: the word makes it count.
-    try file.borrowed.seek(to: offset)
-    try file.borrowed.write([UInt8](repeating: 0, count: wordSize) + key.bytes)
+    try file.borrowed.write([UInt8](repeating: 0, count: wordSize) + key.bytes, at: offset)
     return Entry(try LifeMark(in: file.borrowed, at: offset))
   }
 

@@ -12,19 +12,23 @@ struct ListCache {
   /// Of the first word: another form gets another number.
   private static let form = "skiff list 2"
   private static let limit = 64 << 20
-  private static let settled: Int64 = 50_000_000
 
   /// A directory as it was when its files were read.
   struct Stamp {
     var inode: UInt64
     var modified: Timestamp
+    private static let settled: UInt32 = 50_000_000
 
     /// Whether every change since has given it another time.
     var isSettled: Bool {
-      let present = now()
-      let age =
-        (present.seconds - modified.seconds) * 1_000_000_000 + Int64(present.nanoseconds) - Int64(modified.nanoseconds)
-      return age > settled
+      // Compared, not subtracted: a hand or a broken clock can give a directory a time that is centuries from here.
+      var end = modified
+      end.nanoseconds += Self.settled
+      if end.nanoseconds >= 1_000_000_000 {
+        end.nanoseconds -= 1_000_000_000
+        end.seconds &+= 1
+      }
+      return end < now()
     }
   }
 

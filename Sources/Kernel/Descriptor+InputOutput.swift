@@ -81,6 +81,18 @@ extension BorrowedDescriptor {
     }
   }
 
+  /// All of `bytes` from `offset` on. Leaves the file's own position.
+  package func write(_ bytes: [UInt8], at offset: Int) throws(Fault) {
+    var done = 0
+    while done < bytes.count {
+      done += try bytes.withAddress { (base) throws(Fault) in
+        try systemCall(
+          "pwrite64", Int(SYS_pwrite64), argument, base + done, bytes.count - done, offset + done,
+          arguments: "\(rawValue), \(bytes.count - done) bytes, \(offset + done)")
+      }
+    }
+  }
+
   package func write(_ bytes: RawSpan) throws(Fault) {
     var done = 0
     while done < bytes.byteCount {

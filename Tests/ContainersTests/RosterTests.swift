@@ -82,6 +82,36 @@ struct RosterTests {
     }
   }
 
+  @Test("whoever is in it lives on where the file is cut, and takes nobody else's place")
+  func isNotKilledByAFileThatIsCut() async throws {
+    await #expect(processExitsWith: .success) {
+      let identifier = try #require(ContainerIdentifier(String(repeating: "a", count: 64)))
+      try withTemporaryDirectory { folder in
+        let path = folder.appending("roster")
+        try Roster.enter(path, identifier).leave()
+        // Others, so that the place is not in the first page.
+        let file = try open(path, .readWrite)
+        let others = [[UInt8]](repeating: [1, 0, 0, 0] + [UInt8](repeating: 7, count: 60), count: 100).flatMap { $0 }
+        try file.borrowed.seek(to: 64)
+        try file.borrowed.write(others)
+        let entry = try Roster.enter(path, identifier)
+        #expect(try status(of: path).size == 64 * 102)
+        try file.borrowed.truncate(to: 0)
+        entry.leave()
+        #expect(try status(of: path).size == 0)
+        // Written anew, with another in its place.
+        try file.borrowed.seek(to: 64)
+        try file.borrowed.write(others)
+        let again = try Roster.enter(path, identifier)
+        try file.borrowed.seek(to: 64)
+        try file.borrowed.write(others)
+        let before = try readFile(path)
+        again.leave()
+        #expect(try readFile(path) == before)
+      }
+    }
+  }
+
   @Test func anIdentifierIsOneNumber() throws {
     #expect(Roster.Key("abc".utf8) == nil)
     #expect(Roster.Key((String(repeating: "1", count: 63) + "G").utf8) == nil)

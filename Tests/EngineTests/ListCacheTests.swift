@@ -44,6 +44,14 @@ import Testing
     }
   }
 
+  @Test func aTimeThatIsCenturiesFromHereIsATime() {
+    for (seconds, isSettled) in [(-20_000_000_000, true), (0, true), (20_000_000_000, false)] as [(Int64, Bool)] {
+      let modified = Timestamp(seconds: seconds, nanoseconds: 999_999_999)
+      #expect(ListCache.Stamp(inode: 1, modified: modified).isSettled == isSettled)
+    }
+    #expect(!ListCache.Stamp(inode: 1, modified: now()).isSettled)
+  }
+
   private func fill(_ file: Path) {
     var cache = ListCache(reading: file)
     for inode in 1...UInt64(ListCache.smallest) {
