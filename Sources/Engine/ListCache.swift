@@ -5,7 +5,8 @@ internal import Kernel
 ///
 /// A container's record and its state are whole new files renamed into its directory, which changes the directory's time
 /// (rename(2)): where that is what it was, they are. The clock that files get their times from may stand still for a tick
-/// (CONFIG_HZ, ten milliseconds at most; Linux 6.13 counts finer), so what was changed just now is not kept.
+/// (CONFIG_HZ, ten milliseconds at most; Linux 6.13 counts finer), so what was changed just now is not kept. A file system may
+/// count whole seconds (ext4 with inodes of 128 bytes, as on small old disks): a time without a fraction is waited for longer.
 struct ListCache {
   /// With fewer containers their own files are as fast.
   static let smallest = 32
@@ -23,6 +24,7 @@ struct ListCache {
     var isSettled: Bool {
       // Compared, not subtracted: a hand or a broken clock can give a directory a time that is centuries from here.
       var end = modified
+      if end.nanoseconds == 0 { end.seconds &+= 1 }
       end.nanoseconds += Self.settled
       if end.nanoseconds >= 1_000_000_000 {
         end.nanoseconds -= 1_000_000_000

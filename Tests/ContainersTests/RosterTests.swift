@@ -112,6 +112,17 @@ struct RosterTests {
     }
   }
 
+  @Test func aLockThatIsNeverLetGoKeepsNobody() throws {
+    let (one, oneKey) = try key("b")
+    try withTemporaryDirectory { folder in
+      let path = folder.appending("roster")
+      let held = try openLock(path)
+      #expect(throws: Fault.self) { _ = try Roster.enter(path, one) }
+      try held.close()
+      try whileEntered(path, one) { #expect(Roster.living(path) == [oneKey]) }
+    }
+  }
+
   @Test func anIdentifierIsOneNumber() throws {
     #expect(Roster.Key("abc".utf8) == nil)
     #expect(Roster.Key((String(repeating: "1", count: 63) + "G").utf8) == nil)

@@ -44,6 +44,14 @@ import Testing
     }
   }
 
+  @Test func aTimeOfWholeSecondsSettlesAfterOne() {
+    var second = now()
+    second.nanoseconds = 0
+    #expect(!ListCache.Stamp(inode: 1, modified: second).isSettled)
+    second.seconds -= 2
+    #expect(ListCache.Stamp(inode: 1, modified: second).isSettled)
+  }
+
   @Test func aTimeThatIsCenturiesFromHereIsATime() {
     for (seconds, isSettled) in [(-20_000_000_000, true), (0, true), (20_000_000_000, false)] as [(Int64, Bool)] {
       let modified = Timestamp(seconds: seconds, nanoseconds: 999_999_999)
