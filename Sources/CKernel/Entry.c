@@ -4,35 +4,10 @@
 // share of an exec only, half of the whole: the start of the C library alone executes some forty CPUID instructions, each
 // of which is a trap in a virtual machine.
 //
-// A release names `ckernel_entry` as the program's entry point. No function of the C library may be called from here, and
-// nothing thread-local is there yet, stack protectors included.
-#include "CKernel.h"
-
+// A release names `ckernel_entry` as the program's entry point. No function of the C library may be called from here, not even
+// memcpy by a loop that copies, and nothing thread-local is there yet, stack protectors included.
+#include "Call.h"
 #if defined(__x86_64__) || defined(__aarch64__)
-
-// No call of memcpy either, which a loop that copies would become: its address is not known yet.
-#define NOT_INSTRUMENTED __attribute__((no_stack_protector, no_sanitize("all"), no_builtin))
-
-NOT_INSTRUMENTED static long call(long number, long a, long b, long c, long d, long e)
-{
-#if defined(__x86_64__)
-    long result;
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
-                     : "rcx", "r11", "memory");
-    return result;
-#else
-    register long x8 __asm__("x8") = number;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register long x2 __asm__("x2") = c;
-    register long x3 __asm__("x3") = d;
-    register long x4 __asm__("x4") = e;
-    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
-    return x0;
-#endif
-}
 
 NOT_INSTRUMENTED static int is_equal(const char *a, const char *b)
 {
