@@ -32,6 +32,8 @@ package struct ContainerProcess: ~Copyable {
   /// Open on the namespaces that the plan joins, in its order.
   private let namespaces: [BorrowedDescriptor]
   private var mounts = MountExecutor()
+  /// From the first of several network steps to the last: the namespace is one, and nothing else finds it open.
+  private var routes: RouteSocket?
   private let toolbox: Toolbox?
   /// The terminal's own end, while `building` has opened it and the program does not have it yet.
   private var terminal: Descriptor?
@@ -82,16 +84,24 @@ package struct ContainerProcess: ~Copyable {
   }
 
   private mutating func perform(_ step: Step, phase: Phase, index: Int) throws(Fault) {
+    if case .network = step {} else { routes = nil }
     switch step {
     case .mount(let step):
       if case .enterToolbox = step { try toolbox?.reportNamespace() }
       try mounts.perform(step, terminal: terminal?.borrowed)
     case .cgroup(let step): try Cgroups.perform(step)
-    case .network(let step): try Netlink.perform(step, container: nil)
+    // Not by the host's procfs, which would keep the file's name for each container: to find one there all are compared.
+    case .network(.setSysctl(let key, let value, _)): try mounts.writeSysctl(key, value)
+    case .network(let step): try perform(step)
     case .file:
       throw Fault("plan", .invalid, arguments: "a step on the host's files stands inside the container")
     case .process(let step): try perform(step, phase: phase, index: index)
     }
+  }
+
+  private mutating func perform(_ step: NetworkStep) throws(Fault) {
+    if routes == nil { routes = try RouteSocket() }
+    try routes?.perform(step, container: nil)
   }
 
   private mutating func perform(_ step: ProcessStep, phase: Phase, index: Int) throws(Fault) {
