@@ -61,6 +61,11 @@ package struct NetworkAttachment: Hashable, Sendable {
         VethPair(
           host: hostLink, hostMac: MacAddress(ofCable: hostLink), bridge: bridge, peer: name, peerMac: mac, mtu: mtu))
     ]
+    if exists("/proc/sys/net/ipv6/conf/default/disable_ipv6") {
+      // A port of a bridge needs no address, and each of its routes is one more for the kernel to look through when the next
+      // cable comes. Before the other end is up the kernel has made none. It goes with the link, so nothing is taken back.
+      steps.append(.setSysctl(key: "net/ipv6/conf/\(hostLink)/disable_ipv6", value: "1", before: "1"))
+    }
     if publishes { steps.append(.reflect(LinkName(hostLink))) }
     if isIsolated { steps.append(.isolate(LinkName(hostLink))) }
     return steps
