@@ -7,7 +7,8 @@ internal import Kernel
 /// tells of all at once and is not read: who opens that table waits for a grace period of RCU (locks_start takes file_rwsem
 /// for writing), 5 to 30 ms on a quiet host.
 package struct LockTraces: Sendable {
-  private var files: [(name: String, isHeld: Bool)] = []
+  // Hundreds of names, and words of them only where something is wrong.
+  private var files: [(name: Path, isHeld: Bool)] = []
 
   package init(in state: StateDirectories) {
     guard let directory = try? open(state.locks, [.readOnly, .directory]),
@@ -16,15 +17,15 @@ package struct LockTraces: Sendable {
     let living = entries.count < Roster.smallest ? [] : Roster.living(state.roster)
     files = entries.map {
       let lives = !living.isEmpty && Roster.Key($0.name.bytes).map(living.contains) ?? false
-      return ($0.name.string, lives || Self.isHeld($0.name, in: directory.borrowed))
+      return ($0.name, lives || Self.isHeld($0.name, in: directory.borrowed))
     }
   }
 
   /// The names in the directory, a container's identifier or more.
-  package var names: Set<String> { Set(files.lazy.map(\.name)) }
+  package var names: Set<String> { Set(files.lazy.map(\.name.string)) }
 
   /// Of these, what was held. Another's lock may be held by now.
-  package var held: Set<String> { Set(files.lazy.filter(\.isHeld).map(\.name)) }
+  package var held: Set<String> { Set(files.lazy.filter(\.isHeld).map(\.name.string)) }
 
   /// Whether each file is held, so that nobody was killed who had one; but for those that nobody needs to hold.
   ///
@@ -32,8 +33,9 @@ package struct LockTraces: Sendable {
   package func areHeld(butFor suffix: String) -> Bool {
     var others: [String] = []
     for file in files where !file.isHeld {
-      guard file.name.hasSuffix(suffix) else { return false }
-      others.append(String(file.name.dropLast(suffix.utf8.count)))
+      let name = file.name.string
+      guard name.hasSuffix(suffix) else { return false }
+      others.append(String(name.dropLast(suffix.utf8.count)))
     }
     return others.isEmpty || names.isSuperset(of: others)
   }

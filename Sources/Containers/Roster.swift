@@ -21,22 +21,21 @@ package enum Roster {
     /// Nil for a name that is no identifier.
     init?(_ digits: some Collection<UInt8>) {
       guard digits.count == 64 else { return nil }
-      var isValid = true
-      var rest = digits[...]
-      func word() -> UInt64 {
-        defer { rest = rest.dropFirst(16) }
-        return rest.prefix(16).reduce(0) { sum, digit in
-          switch digit {
-          case 48...57: return sum << 4 | UInt64(digit - 48)
-          case 97...102: return sum << 4 | UInt64(digit - 87)
-          default:
-            isValid = false
-            return sum
-          }
+      var word: UInt64 = 0
+      for (index, digit) in digits.enumerated() {
+        switch digit {
+        case 48...57: word = word << 4 | UInt64(digit - 48)
+        case 97...102: word = word << 4 | UInt64(digit - 87)
+        default: return nil
+        }
+        switch index {
+        case 15: words.0 = word
+        case 31: words.1 = word
+        case 47: words.2 = word
+        case 63: words.3 = word
+        default: break
         }
       }
-      words = (word(), word(), word(), word())
-      guard isValid else { return nil }
     }
 
     fileprivate init(_ bytes: ArraySlice<UInt8>) {

@@ -61,42 +61,63 @@ extension NetworkStore {
       let directory = leases(network.name)
       if !exists(directory) { try makeDirectories(directory, mode: 0o700) }
       let target = Path("\(container).\(processIdentifier()).\(interface)")
-      let taken = Set(try readNames(directory))
-      func take(_ asked: IPAddress?, _ free: AnyIterator<IPAddress>) throws(Fault) -> IPAddress? {
-        let candidates = asked.map { address in
-          var next: IPAddress? = address
-          return AnyIterator {
-            defer { next = nil }
-            return next
+      // Nobody's address is given back meanwhile, and nobody else takes one.
+      var first = try? FirstFree(firstFree(network.name))
+      defer { first = nil }
+      var found: [IPAddress] = []
+      func make(_ address: IPAddress) throws(Fault) -> Bool {
+        do throws(Fault) { try makeSymbolicLink(directory.appending(address.description), to: target) } catch {
+          guard error.errno == .exists else { throw error }
+          return false
+        }
+        return true
+      }
+      func take(
+        _ asked: IPAddress?, from first: IPAddress?, _ free: (Set<IPAddress>, IPAddress?) -> AnyIterator<IPAddress>
+      ) throws(Fault) -> IPAddress? {
+        if let asked { return try make(asked) ? asked : nil }
+        if let first {
+          for address in free([], first).prefix(Self.mostTries) where try make(address) {
+            found.append(address)
+            return address
           }
         }
-        while let address = (candidates ?? free).next() {
-          do throws(Fault) {
-            try makeSymbolicLink(directory.appending(address.description), to: target)
-            return address
-          } catch { if error.errno != .exists { throw error } }
+        for address in free(Set(try readNames(directory)), nil) where try make(address) {
+          found.append(address)
+          return address
         }
         return nil
       }
-      guard let address = try take(request.address.map { .v4($0) }, freeAddresses(of: network, taken: taken)) else {
-        return request.address.map { .held(.v4($0)) } ?? .full
+      let address = try take(request.address.map { .v4($0) }, from: first?.v4) {
+        freeAddresses(of: network, taken: $0, from: $1)
       }
-      guard network.subnet6 != nil else { return .leased([address]) }
-      let address6: IPAddress?
-      do throws(Fault) {
-        passKillSwitch("leasing", 0)
-        address6 = try take(request.address6.map { .v6($0) }, freeAddresses6(of: network, taken: taken))
-      } catch {
-        try? removeFile(directory.appending(address.description))
-        throw error
+      guard let address else { return request.address.map { .held(.v4($0)) } ?? .full }
+      var leased = [address]
+      if network.subnet6 != nil {
+        let address6: IPAddress?
+        do throws(Fault) {
+          passKillSwitch("leasing", 0)
+          address6 = try take(request.address6.map { .v6($0) }, from: first?.v6) {
+            freeAddresses6(of: network, taken: $0, from: $1)
+          }
+        } catch {
+          try? removeFile(directory.appending(address.description))
+          throw error
+        }
+        guard let address6 else {
+          try? removeFile(directory.appending(address.description))
+          return request.address6.map { .held(.v6($0)) } ?? .full
+        }
+        leased.append(address6)
       }
-      guard let address6 else {
-        try? removeFile(directory.appending(address.description))
-        return request.address6.map { .held(.v6($0)) } ?? .full
-      }
-      return .leased([address, address6])
+      passKillSwitch("leasing", 1)
+      try? first?.pass(found)
+      return .leased(leased)
     }
   }
+
+  /// So many addresses may be taken from the one on that was the first free one: more than that, and the list is read.
+  private static let mostTries = 32
 
   func leaseLock(_ network: String) -> Path { runDirectory(network).appending(".lock") }
 
@@ -107,20 +128,31 @@ extension NetworkStore {
   }
 
   /// Lowest first.
-  func freeAddresses(of network: Network, taken: Set<IPAddress>) -> AnyIterator<IPAddress> {
+  ///
+  /// - Parameter first: where to begin, when it is one of the range.
+  func freeAddresses(
+    of network: Network, taken: Set<IPAddress>, from first: IPAddress? = nil
+  ) -> AnyIterator<IPAddress> {
     let range = network.range ?? network.subnet
-    return leasable(on: network, range.first.value...range.last.value, taken) { .v4(IPv4Address(value: $0)) }
+    return leasable(on: network, range.first.value...range.last.value, from: first?.v4?.value, taken) {
+      .v4(IPv4Address(value: $0))
+    }
   }
 
-  func freeAddresses6(of network: Network, taken: Set<IPAddress>) -> AnyIterator<IPAddress> {
+  func freeAddresses6(
+    of network: Network, taken: Set<IPAddress>, from first: IPAddress? = nil
+  ) -> AnyIterator<IPAddress> {
     guard let range = network.range6 ?? network.subnet6 else { return AnyIterator { nil } }
-    return leasable(on: network, range.first.value...range.last.value, taken) { .v6(IPv6Address(value: $0)) }
+    return leasable(on: network, range.first.value...range.last.value, from: first?.v6?.value, taken) {
+      .v6(IPv6Address(value: $0))
+    }
   }
 
   private func leasable<Value: FixedWidthInteger>(
-    on network: Network, _ range: ClosedRange<Value>, _ taken: Set<IPAddress>, _ address: @escaping (Value) -> IPAddress
+    on network: Network, _ range: ClosedRange<Value>, from first: Value?, _ taken: Set<IPAddress>,
+    _ address: @escaping (Value) -> IPAddress
   ) -> AnyIterator<IPAddress> {
-    var next: Value? = range.lowerBound
+    var next: Value? = first.map { range.contains($0) ? $0 : range.lowerBound } ?? range.lowerBound
     return AnyIterator {
       while let value = next {
         // The highest of all has none after it that could be counted.

@@ -21,9 +21,8 @@ extension NetworkStore {
 
   private func releaseLeases(of container: String, on name: String) throws(Fault) {
     try withdraw(container, from: name)
-    for lease in try readLeases(leases(name)) where lease.container == container {
-      try? removeFile(leases(name).appending(lease.address.description))
-    }
+    let held = try readLeases(leases(name)).filter { $0.container == container }
+    removeLeases(of: held.map(\.address), on: name)
   }
 
   /// The same where the addresses and ports are known: no other lease or claim is looked at.
@@ -42,14 +41,12 @@ extension NetworkStore {
         passKillSwitch("releasing", 0)
         let addresses =
           [IPAddress.v4(attachment.address.address)] + [attachment.address6.map { .v6($0.address) }].compactMap { $0 }
-        for address in addresses {
-          let file = leases(attachment.network).appending(address.description)
-          // Only what is its own: the addresses may be another's since somebody healed this container.
-          guard let target = try? readSymbolicLink(file).string, Lease(address, target)?.container == container else {
-            continue
-          }
-          try? removeFile(file)
+        // Only what is its own: the addresses may be another's since somebody healed this container.
+        let own = addresses.filter { address in
+          let target = try? readSymbolicLink(leases(attachment.network).appending(address.description)).string
+          return target.flatMap { Lease(address, $0) }?.container == container
         }
+        removeLeases(of: own, on: attachment.network)
       }
     }
   }

@@ -145,6 +145,8 @@ extension NetworkStore {
       let cables = ended.map { hostLink(container: $0.container, interface: $0.interface) }
       // A lease is taken before its cable is laid and given back after it is gone, so no cable outlives its lease.
       for name in cables + ((try? renamedCables(cables)) ?? []).map(\.link.name) { removeLink(name) }
+      // Who leases next looks at all of them.
+      try? removeFile(firstFree(name))
       for lease in ended {
         try? removeFile(leases(name).appending(lease.address.description))
         healed.append("the address \(lease.address) of \(lease.container.prefix(12))")
