@@ -93,7 +93,7 @@ install: ## into PREFIX (/usr/local): skiff, its helper, skiff-runtime for those
 uninstall: ## takes away what install put
 	rm -f "$(DESTDIR)$(PREFIX)/bin/skiff" "$(DESTDIR)$(PREFIX)/bin/skiff-runtime"
 	rm -f "$(DESTDIR)$(PREFIX)/libexec/skiff/skiff-registry"
-	-rmdir "$(DESTDIR)$(PREFIX)/libexec/skiff" 2>/dev/null
+	[ ! -d "$(DESTDIR)$(PREFIX)/libexec/skiff" ] || rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/libexec/skiff"
 	rm -f $(addprefix "$(DESTDIR)$(PREFIX)"/share/,$(COMPLETIONS) $(RUNTIME_COMPLETIONS))
 	rm -f "$(DESTDIR)$(PREFIX)"/share/man/man1/skiff-*.1 "$(DESTDIR)$(PREFIX)"/share/man/man1/skiff.1
 
