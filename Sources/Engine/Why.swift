@@ -33,6 +33,7 @@ extension Engine {
   private func whyItRuns(
     _ identifier: ContainerIdentifier, _ record: ContainerRecord, _ state: ContainerState
   ) -> Explanation {
+    if let process = state.process, !process.isRunning { return whyItIsNotNoted(record, process) }
     var told = Explanation(headline: "\(record.name) runs", details: [])
     if let started = state.started { told.details.append("since \(started.rfc3339)") }
     if isPaused(identifier) { told.details.append("it is paused; skiff unpause \(record.name) lets it go on") }
@@ -44,6 +45,28 @@ extension Engine {
       if health.status == .unhealthy, let last = health.probes.last { told.details.append(words(last)) }
     }
     return told
+  }
+
+  /// Its supervisor notes the end at once, unless somebody has stopped that too: then `stop` and `rm -f` wait for it.
+  private func whyItIsNotNoted(_ record: ContainerRecord, _ process: ProcessIdentity) -> Explanation {
+    var told = Explanation(
+      headline: "\(record.name) has ended, and its supervisor has not noted that yet", details: [])
+    // Who has not been waited for still tells its parent.
+    if let supervisor = status("PPid", of: process.process).flatMap({ ProcessIdentifier($0) }), supervisor > 1,
+      status("State", of: supervisor)?.lowercased().hasPrefix("t") == true
+    {
+      told.details.append(
+        "its supervisor, process \(supervisor), is stopped: kill -CONT \(supervisor) lets it go on")
+    }
+    return told
+  }
+
+  /// A line of /proc/PID/status (proc_pid_status(5)).
+  private func status(_ name: String, of process: ProcessIdentifier) -> String? {
+    guard let text = try? readText(Path("/proc/\(process)/status"), limit: 65_536),
+      let line = text.split(separator: "\n").first(where: { $0.hasPrefix(name + ":\t") })
+    else { return nil }
+    return String(line.dropFirst(name.utf8.count + 2))
   }
 
   private func whyItEnded(

@@ -98,6 +98,27 @@ import Testing
     }
   }
 
+  @Test func whyNamesASupervisorThatIsStopped() throws {
+    try Sandbox.with { sandbox in
+      let said = try sandbox.shell(
+        #"""
+        "$0" run -d --name still --network none --rootfs "\#(sandbox.rootfs)" sleep 1000 >/dev/null
+        monitor=$(pgrep -f "^skiff-monitor $("$0" inspect -f '{{.Id}}' still) $SKIFF_ROOT")
+        kill -STOP $monitor; "$0" kill still; sleep 0.5
+        "$0" why still | sed "s/$monitor/PID/g"
+        kill -CONT $monitor; "$0" wait still
+        """#)
+      #expect(
+        said.output == """
+          still
+          still has ended, and its supervisor has not noted that yet
+            its supervisor, process PID, is stopped: kill -CONT PID lets it go on
+          137
+
+          """, "\(said)")
+    }
+  }
+
   /// An init of ours stands above what is none, and never above what is one.
   @Test func whoGetsAnInit() throws {
     try Sandbox.with { sandbox in
