@@ -54,6 +54,30 @@ struct LeaseTests {
     }
   }
 
+  @Test func theLowestFreeAddressIsFoundWhateverIsSaidOfWhereToBegin() throws {
+    try withStore { store in
+      let subnet = try store.ready("bridge").subnet
+      func lease(_ number: Int) throws -> Int {
+        let address = try store.attach(identifier(number), to: "bridge", isAlive: everybody).address.address
+        return Int(address.value - subnet.first.value)
+      }
+      #expect(try (1...4).map(lease) == [2, 3, 4, 5])
+      try store.release(identifier(2))
+      #expect(try [lease(5), lease(6)] == [3, 6])
+      let note = store.run.appending("bridge/.free")
+      let texts = ["rubbish\n\0", "\(subnet.first)\n", "203.0.113.9\nfd00::1\n", "", "\(subnet.last)\n"]
+      for (index, text) in texts.enumerated() {
+        try replaceFile(note, with: Array(text.utf8))
+        #expect(try lease(7 + index) == 7 + index, "\(text)")
+      }
+      try removeFile(note)
+      try makeDirectory(note, mode: 0o700)
+      #expect(try lease(12) == 12)
+      try store.release(identifier(12))
+      #expect(try lease(13) == 12)
+    }
+  }
+
   @Test func whatIsNoLeaseIsTakenAway() throws {
     try withStore { store in
       let network = try store.ready("bridge")
