@@ -92,9 +92,15 @@ package func removeTree(_ path: Path, at directory: BorrowedDescriptor = .workin
     if error.errno == .noSuchFile { return }
     if error.errno != .isDirectory && error.errno != .notPermitted { throw error }
   }
-  try removeContents(of: path, at: directory)
-  do throws(Fault) { try removeDirectory(path, at: directory) } catch {
-    if error.errno != .noSuchFile { throw error }
+  var attempts = 0
+  while true {
+    try removeContents(of: path, at: directory)
+    do throws(Fault) { return try removeDirectory(path, at: directory) } catch {
+      if error.errno == .noSuchFile { return }
+      // Somebody has just put something into it: another command's word to a container, say. Not for ever.
+      attempts += 1
+      if error.errno != .directoryNotEmpty || attempts == 64 { throw error }
+    }
   }
 }
 
