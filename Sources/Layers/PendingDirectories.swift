@@ -3,16 +3,26 @@ internal import Kernel
 
 /// What directories become once nothing more is made in them.
 struct PendingDirectories {
+  struct Directory {
+    let place: EntryName
+    var entry: TarEntry
+    /// Whether it has all but its time already.
+    var isComplete: Bool
+    fileprivate var time: Int
+  }
+
   private var order: [Path] = []
-  private var byPath: [Path: (entry: TarEntry, time: Int)] = [:]
+  private var byPath: [Path: Directory] = [:]
   private var removed: [Path: Int] = [:]
   /// Counts what happens.
   private var time = 0
 
   /// A later entry of the same directory counts.
-  mutating func add(_ entry: TarEntry, at path: Path) {
+  mutating func add(_ entry: TarEntry, _ place: EntryName, isMade: Bool) {
     time += 1
-    if byPath.updateValue((entry, time), forKey: path) == nil { order.append(path) }
+    let path = place.path
+    let directory = Directory(place: place, entry: entry, isComplete: isMade, time: time)
+    if byPath.updateValue(directory, forKey: path) == nil { order.append(path) }
   }
 
   /// The directory is gone, and all below it.
@@ -22,10 +32,10 @@ struct PendingDirectories {
   }
 
   /// Deepest first, as they came last: a directory that nobody may search is closed after those below it.
-  var entries: [(path: Path, entry: TarEntry)] {
+  var entries: [Directory] {
     order.reversed().compactMap { path in
-      guard let (entry, time) = byPath[path], removed.isEmpty || !wasRemoved(path, after: time) else { return nil }
-      return (path, entry)
+      guard let directory = byPath[path] else { return nil }
+      return removed.isEmpty || !wasRemoved(path, after: directory.time) ? directory : nil
     }
   }
 

@@ -71,16 +71,16 @@ struct TreeUnpacker: ~Copyable {
       guard entry.kind == .directory else {
         throw StoreError(ArchiveError("the top of a layer that is no directory", entry: entry.path))
       }
-      return pending.add(entry, at: ".")
+      return pending.add(entry, place, isMade: false)
     }
     let whiteout: Whiteout?
     do throws(ArchiveError) { whiteout = try Whiteout(name: place.name) } catch { throw StoreError(error) }
-    let doing = "cannot unpack \(entry.path.quoted)"
+    func doing() -> String { "cannot unpack \(entry.path.quoted)" }
     if whiteout == nil && entry.kind == .regular {
-      let parent = try storing(doing) { () throws(Fault) in try directories.parent(of: place, in: root) }
+      let parent = try storing(doing()) { () throws(Fault) in try directories.parent(of: place, in: root) }
       return try unpack(file: entry, place, in: parent, from: &stream)
     }
-    try storing(doing) { () throws(Fault) in
+    try storing(doing()) { () throws(Fault) in
       let parent = try directories.parent(of: place, in: root)
       if let whiteout {
         try make(whiteout, in: parent.borrowed)
@@ -160,16 +160,21 @@ extension TreeUnpacker {
   private mutating func make(directory entry: TarEntry, _ place: EntryName, in parent: BorrowedDescriptor) throws(Fault)
   {
     var hidesBelow = false
-    do throws(Fault) { try makeDirectory(place.name, mode: 0o700, at: parent) } catch {
+    // The mode that it will have, where that lets us in meanwhile.
+    var isFinal = isPlain(entry) && entry.mode.rawValue & 0o700 == 0o700
+    let mode: FileMode = isFinal ? entry.mode : 0o700
+    do throws(Fault) { try makeDirectory(place.name, mode: mode, at: parent) } catch {
       guard error.errno == .exists else { throw error }
-      if try status(of: place.name, at: parent, followLinks: false).kind != .directory {
+      if try status(of: place.name, at: parent, followLinks: false).kind == .directory {
+        isFinal = false
+      } else {
         hidesBelow = try clear(place, in: parent)
-        try makeDirectory(place.name, mode: 0o700, at: parent)
+        try makeDirectory(place.name, mode: mode, at: parent)
       }
     }
     // A directory in the place of a whiteout would show through it what the whiteout hides.
     if hidesBelow { try markOpaque(place.name, in: parent) }
-    pending.add(entry, at: place.path)
+    pending.add(entry, place, isMade: isFinal)
   }
 
   /// Makes a name; what an earlier entry put there goes first.
@@ -198,12 +203,9 @@ extension TreeUnpacker {
   private mutating func unpack(
     file entry: TarEntry, _ place: EntryName, in parent: OpenDirectory, from stream: inout TarStream
   ) throws(StoreError) {
-    let doing = "cannot unpack \(entry.path.quoted)"
-    // write(2) and chown(2) take set-id bits away, and attributes may stand for less than the mode.
-    let isPlain =
-      entry.owner == user && entry.group == group && entry.mode.rawValue & 0o6000 == 0
-      && entry.attributes.isEmpty
-    let file = try storing(doing) { () throws(Fault) in
+    func doing() -> String { "cannot unpack \(entry.path.quoted)" }
+    let isPlain = isPlain(entry)
+    let file = try storing(doing()) { () throws(Fault) in
       try replacing(place, in: parent.borrowed) { () throws(Fault) in
         try open(
           place.name, [.writeOnly, .create, .exclusive, .noFollow], mode: isPlain ? entry.mode : 0o600,
@@ -212,19 +214,19 @@ extension TreeUnpacker {
     }
     if let extents = entry.sparse {
       for extent in extents where extent.size > 0 {
-        try storing(doing) { () throws(Fault) in try file.borrowed.seek(to: extent.offset) }
-        try stream.copy(extent.size, to: file.borrowed, doing: doing)
+        try storing(doing()) { () throws(Fault) in try file.borrowed.seek(to: extent.offset) }
+        try stream.copy(extent.size, to: file.borrowed, doing: doing())
       }
-      try storing(doing) { () throws(Fault) in try file.borrowed.truncate(to: entry.size) }
+      try storing(doing()) { () throws(Fault) in try file.borrowed.truncate(to: entry.size) }
     } else {
-      try stream.copy(entry.size, to: file.borrowed, doing: doing)
+      try stream.copy(entry.size, to: file.borrowed, doing: doing())
     }
-    try storing(doing) { () throws(Fault) in
+    try storing(doing()) { () throws(Fault) in
       if !isPlain { try finish(file: file.borrowed, entry) }
       try setModified(of: file.borrowed, to: entry.modified)
     }
     // Where a network's disk is full, only this says so.
-    do throws(Fault) { try file.close() } catch { throw StoreError(doing, error) }
+    do throws(Fault) { try file.close() } catch { throw StoreError(doing(), error) }
   }
 }
 
@@ -245,6 +247,12 @@ extension TreeUnpacker {
       }
     }
     try setMode(of: file, to: entry.mode)
+  }
+
+  /// Whether a file that is made with its mode needs no more but its time: write(2) and chown(2) take set-id bits away, and
+  /// attributes may stand for less than the mode.
+  private func isPlain(_ entry: TarEntry) -> Bool {
+    entry.owner == user && entry.group == group && entry.mode.rawValue & 0o6000 == 0 && entry.attributes.isEmpty
   }
 
   private func isClosed(name: Path) -> Bool { name.string.hasPrefix("trusted.") && !isRootOfHost() }
@@ -269,10 +277,15 @@ extension TreeUnpacker {
 
   /// At the end: what is made in a directory changes its time and inherits its group bit and its default access control
   /// list, and its mode may keep everyone out.
-  private func finishDirectories() throws(StoreError) {
-    for (path, entry) in pending.entries {
-      try storing("cannot unpack \(path.quoted)") { () throws(Fault) in
-        let directory = try root.open(path, [.readOnly, .directory, .noFollow])
+  private mutating func finishDirectories() throws(StoreError) {
+    for made in pending.entries {
+      let (place, entry) = (made.place, made.entry)
+      try storing("cannot unpack \(entry.path.quoted)") { () throws(Fault) in
+        if made.isComplete {
+          let parent = try directories.opened(place.parent, in: root)
+          return try setModified(of: place.name, at: parent.borrowed, to: entry.modified)
+        }
+        let directory = try root.open(place.path.isEmpty ? "." : place.path, [.readOnly, .directory, .noFollow])
         try finish(file: directory.borrowed, entry)
         try setModified(of: directory.borrowed, to: entry.modified)
       }
