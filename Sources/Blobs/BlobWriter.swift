@@ -6,9 +6,12 @@ internal import Kernel
 /// Until then nobody sees it. Dropped unfinished, it leaves nothing, unless it is to be taken up again.
 package struct BlobWriter: ~Copyable {
   private let store: BlobStore
+  /// Who writes what is more than the buffer. Before the file: its thread has ended when that is closed.
+  private var output: BulkOutput?
   private let file: LockedFile
   private var hash = SHA256()
   private var size: Int64 = 0
+  /// What waits to be written; of a small blob that is all.
   private var buffer: [UInt8] = []
   /// Bytes of an earlier writer that are not taken up yet.
   private var left: Int64 = 0
@@ -30,7 +33,9 @@ package struct BlobWriter: ~Copyable {
     buffer.reserveCapacity(Self.bufferSize)
   }
 
-  deinit { if !isKept { try? removeFile(file.name) } }
+  deinit {
+    if !isKept { try? removeFile(file.name) }
+  }
 
   /// The next bytes that an earlier writer left; they count as written from then on. None when all have been taken up.
   package mutating func takeUp() throws(StoreError) -> [UInt8] {
@@ -61,13 +66,30 @@ package struct BlobWriter: ~Copyable {
   package mutating func write(_ bytes: ArraySlice<UInt8>) throws(StoreError) {
     guard left == 0 else { throw StoreError(.host, "what was fetched before was not read") }
     hash.update(bytes)
+    let isNew = size == Int64(buffer.count)
     size += Int64(bytes.count)
-    if buffer.count + bytes.count <= Self.bufferSize {
-      buffer.append(contentsOf: bytes)
-      return
+    if output == nil {
+      if buffer.count + bytes.count <= Self.bufferSize {
+        buffer.append(contentsOf: bytes)
+        return
+      }
+      // What goes on behind an earlier writer's bytes begins anywhere, and not at a block of the disk.
+      guard isNew else {
+        try flush()
+        if bytes.count >= Self.bufferSize { try put(bytes) } else { buffer.append(contentsOf: bytes) }
+        return
+      }
+      output = try BulkOutput(file.descriptor.borrowed)
+      try pass(buffer[...])
+      buffer.removeAll()
     }
-    try flush()
-    if bytes.count >= Self.bufferSize { try put(bytes) } else { buffer.append(contentsOf: bytes) }
+    try pass(bytes)
+  }
+
+  private mutating func pass(_ bytes: ArraySlice<UInt8>) throws(StoreError) {
+    guard let output = output.take() else { return }
+    try unsafe output.write(bytes.span.bytes)
+    self.output = consume output
   }
 
   /// Bytes so far.
@@ -83,6 +105,7 @@ package struct BlobWriter: ~Copyable {
   }
 
   private mutating func flush() throws(StoreError) {
+    if let output = output.take() { try output.finish() }
     try put(buffer[...])
     buffer.removeAll(keepingCapacity: true)
   }

@@ -76,10 +76,16 @@ package struct Spool: ~Copyable, Sendable {
     var waiting: [Digest] = []
     for digest in digests where exists(path(of: digest)) && !waiting.contains(digest) { waiting.append(digest) }
     if waiting.isEmpty { return }
-    for digest in waiting {
+    for digest in waiting where waiting.count == 1 {
       try storing("cannot write blob \(digest)") { () throws(Fault) in
         let file = try Kernel.open(path(of: digest), [.readOnly, .noFollow])
         try file.borrowed.synchronize()
+      }
+    }
+    // Each fsync(2) waits for the disk to have emptied its own memory; for many blobs once is enough.
+    if waiting.count > 1 {
+      try storing("cannot write \(waiting.count) blobs") { () throws(Fault) in
+        try lock.borrowed.synchronizeFileSystem()
       }
     }
     try storing("cannot write to the image store") { () throws(Fault) in

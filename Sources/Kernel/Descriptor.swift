@@ -76,9 +76,15 @@ package struct BorrowedDescriptor: Hashable, Sendable {
   }
 
   /// O_NONBLOCK on or off. It belongs to the open file, so everyone who shares that sees it.
-  package func setNonblocking(_ on: Bool) throws(Fault) {
+  package func setNonblocking(_ on: Bool) throws(Fault) { try setFlag(Int(O_NONBLOCK), on) }
+
+  /// O_DIRECT on or off: reads and writes go past the page cache, from whole pages of memory to whole blocks of the file. EINVAL
+  /// where the file system has no such thing.
+  package func setDirect(_ on: Bool) throws(Fault) { try setFlag(Int(O_DIRECT), on) }
+
+  private func setFlag(_ flag: Int, _ on: Bool) throws(Fault) {
     let flags = try systemCall("fcntl", Int(SYS_fcntl), argument, Int(F_GETFL), arguments: "\(rawValue), F_GETFL")
-    let changed = on ? flags | Int(O_NONBLOCK) : flags & ~Int(O_NONBLOCK)
+    let changed = on ? flags | flag : flags & ~flag
     if changed != flags {
       _ = try systemCall(
         "fcntl", Int(SYS_fcntl), argument, Int(F_SETFL), changed, arguments: "\(rawValue), F_SETFL, \(changed)")

@@ -14,12 +14,14 @@ package final class LayerBatch: Sendable {
   /// Where blobs wait: those of the layers, and what else came with them.
   package let spool: Spool
   private let work: WorkDirectory
+  private let writeOut: WriteOut
   private let state = Monitor(State())
 
   package init(in images: ImageStore) throws(StoreError) {
     self.images = images
     spool = try Spool(store: images.blobs)
     work = try WorkDirectory(in: images.layers.work)
+    writeOut = try WriteOut(of: images.layers.work)
   }
 
   func makeTree() throws(StoreError) -> NewTree {
@@ -27,7 +29,7 @@ package final class LayerBatch: Sendable {
       state.count += 1
       return state.count
     }
-    return try NewTree(in: images.layers, .batch(work.path.appending("\(number)")))
+    return try NewTree(in: images.layers, .batch(work.path.appending("\(number)"), writeOut))
   }
 
   /// Waits for a tree, and keeps it until it gets its place.
@@ -51,6 +53,7 @@ package final class LayerBatch: Sendable {
   /// Layers whose trees or blobs came through this batch get their places; trees first, as everywhere: a blob whose tree is
   /// not there is unpacked by whoever wants it.
   package func place(_ layers: [TakenLayer]) throws(StoreError) {
+    try writeOut.end()
     let trees = state.update { $0.trees }
     var seen: Set<Digest> = []
     try images.layers.place(

@@ -9,9 +9,9 @@ internal import Kernel
 ///
 /// ```
 /// the caller ──▶ ring ──▶ inflate ──▶ ring ──┬─▶ hash     SHA-256 of the tar: the diffID
-///   write                                     └─▶ write    files below `tree`  ──▶ disk
+///   write                                     └─▶ write    files below `tree`  ──▶ disk (WriteOut)
 /// ```
-/// Four threads beside the caller's. Whichever fails first says why, and all of them stop; none of them is left when the
+/// Three threads beside the caller's. Whichever fails first says why, and all of them stop; none of them is left when the
 /// value is gone, however it goes.
 struct LayerPipeline: ~Copyable {
   private struct Progress: Sendable {
@@ -32,11 +32,12 @@ struct LayerPipeline: ~Copyable {
     var inflate: Thread?
     var hash: Thread?
     var write: Thread?
-    var disk: Thread?
   }
 
-  /// - Parameter tree: a directory that is new and nobody else's.
-  init(into tree: Path, options: UnpackOptions) throws(StoreError) {
+  /// - Parameters:
+  ///   - tree: a directory that is new and nobody else's.
+  ///   - writeOut: is told what is unpacked.
+  init(into tree: Path, options: UnpackOptions, writeOut: WriteOut) throws(StoreError) {
     let (compressed, tar) = (self.compressed, self.tar)
     do throws(StoreError) {
       threads.inflate = try start("skiff-inflate") { (_) throws(StoreError) in
@@ -49,11 +50,10 @@ struct LayerPipeline: ~Copyable {
       threads.write = try start("skiff-write") { (_) throws(StoreError) in
         // Modes come from the archive, not from whoever runs us.
         try FileModeMask.suspended { () throws(StoreError) in
-          var stream = TarStream(tar, consumer: 1)
+          var stream = TarStream(tar, consumer: 1, writeOut)
           try TreeUnpacker.unpack(&stream, into: tree, limits: options.tar)
         }
       }
-      threads.disk = try start("skiff-disk") { (_) throws(StoreError) in try Self.writeOut(tree, behind: tar) }
     } catch {
       stop()
       throw error
@@ -123,23 +123,6 @@ struct LayerPipeline: ~Copyable {
       tar.release(0)
     }
     return hash.finish()
-  }
-
-  /// How much is unpacked before the disk begins with it, in blocks: 64 MB.
-  private static let writeOutStep = 256
-
-  /// The disk works on what is there while more comes, or all of it would be waited for at the end. A smaller layer is left
-  /// to the end: it may share one write-out with others.
-  private static func writeOut(_ tree: Path, behind tar: BlockRing) throws(StoreError) {
-    var next = writeOutStep
-    while let done = tar.waitForReleases(next, by: 1) {
-      // An error of the disk is told once: here, or by the last write-out.
-      try storing("cannot write a layer to the disk") { () throws(Fault) in
-        let directory = try open(tree, [.readOnly, .directory])
-        try directory.borrowed.synchronizeFileSystem()
-      }
-      next = done + writeOutStep
-    }
   }
 
   private static func inflate(

@@ -7,12 +7,12 @@ struct NewTree: ~Copyable {
   /// Where the tree is made; who owns the directory removes it.
   enum Place: ~Copyable {
     case own(WorkDirectory)
-    case batch(Path)
+    case batch(Path, WriteOut)
 
     var path: Path {
       switch self {
       case .own(let directory): directory.path.appending("tree")
-      case .batch(let path): path
+      case .batch(let path, _): path
       }
     }
   }
@@ -21,14 +21,21 @@ struct NewTree: ~Copyable {
   private let pipeline: LayerPipeline
   private let place: Place
   private let store: LayerStore
+  private let writeOut: WriteOut
 
   init(in store: LayerStore) throws(StoreError) { try self.init(in: store, .own(WorkDirectory(in: store.work))) }
 
   init(in store: LayerStore, _ place: consuming Place) throws(StoreError) {
     let tree = place.path
     try storing("cannot unpack a layer") { () throws(Fault) in try makeDirectory(tree, mode: 0o755) }
-    let pipeline = try LayerPipeline(into: tree, options: store.options)
+    let writeOut =
+      switch place {
+      case .own: try WriteOut(of: store.layers)
+      case .batch(_, let shared): shared
+      }
+    let pipeline = try LayerPipeline(into: tree, options: store.options, writeOut: writeOut)
     self.pipeline = pipeline
+    self.writeOut = writeOut
     self.place = place
     self.store = store
   }
@@ -50,6 +57,7 @@ struct NewTree: ~Copyable {
   consuming func put(expecting expected: Digest?) throws(StoreError) -> Digest {
     let diffID = try finish()
     try Self.check(diffID, expected)
+    try writeOut.end()
     try store.place([(place.path, diffID)])
     return diffID
   }

@@ -6,12 +6,15 @@ internal import Kernel
 @safe struct TarStream: ~Copyable {
   private let ring: BlockRing
   private let consumer: Int
+  private let writeOut: WriteOut
   private var block: UnsafeRawBufferPointer?
   private var position = 0
 
-  init(_ ring: BlockRing, consumer: Int) {
+  /// - Parameter writeOut: is told of blocks that were taken.
+  init(_ ring: BlockRing, consumer: Int, _ writeOut: WriteOut) {
     self.ring = ring
     self.consumer = consumer
+    self.writeOut = writeOut
   }
 
   /// Waits for more bytes; false when there are none.
@@ -19,6 +22,7 @@ internal import Kernel
     if let block = unsafe block {
       if position < block.count { return true }
       ring.release(consumer)
+      writeOut.add(block.count)
     }
     position = 0
     unsafe block = nil

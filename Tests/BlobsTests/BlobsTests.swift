@@ -59,6 +59,45 @@ private func withScratch<Result>(_ body: (Path) throws -> Result) throws -> Resu
     }
   }
 
+  /// Large ones go past the page cache where the file system lets them, up to their last whole block.
+  @Test(arguments: [3 << 20, (5 << 20) + 13]) func aLargeBlobIsWhatWasWritten(size: Int) throws {
+    try withScratch { scratch in
+      let store = try BlobStore(root: scratch)
+      let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }
+      var writer = try BlobWriter(store: store)
+      for start in stride(from: 0, to: size, by: 70_001) { try writer.write(bytes[start..<min(size, start + 70_001)]) }
+      let blob = try writer.finish(mediaType: .ociLayer)
+      #expect(blob.size == size)
+      #expect(blob.digest == SHA256.digest(of: bytes))
+      _ = try store.read(blob, limit: size)
+      do {
+        var dropped = try BlobWriter(store: store)
+        try dropped.write(bytes[...])
+      }
+      #expect(try entries(of: scratch.appending("ingest")).isEmpty)
+    }
+  }
+
+  /// Kept in the middle, it goes on at a place that is no block of the disk.
+  @Test func aLargeBlobIsTakenUpAnywhere() throws {
+    try withScratch { scratch in
+      let store = try BlobStore(root: scratch)
+      let bytes = (0..<(4 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }
+      let blob = ContentDescriptor(mediaType: .ociLayer, digest: SHA256.digest(of: bytes), size: Int64(bytes.count))
+      do {
+        var writer = try BlobWriter(store: store, resuming: blob)
+        try writer.write(bytes[..<2_000_003])
+        try writer.keepForLater()
+      }
+      var writer = try BlobWriter(store: store, resuming: blob)
+      while try !writer.takeUp().isEmpty {}
+      #expect(writer.count == 2_000_003)
+      try writer.write(bytes[2_000_003...])
+      try writer.finish(expecting: blob)
+      _ = try store.read(blob, limit: bytes.count)
+    }
+  }
+
   @Test func damageIsSeen() throws {
     try withScratch { scratch in
       let store = try BlobStore(root: scratch)

@@ -26,7 +26,7 @@ func layerThreads() throws -> [String] {
       let name = try? readText(Path("/proc/self/task/\(thread)/comm"))
     else { return nil }
     return name.trimmingCharacters(in: .newlines)
-  }.filter { ["skiff-inflate", "skiff-hash", "skiff-write", "skiff-disk", "skiff-layer"].contains($0) }
+  }.filter { ["skiff-inflate", "skiff-hash", "skiff-write", "skiff-disk", "skiff-blob", "skiff-layer"].contains($0) }
 }
 
 enum LayerThreads {
