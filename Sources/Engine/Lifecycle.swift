@@ -202,12 +202,21 @@ extension Engine {
   func bury(_ files: ContainerFiles, record: ContainerRecord, _ lock: borrowing ContainerLock) throws(Fault) {
     let renamed = try beginErasing(files, record, lock)
     try removeContents(of: files.upper)
+    removeLogs(files)
     passKillSwitch("erasing", 2)
     // A full disk may have no room for the other name.
     do throws(Fault) { try Kernel.rename(files.directory, to: files.remains) } catch { try removeTree(files.directory) }
     passKillSwitch("erasing", 3)
     try releaseNames(of: files, record, renamed)
     passKillSwitch("erasing", 4)
+  }
+
+  /// What it said is what it has written, too. What stays goes with the rest.
+  private func removeLogs(_ files: ContainerFiles) {
+    guard let directory = try? open(files.directory, [.readOnly, .directory, .noFollow]) else { return }
+    for entry in (try? entries(of: directory.borrowed)) ?? [] where entry.name.bytes.starts(with: "log.".utf8) {
+      try? removeFile(entry.name, at: directory.borrowed)
+    }
   }
 
   /// What comes first: from here on it is no container any more.
