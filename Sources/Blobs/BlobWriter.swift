@@ -33,9 +33,7 @@ package struct BlobWriter: ~Copyable {
     buffer.reserveCapacity(Self.bufferSize)
   }
 
-  deinit {
-    if !isKept { try? removeFile(file.name) }
-  }
+  deinit { if !isKept { try? removeFile(file.name) } }
 
   /// The next bytes that an earlier writer left; they count as written from then on. None when all have been taken up.
   package mutating func takeUp() throws(StoreError) -> [UInt8] {

@@ -68,7 +68,7 @@ package enum Roster {
   package static func enter(_ path: Path, _ identifier: ContainerIdentifier) throws(Fault) -> Entry {
     guard let key = Key(identifier.description.utf8) else { throw Fault("roster", .invalid) }
     let file = try open(path, [.readWrite, .create, .noFollow], mode: 0o600)
-    try waitForTurn(file.borrowed)
+    try file.borrowed.lockBriefly(.exclusive)
     // The mark keeps the open file, and with it the lock, beyond the descriptor.
     defer { try? file.borrowed.unlock() }
     let header = try self.header()
@@ -81,16 +81,6 @@ package enum Roster {
     // The identifier first: the word makes it count.
     try file.borrowed.write([UInt8](repeating: 0, count: wordSize) + key.bytes, at: offset)
     return Entry(try LifeMark(in: file.borrowed, at: offset))
-  }
-
-  /// Half a second at most: who stands still with the lock, or took it for ends of his own, is not to keep every supervisor
-  /// from its container.
-  private static func waitForTurn(_ file: BorrowedDescriptor) throws(Fault) {
-    for _ in 0..<100 {
-      if try file.tryLock(.exclusive) { return }
-      sleep(microseconds: 5000)
-    }
-    throw Fault("flock", .again, arguments: "the roster")
   }
 
   /// The first entry whose supervisor has ended, else the end of the file. Read in pieces: what a supervisor once needed of

@@ -36,15 +36,22 @@ private func family(of first: ProcessIdentifier) throws(Fault) -> [ProcessIdenti
 
 /// In that of somebody else (`--pid host`, `--pid container:NAME`) not all processes are its own.
 private func isFirstOfItsNamespace(_ process: ProcessIdentifier) -> Bool {
-  let lines = ((try? readText("/proc/\(process)/status", limit: 1 << 16)) ?? "").split(separator: "\n")
-  return lines.first { $0.hasPrefix("NSpid:") }?.split(whereSeparator: \.isWhitespace).last == "1"
+  statusLine("NSpid", of: process)?.split(whereSeparator: \.isWhitespace).last == "1"
+}
+
+/// A line of /proc/PID/status, without its name (proc_pid_status(5)).
+func statusLine(_ name: String, of process: ProcessIdentifier) -> String? {
+  guard let text = try? readText("/proc/\(process)/status", limit: 1 << 16),
+    let line = text.split(separator: "\n").first(where: { $0.hasPrefix(name + ":\t") })
+  else { return nil }
+  return String(line.dropFirst(name.utf8.count + 2))
 }
 
 private func namespaceOfProcesses(_ process: ProcessIdentifier) -> UInt64? {
   (try? status(of: Path("/proc/\(process)/ns/pid")))?.inode
 }
 
-private func parent(of process: ProcessIdentifier) -> ProcessIdentifier? {
+func parent(of process: ProcessIdentifier) -> ProcessIdentifier? {
   // The name in parentheses may itself hold parentheses.
   let rest = (try? readText("/proc/\(process)/stat", limit: 4096))?.split(separator: ")").last
   return rest?.split(separator: " ").dropFirst().first.flatMap { ProcessIdentifier(String($0)) }

@@ -103,9 +103,8 @@ extension Engine {
     of process: ProcessIdentity, to signal: Int32, _ record: ContainerRecord, _ timeout: Int
   ) -> String? {
     let name = SignalName.name(of: signal)
-    guard !record.hasInit, let status = try? readText("/proc/\(process.process)/status", limit: 65_536),
-      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigCgt:") }),
-      let caught = UInt64(line.dropFirst(7).trimmingPrefix { $0 == "\t" || $0 == " " }, radix: 16),
+    guard !record.hasInit,
+      let caught = statusLine("SigCgt", of: process.process).flatMap({ UInt64($0, radix: 16) }),
       caught & 1 << UInt64(signal - 1) == 0
     else { return "it did not end within \(timeout) s of \(name), so it was killed" }
     return "its first process has no handler for \(name), which the kernel therefore never gives it:"

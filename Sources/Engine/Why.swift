@@ -52,21 +52,13 @@ extension Engine {
     var told = Explanation(
       headline: "\(record.name) has ended, and its supervisor has not noted that yet", details: [])
     // Who has not been waited for still tells its parent.
-    if let supervisor = status("PPid", of: process.process).flatMap({ ProcessIdentifier($0) }), supervisor > 1,
-      status("State", of: supervisor)?.lowercased().hasPrefix("t") == true
+    if let supervisor = parent(of: process.process), supervisor > 1,
+      statusLine("State", of: supervisor)?.lowercased().hasPrefix("t") == true
     {
       told.details.append(
         "its supervisor, process \(supervisor), is stopped: kill -CONT \(supervisor) lets it go on")
     }
     return told
-  }
-
-  /// A line of /proc/PID/status (proc_pid_status(5)).
-  private func status(_ name: String, of process: ProcessIdentifier) -> String? {
-    guard let text = try? readText(Path("/proc/\(process)/status"), limit: 65_536),
-      let line = text.split(separator: "\n").first(where: { $0.hasPrefix(name + ":\t") })
-    else { return nil }
-    return String(line.dropFirst(name.utf8.count + 2))
   }
 
   private func whyItEnded(

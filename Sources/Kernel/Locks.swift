@@ -35,6 +35,16 @@ extension BorrowedDescriptor {
     }
   }
 
+  /// Waits for the lock, half a second at most, where the work can be done without: who stands still with it, or took it for
+  /// ends of his own, is not to keep everybody else.
+  package func lockBriefly(_ kind: LockKind) throws(Fault) {
+    for _ in 0..<500 {
+      if try tryLock(kind) { return }
+      sleep(microseconds: 1000)
+    }
+    throw Fault("flock", .again, arguments: "\(rawValue)")
+  }
+
   package func unlock() throws(Fault) {
     _ = try systemCall("flock", Int(SYS_flock), argument, Int(LOCK_UN), arguments: "\(rawValue)")
   }

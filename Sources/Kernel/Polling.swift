@@ -158,10 +158,6 @@ package func pollAtRest(
   return requests.map { PollEvents(rawValue: UInt32($0 >> 48)) }
 }
 
-/// Makes the heap smaller by what libstdc++ keeps for exceptions (`__gnu_cxx::__freeres`, which memory checkers call): a
-/// supervisor touches two pages less of it. Before anything else of the program.
-package func giveBackExceptionPool() { ckernel_give_back_exception_pool() }
-
 /// struct pollfd: int fd, short events, short revents.
 private func pollRequests(_ watched: [(BorrowedDescriptor, PollEvents)]) -> [UInt64] {
   watched.map { UInt64(UInt32(bitPattern: $0.0.rawValue)) | UInt64($0.1.rawValue & 0xffff) << 32 }

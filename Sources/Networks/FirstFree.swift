@@ -15,7 +15,7 @@ struct FirstFree: ~Copyable {
 
   init(_ path: Path) throws(Fault) {
     let file = try open(path, [.readWrite, .create, .noFollow], mode: 0o600)
-    try file.borrowed.lock(.exclusive)
+    try file.borrowed.lockBriefly(.exclusive)
     let text = (try? file.borrowed.read(Self.size, at: 0)) ?? []
     self.file = file
     addresses = text.split(separator: UInt8(ascii: "\n")).compactMap { IPAddress(String(decoding: $0, as: UTF8.self)) }
@@ -52,8 +52,8 @@ struct FirstFree: ~Copyable {
 
   private func write() throws(Fault) {
     let text = Array(addresses.map { "\($0)\n" }.joined().utf8)
-    try file.borrowed.seek(to: 0)
-    try file.borrowed.write(text + [UInt8](repeating: UInt8(ascii: "\n"), count: max(0, Self.size - text.count)))
+    let rest = [UInt8](repeating: UInt8(ascii: "\n"), count: max(0, Self.size - text.count))
+    try file.borrowed.write(text + rest, at: 0)
   }
 }
 
