@@ -70,6 +70,14 @@ struct LeaseTests {
         try replaceFile(note, with: Array(text.utf8))
         #expect(try lease(7 + index) == 7 + index, "\(text)")
       }
+      // Somebody stands still with it: neither who comes nor who goes waits for that for long.
+      let holder = try open(note, [.readWrite])
+      try holder.borrowed.lock(.exclusive)
+      let begin = monotonicNanoseconds()
+      #expect(try lease(12) == 12)
+      try store.release(identifier(12))
+      #expect(monotonicNanoseconds() - begin < 10_000_000_000)
+      try holder.borrowed.unlock()
       try removeFile(note)
       try makeDirectory(note, mode: 0o700)
       #expect(try lease(12) == 12)
